@@ -1,0 +1,2 @@
+//! Parking for Windows without std, without an allocator, without thread-locals.
+#![no_std]
