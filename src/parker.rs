@@ -1,0 +1,162 @@
+//! [`Parker`]: the token protocol.
+
+use crate::backend::Backend;
+use crate::spin::looks;
+use crate::state::{Event, NOTIFIED, Outcome, Step, Word, const_unless_loom};
+use crate::time::Instant;
+use core::fmt;
+use core::time::Duration;
+use static_assertions::{assert_eq_align, assert_eq_size, assert_impl_all};
+
+/// The way a park begins: hoping for the one token.
+const TAKE: Event = Event::Take { seen: NOTIFIED };
+
+/// Blocks a thread until another leaves it a token.
+///
+/// **The token.** A parker holds at most one, and starts without. [`unpark`](Self::unpark) leaves one, if none is there. [`park`](Self::park) takes it, or waits
+/// until there is one to take. So an unpark before the park is not lost: the park returns at once. Two unparks with no park in between leave one token.
+///
+/// What happened before an unpark is visible after the park that its token ends, also for each of several unparks whose tokens became one.
+///
+/// **Who may call.** Any thread, anything, at any time. One thread at a time can be parked: while one is, another that parks gets [`UnparkReason::Busy`] at once,
+/// and nothing else happens. Tokens belong to the parker, not to a thread: whoever parks takes them.
+///
+/// **Lifetime.** An unpark does not touch the parker any more once the thread that it lets go can know of it, so the parker may live on the stack of the thread that parks and go when `park`
+/// has returned. (Two exceptions: an unpark that finds 2^27 tokens or more still uncollected; and on kernels of the XP class the parked thread itself waits for the last access.)
+///
+/// **Layout.** One word, all zero when new, the same as C's `ntpark_parker`. A copy of its bytes is a parker only while nobody uses the original.
+///
+/// Nothing is promised about fairness, as there is nobody to be fair among, nor about how soon after its deadline a timed wait returns; never before.
+///
+/// ```
+/// use ntpark::{Parker, UnparkReason};
+///
+/// static PARKER: Parker = Parker::new();
+///
+/// std::thread::spawn(|| {
+///     PARKER.unpark();
+/// });
+/// assert_eq!(PARKER.park(), UnparkReason::Unparked);
+/// ```
+#[repr(transparent)]
+pub struct Parker {
+    word: Word,
+}
+
+assert_eq_size!(Parker, usize);
+assert_eq_align!(Parker, usize);
+#[cfg(not(loom))]
+assert_impl_all!(Parker: Send, Sync, core::panic::RefUnwindSafe);
+
+/// Why a park returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[must_use = "only `Unparked` means that a token was taken"]
+pub enum UnparkReason {
+    /// A token was there, or came; it has been taken.
+    Unparked,
+    /// The time ran out and there was no token.
+    TimedOut,
+    /// Another thread is parked there. Nothing was waited for, nothing taken.
+    Busy,
+}
+
+impl Parker {
+    const_unless_loom! {
+        /// A parker without a token.
+        #[must_use]
+        pub fn new() -> Self {
+            Self { word: Word::new() }
+        }
+    }
+
+    /// Takes the token; if there is none, blocks until there is.
+    ///
+    /// Returns [`UnparkReason::Unparked`], or [`UnparkReason::Busy`] if another thread is parked here already; never for no reason.
+    #[inline]
+    pub fn park(&self) -> UnparkReason {
+        self.park_until(Instant::MAX)
+    }
+
+    /// Takes the token; if there is none, blocks until there is, but no longer than `timeout`.
+    ///
+    /// Not shorter either, not by a nanosecond. The time that the machine is asleep does not count. Zero only looks; what is longer than the clock can count,
+    /// some 58,000 years, is for ever.
+    #[inline]
+    pub fn park_timeout(&self, timeout: Duration) -> UnparkReason {
+        match self.word.apply(TAKE) {
+            Step::Return(Outcome::Unparked) => UnparkReason::Unparked,
+            step => self.park_timeout_slow(timeout, step),
+        }
+    }
+
+    /// Takes the token; if there is none, blocks until there is, or until `deadline`.
+    ///
+    /// A past deadline only looks; [`Instant::MAX`] never comes.
+    #[inline]
+    pub fn park_until(&self, deadline: Instant) -> UnparkReason {
+        match self.word.apply(TAKE) {
+            Step::Return(Outcome::Unparked) => UnparkReason::Unparked,
+            step => self.park_slow(&Backend::get(), deadline, step),
+        }
+    }
+
+    /// Leaves a token, and wakes the thread that is parked, if one is. True if it did wake one; false if the token was left for the next park, or one was there already.
+    ///
+    /// Does not block, but for the moment until the parked thread has arrived in the system where that is a rendezvous ([`Kind::KeyedEvent`](crate::Kind::KeyedEvent)).
+    #[inline]
+    pub fn unpark(&self) -> bool {
+        match self.word.apply(Event::Unpark) {
+            Step::Return(_) => false,
+            step => unpark_slow(&self.word, step),
+        }
+    }
+
+    #[cold]
+    fn park_timeout_slow(&self, timeout: Duration, step: Step) -> UnparkReason {
+        let backend = Backend::get();
+        self.park_slow(&backend, backend.deadline(timeout), step)
+    }
+
+    #[cold]
+    fn park_slow(&self, backend: &Backend, deadline: Instant, step: Step) -> UnparkReason {
+        let step = match step {
+            Step::Do(Event::Look) if deadline != Instant::MIN => self.word.look(looks(backend)),
+            step => step,
+        };
+        match backend.run(&self.word, deadline, step) {
+            Outcome::TimedOut => UnparkReason::TimedOut,
+            Outcome::Busy => UnparkReason::Busy,
+            Outcome::Unparked | Outcome::Done => UnparkReason::Unparked,
+        }
+    }
+}
+
+/// Wakes the waiter of a word that may be gone by now, or, when there is none to wake, folds the tokens of one that is not.
+#[cold]
+fn unpark_slow(word: *const Word, step: Step) -> bool {
+    match step {
+        Step::Wake => {
+            Backend::get().wake(word);
+            true
+        }
+        Step::Do(event) => {
+            // SAFETY: so many tokens are uncollected that this parker lives on; see "Lifetime".
+            let word = unsafe { &*word };
+            word.apply(event);
+            false
+        }
+        Step::Wait { .. } | Step::Settle { .. } | Step::Return(_) => false,
+    }
+}
+
+impl Default for Parker {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Parker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parker").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,251 @@
+//! Time: the one place where units are converted and clocks are read.
+//!
+//! # Never early
+//! A wait must not end before its deadline, although every layer below may be early: kernels end timed waits up to a clock tick too soon, and
+//! most clocks say what time it was at the last tick. So the two questions that are asked of a clock get different answers:
+//!
+//! - *What time is it?* ([`Clock::now`], from which deadlines are made) is answered with the **latest** time that it can be:
+//!   the reading plus the clock's granule.
+//! - *Is it past the deadline?* ([`Clock::has_passed`]) is answered by the reading itself, the **earliest** time that it can be.
+//!
+//! Between a deadline's making and its passing, at least the asked-for time has then really gone by, and all waiting is a loop around the second question.
+//! All arithmetic saturates, and the largest [`Instant`] is never reached: a far deadline becomes "for ever", never "now".
+//!
+//! # Which clock
+//! Since Windows 8 a timed wait does not count the time that the machine is asleep, so neither may the clock.
+//!
+//! | clock | since | granule |
+//! |---|---|---|
+//! | `QueryUnbiasedInterruptTimePrecise` | Windows 10 | 1 unit |
+//! | `QueryUnbiasedInterruptTime` | Windows 7 | a clock tick, up to 15.625 ms |
+//! | `KUSER_SHARED_DATA.InterruptTime`, read in place | always | a clock tick |
+//!
+//! The last is only used where the others are missing, that is on systems whose timed waits follow it. All three only ever go forward, on all processors alike,
+//! which cannot be said of `QueryPerformanceCounter` on XP, and `GetTickCount` starts again after 49.7 days.
+
+use crate::sys;
+use crate::sys::kernel32::QueryUnbiasedInterruptTime;
+use core::ops::{Add, Sub};
+use core::time::Duration;
+
+/// Units in a second: a unit is 100 ns, as in NT.
+const UNITS_PER_SECOND: u64 = 10_000_000;
+/// Nanoseconds in a unit.
+const NANOS_PER_UNIT: u32 = 100;
+/// Units in a millisecond.
+const UNITS_PER_MILLISECOND: u32 = 10_000;
+/// The longest clock tick (15.625 ms), with a little to spare.
+const TICK: u32 = 160_000;
+/// The longest relative wait that is asked of NT at once, some 3,600 years: far enough from the end of `i64` for the kernel to add its own time.
+const LONGEST_RELATIVE: u64 = 1 << 60;
+
+/// A point in time on the clock of the parkers: units of 100 ns since some fixed point, not counting the time that the machine was asleep.
+///
+/// Comparable within one boot of one machine and between its processes. It is *not* the wall clock, and setting that changes nothing here.
+/// All arithmetic saturates: [`Instant::MAX`], or anything that would lie after it, is never reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(transparent)]
+pub struct Instant(u64);
+
+impl Instant {
+    /// Always past: a wait until then looks once and does not block.
+    pub const MIN: Self = Self(0);
+    /// Never reached: a wait until then has no time limit.
+    pub const MAX: Self = Self(u64::MAX);
+
+    /// The point that lies `ticks` units of 100 ns after [`Instant::MIN`].
+    #[must_use]
+    pub const fn from_ticks(ticks: u64) -> Self {
+        Self(ticks)
+    }
+
+    /// Units of 100 ns since [`Instant::MIN`].
+    #[must_use]
+    pub const fn ticks(self) -> u64 {
+        self.0
+    }
+
+    /// The point `span` later, rounded up to a unit; [`Instant::MAX`] if there is none.
+    #[must_use]
+    pub const fn saturating_add(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(units_ceil(span)))
+    }
+
+    /// The point `span` earlier, rounded to the later unit; [`Instant::MIN`] if there is none.
+    #[must_use]
+    pub const fn saturating_sub(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(units_floor(span)))
+    }
+
+    /// The time from `earlier` to `self`; zero if `earlier` is the later one.
+    #[must_use]
+    pub const fn saturating_duration_since(self, earlier: Self) -> Duration {
+        let units = self.0.saturating_sub(earlier.0);
+        // The remainder is below 10^9 ns, so `Duration::new` has nothing to carry over.
+        let nanos = (units % UNITS_PER_SECOND) as u32 * NANOS_PER_UNIT;
+        Duration::new(units / UNITS_PER_SECOND, nanos)
+    }
+}
+
+/// Saturates, as [`Instant::saturating_add`].
+impl Add<Duration> for Instant {
+    type Output = Self;
+    fn add(self, span: Duration) -> Self {
+        self.saturating_add(span)
+    }
+}
+
+/// Saturates, as [`Instant::saturating_sub`].
+impl Sub<Duration> for Instant {
+    type Output = Self;
+    fn sub(self, span: Duration) -> Self {
+        self.saturating_sub(span)
+    }
+}
+
+/// Saturates, as [`Instant::saturating_duration_since`].
+impl Sub for Instant {
+    type Output = Duration;
+    fn sub(self, earlier: Self) -> Duration {
+        self.saturating_duration_since(earlier)
+    }
+}
+
+/// A span in units, rounded up; `u64::MAX` if it is longer than that.
+const fn units_ceil(span: Duration) -> u64 {
+    units(span.as_secs(), span.subsec_nanos().div_ceil(NANOS_PER_UNIT))
+}
+
+/// A span in units, rounded down; `u64::MAX` if it is longer than that.
+const fn units_floor(span: Duration) -> u64 {
+    units(span.as_secs(), span.subsec_nanos() / NANOS_PER_UNIT)
+}
+
+const fn units(seconds: u64, fraction: u32) -> u64 {
+    seconds.saturating_mul(UNITS_PER_SECOND).saturating_add(fraction as u64)
+}
+
+/// How long a deadline is still away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Remaining {
+    /// It has passed.
+    Passed,
+    /// That many units, at least 1.
+    Units(u64),
+    /// It never comes.
+    Forever,
+}
+
+impl Remaining {
+    /// From a clock's reading, the earliest time that it can be.
+    pub(crate) const fn until(deadline: Instant, reading: u64) -> Self {
+        if deadline.0 == u64::MAX {
+            Self::Forever
+        } else if deadline.0 <= reading {
+            Self::Passed
+        } else {
+            Self::Units(deadline.0 - reading)
+        }
+    }
+}
+
+/// A relative timeout as NT's native calls take it: negative, in units; at most [`LONGEST_RELATIVE`], so the caller has to loop.
+pub(crate) const fn nt_relative(units: u64) -> i64 {
+    -(if units < LONGEST_RELATIVE { units } else { LONGEST_RELATIVE } as i64)
+}
+
+/// A timeout in milliseconds as the Win32 layer takes it: rounded up, never `INFINITE`. Long ones may come out shorter, so the caller has to loop.
+pub(crate) const fn milliseconds(units: u64) -> u32 {
+    if units <= u32::MAX as u64 {
+        (units as u32).div_ceil(UNITS_PER_MILLISECOND)
+    } else {
+        // Beyond seven minutes, about 0.6 of the time: no 64-bit division, which 32-bit MSVC targets do not have without a C runtime.
+        let shorter = units >> 14;
+        if shorter < sys::kernel32::INFINITE as u64 { shorter as u32 } else { sys::kernel32::INFINITE - 1 }
+    }
+}
+
+/// A clock of NT.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct Clock {
+    query: Option<QueryUnbiasedInterruptTime>,
+    granule: u32,
+}
+
+impl Clock {
+    /// `KUSER_SHARED_DATA.InterruptTime`, which every NT has. On other systems it stands still at 0.
+    pub const SHARED_PAGE: Self = Self { query: None, granule: TICK };
+
+    /// A clock that advances once a clock tick, as `QueryUnbiasedInterruptTime`.
+    ///
+    /// # Safety
+    /// `query` writes the time in units of 100 ns to the address that it is given, may be called by any thread at any time and never unwinds.
+    #[must_use]
+    pub const unsafe fn ticking(query: QueryUnbiasedInterruptTime) -> Self {
+        Self { query: Some(query), granule: TICK }
+    }
+
+    /// A clock that is exact to its unit, as `QueryUnbiasedInterruptTimePrecise`.
+    ///
+    /// # Safety
+    /// As for [`Clock::ticking`].
+    #[must_use]
+    pub const unsafe fn precise(query: QueryUnbiasedInterruptTime) -> Self {
+        Self { query: Some(query), granule: 1 }
+    }
+
+    /// The latest time that it can be now.
+    pub(crate) fn now(&self) -> Instant {
+        Instant(self.reading().saturating_add(u64::from(self.granule)))
+    }
+
+    /// How long the deadline is away, at the most. A deadline that never comes costs no look at the clock.
+    pub(crate) fn remaining(&self, deadline: Instant) -> Remaining {
+        let reading = if deadline == Instant::MIN || deadline == Instant::MAX { 0 } else { self.reading() };
+        Remaining::until(deadline, reading)
+    }
+
+    /// The earliest time that it can be now, in units.
+    fn reading(&self) -> u64 {
+        let Some(query) = self.query else {
+            return shared_page_time();
+        };
+        let mut time = 0;
+        // SAFETY: promised to whoever made this clock (see `ticking`); the address is that of a live u64.
+        unsafe { query(&raw mut time) };
+        time
+    }
+}
+
+#[cfg(all(windows, target_pointer_width = "64"))]
+fn shared_page_time() -> u64 {
+    let time = core::ptr::with_exposed_provenance::<u64>(sys::ntdll::KUSER_INTERRUPT_TIME);
+    // SAFETY: readable in every process and aligned (see `KUSER_INTERRUPT_TIME`); the kernel writes it meanwhile, hence volatile, in one piece.
+    unsafe { time.read_volatile() }
+}
+
+#[cfg(all(windows, target_pointer_width = "32"))]
+fn shared_page_time() -> u64 {
+    let words = core::ptr::with_exposed_provenance::<u32>(sys::ntdll::KUSER_INTERRUPT_TIME);
+    let read = |index: usize| {
+        // SAFETY: three readable words lie there in every process (see `KUSER_INTERRUPT_TIME`), so the offset stays in bounds.
+        let word = unsafe { words.add(index) };
+        // SAFETY: readable, as above, and aligned; the kernel writes it meanwhile, hence volatile.
+        unsafe { word.read_volatile() }
+    };
+    // x86 keeps loads in order, so equal high halves around the low one mean that the three belong together.
+    loop {
+        let high = read(1);
+        let low = read(0);
+        if read(2) == high {
+            return u64::from(high) << 32 | u64::from(low);
+        }
+        core::hint::spin_loop();
+    }
+}
+
+#[cfg(not(windows))]
+fn shared_page_time() -> u64 {
+    0
+}
