@@ -12,20 +12,22 @@
 //! All arithmetic saturates, and the largest [`Instant`] is never reached: a far deadline becomes "for ever", never "now".
 //!
 //! # Which clock
-//! Since Windows 8 a timed wait does not count the time that the machine is asleep, so neither may the clock.
+//! Since Windows 8 a timed wait does not count the time that the machine is asleep, so neither may the clock. The first of these that the system has:
 //!
-//! | clock | since | granule |
+//! | clock | system | granule |
 //! |---|---|---|
-//! | `QueryUnbiasedInterruptTimePrecise` | Windows 10 | 1 unit |
+//! | `QueryUnbiasedInterruptTimePrecise` | Windows 10 and later | 1 unit |
+//! | `QueryPerformanceCounter` less `KUSER_SHARED_DATA.InterruptTimeBias`, the time asleep | Windows 8, Wine | 1 unit |
 //! | `QueryUnbiasedInterruptTime` | Windows 7 | a clock tick, up to 15.625 ms |
-//! | `KUSER_SHARED_DATA.InterruptTime`, read in place | always | a clock tick |
+//! | `KUSER_SHARED_DATA.InterruptTime`, read in place | XP, Vista | a clock tick |
 //!
-//! The last is only used where the others are missing, that is on systems whose timed waits follow it. All three only ever go forward, on all processors alike,
-//! which cannot be said of `QueryPerformanceCounter` on XP, and `GetTickCount` starts again after 49.7 days.
+//! The performance counter has only counted through sleep since Windows 8, and may differ between processors on XP, so older systems tell time in ticks; there a timed
+//! wait ends up to a tick later. `GetTickCount` starts again after 49.7 days.
 
 use crate::sys;
-use crate::sys::kernel32::QueryUnbiasedInterruptTime;
+use crate::sys::kernel32::QueryTime;
 use core::ops::{Add, Sub};
+use core::ptr;
 use core::time::Duration;
 
 /// Units in a second: a unit is 100 ns, as in NT.
@@ -169,21 +171,35 @@ pub(crate) const fn milliseconds(units: u64) -> u32 {
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct Clock {
-    query: Option<QueryUnbiasedInterruptTime>,
+    /// Null: `KUSER_SHARED_DATA.InterruptTime`.
+    query: Option<QueryTime>,
+    /// Where the units stand that are not to count; null if there is no such thing.
+    bias: *const u64,
+    /// Units in a count of `query`, times 2^32, rounded down: so the clock is never fast.
+    scale: u64,
+    /// How many units the clock may be behind.
     granule: u32,
 }
 
+// SAFETY: `query` may be called on any thread and `bias` be read on any (see the constructors).
+unsafe impl Send for Clock {}
+// SAFETY: as for `Send`; nothing in it ever changes.
+unsafe impl Sync for Clock {}
+
+/// A scale of one unit a count.
+const ONE: u64 = 1 << 32;
+
 impl Clock {
     /// `KUSER_SHARED_DATA.InterruptTime`, which every NT has. On other systems it stands still at 0.
-    pub const SHARED_PAGE: Self = Self { query: None, granule: TICK };
+    pub const SHARED_PAGE: Self = Self { query: None, bias: ptr::null(), scale: ONE, granule: TICK };
 
     /// A clock that advances once a clock tick, as `QueryUnbiasedInterruptTime`.
     ///
     /// # Safety
     /// `query` writes the time in units of 100 ns to the address that it is given, may be called by any thread at any time and never unwinds.
     #[must_use]
-    pub const unsafe fn ticking(query: QueryUnbiasedInterruptTime) -> Self {
-        Self { query: Some(query), granule: TICK }
+    pub const unsafe fn ticking(query: QueryTime) -> Self {
+        Self { query: Some(query), bias: ptr::null(), scale: ONE, granule: TICK }
     }
 
     /// A clock that is exact to its unit, as `QueryUnbiasedInterruptTimePrecise`.
@@ -191,8 +207,37 @@ impl Clock {
     /// # Safety
     /// As for [`Clock::ticking`].
     #[must_use]
-    pub const unsafe fn precise(query: QueryUnbiasedInterruptTime) -> Self {
-        Self { query: Some(query), granule: 1 }
+    pub const unsafe fn precise(query: QueryTime) -> Self {
+        Self { query: Some(query), bias: ptr::null(), scale: ONE, granule: 1 }
+    }
+
+    /// A counter of `scale / 2^32` units a count, as `QueryPerformanceCounter` (see [`Clock::scale`]), less the units at `bias`, if that is not null.
+    ///
+    /// # Safety
+    /// As for [`Clock::ticking`], but that `query` writes counts. `bias` is null, or may be read on any thread for as long as the clock is used.
+    #[must_use]
+    pub const unsafe fn counter(query: QueryTime, scale: u64, bias: *const u64) -> Self {
+        Self { query: Some(query), bias, scale, granule: 1 }
+    }
+
+    /// The scale of a counter that counts `frequency` times a second: units a count, times 2^32, rounded down. None for 0.
+    #[must_use]
+    pub const fn scale(frequency: u64) -> Option<u64> {
+        if frequency == 0 {
+            return None;
+        }
+        // Long division bit by bit: 32-bit MSVC targets have no other for 64 bits without a C runtime.
+        let dividend = UNITS_PER_SECOND << 32;
+        let (mut quotient, mut rest, mut bit) = (0, 0, u64::BITS);
+        while bit > 0 {
+            bit -= 1;
+            rest = rest << 1 | dividend >> bit & 1;
+            if rest >= frequency {
+                rest -= frequency;
+                quotient |= 1 << bit;
+            }
+        }
+        Some(quotient)
     }
 
     /// The latest time that it can be now.
@@ -211,23 +256,39 @@ impl Clock {
         let Some(query) = self.query else {
             return shared_page_time();
         };
-        let mut time = 0;
-        // SAFETY: promised to whoever made this clock (see `ticking`); the address is that of a live u64.
-        unsafe { query(&raw mut time) };
-        time
+        loop {
+            let bias = self.bias();
+            let mut counts = 0;
+            // SAFETY: promised to whoever made this clock (see `ticking`); the address is that of a live u64.
+            unsafe { query(&raw mut counts) };
+            // If the machine slept in between, the two do not belong together.
+            if self.bias() == bias {
+                let units = (u128::from(counts) * u128::from(self.scale)) >> 32;
+                return (units as u64).saturating_sub(bias);
+            }
+        }
+    }
+
+    /// The units that do not count.
+    fn bias(&self) -> u64 {
+        if self.bias.is_null() {
+            return 0;
+        }
+        // SAFETY: promised to `counter`; the kernel writes it meanwhile, hence volatile.
+        unsafe { self.bias.read_volatile() }
     }
 }
 
 #[cfg(all(windows, target_pointer_width = "64"))]
 fn shared_page_time() -> u64 {
-    let time = core::ptr::with_exposed_provenance::<u64>(sys::ntdll::KUSER_INTERRUPT_TIME);
+    let time = ptr::with_exposed_provenance::<u64>(sys::ntdll::KUSER_INTERRUPT_TIME);
     // SAFETY: readable in every process and aligned (see `KUSER_INTERRUPT_TIME`); the kernel writes it meanwhile, hence volatile, in one piece.
     unsafe { time.read_volatile() }
 }
 
 #[cfg(all(windows, target_pointer_width = "32"))]
 fn shared_page_time() -> u64 {
-    let words = core::ptr::with_exposed_provenance::<u32>(sys::ntdll::KUSER_INTERRUPT_TIME);
+    let words = ptr::with_exposed_provenance::<u32>(sys::ntdll::KUSER_INTERRUPT_TIME);
     let read = |index: usize| {
         // SAFETY: three readable words lie there in every process (see `KUSER_INTERRUPT_TIME`), so the offset stays in bounds.
         let word = unsafe { words.add(index) };

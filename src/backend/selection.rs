@@ -13,9 +13,10 @@ use super::keyed_event::KeyedEvent;
 use super::last_error::LastError;
 use super::wait_address::WaitAddress;
 use super::{Backend, Kind, Kinds, SelectError};
-use crate::sys::kernel32::{QueryUnbiasedInterruptTime, WaitOnAddress, WakeByAddressSingle};
+use crate::sys::kernel32::{QueryTime, WaitOnAddress, WakeByAddressSingle};
 use crate::sys::ntdll::{
-    KeyedEventAccess, NtCreateKeyedEvent, NtReleaseKeyedEvent, NtWaitForKeyedEvent, RtlDllShutdownInProgress,
+    KUSER_INTERRUPT_TIME_BIAS, KeyedEventAccess, NtCreateKeyedEvent, NtReleaseKeyedEvent, NtWaitForKeyedEvent,
+    RtlDllShutdownInProgress,
 };
 use crate::sys::{BOOL, FALSE, HANDLE, STATUS_TIMEOUT, is_error};
 use crate::time::Clock;
@@ -23,7 +24,7 @@ use core::ffi::{CStr, c_char, c_void};
 use core::mem::transmute;
 use core::ptr;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use core::sync::atomic::{AtomicPtr, AtomicU8};
+use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32};
 
 /// The order of preference. A host, where there is one, comes before them all.
 const PREFERENCE: [Kind; 4] = [Kind::WaitAddress, Kind::KeyedEvent, Kind::KeyedEventNull, Kind::Polling];
@@ -103,6 +104,9 @@ pub(super) struct Selection {
     handle: Slot,
     guarded: AtomicU8,
     clock_precise: Slot,
+    clock_counter: Slot,
+    /// The counter's scale, low half first.
+    clock_scale: [AtomicU32; 2],
     clock_ticking: Slot,
 }
 
@@ -126,6 +130,8 @@ impl Selection {
             handle: slot(),
             guarded: AtomicU8::new(0),
             clock_precise: slot(),
+            clock_counter: slot(),
+            clock_scale: [AtomicU32::new(0), AtomicU32::new(0)],
             clock_ticking: slot(),
         }
     }
@@ -221,11 +227,28 @@ impl Selection {
         }
     }
 
+    /// Fills the slots of the best clock there is.
     fn prepare_clock(&self) {
+        const KERNEL32: &CStr = c"kernel32.dll";
         let precise = self.loader.find(c"api-ms-win-core-realtime-l1-1-1.dll", c"QueryUnbiasedInterruptTimePrecise");
         self.clock_precise.store(precise, Relaxed);
-        let ticking = self.loader.find(c"kernel32.dll", c"QueryUnbiasedInterruptTime");
-        self.clock_ticking.store(ticking, Relaxed);
+        self.clock_ticking.store(self.loader.find(KERNEL32, c"QueryUnbiasedInterruptTime"), Relaxed);
+
+        // The counter serves where it counts through sleep: from Windows 8 on, which brought this function.
+        let is_windows_8 = !self.loader.find(KERNEL32, c"GetSystemTimePreciseAsFileTime").is_null();
+        let frequency = self.loader.find(KERNEL32, c"QueryPerformanceFrequency");
+        // SAFETY: null or what the system exports under this name, which has this type.
+        let frequency = unsafe { transmute::<*mut c_void, Option<QueryTime>>(frequency) };
+        if let (true, Some(query)) = (is_windows_8, frequency) {
+            let mut frequency = 0;
+            // SAFETY: the address is that of a live u64.
+            unsafe { query(&raw mut frequency) };
+            if let Some(scale) = Clock::scale(frequency) {
+                self.clock_scale[0].store(scale as u32, Relaxed);
+                self.clock_scale[1].store((scale >> 32) as u32, Relaxed);
+                self.clock_counter.store(self.loader.find(KERNEL32, c"QueryPerformanceCounter"), Relaxed);
+            }
+        }
     }
 
     fn prepare_wait_address(&self) -> bool {
@@ -330,18 +353,24 @@ impl Selection {
     }
 
     fn clock(&self) -> Clock {
-        // SAFETY: null or what the system exports under this name, which has this type.
-        let precise =
-            unsafe { transmute::<*mut c_void, Option<QueryUnbiasedInterruptTime>>(self.clock_precise.load(Relaxed)) };
-        // SAFETY: as above.
-        let ticking =
-            unsafe { transmute::<*mut c_void, Option<QueryUnbiasedInterruptTime>>(self.clock_ticking.load(Relaxed)) };
-        match (precise, ticking) {
+        let function = |slot: &Slot| {
+            // SAFETY: null or what the system exports under the names in `prepare_clock`, all of which have this type.
+            unsafe { transmute::<*mut c_void, Option<QueryTime>>(slot.load(Relaxed)) }
+        };
+        if let Some(query) = function(&self.clock_precise) {
             // SAFETY: the system's own function, which does what is documented where it is declared.
-            (Some(precise), _) => unsafe { Clock::precise(precise) },
+            return unsafe { Clock::precise(query) };
+        }
+        if let Some(query) = function(&self.clock_counter) {
+            let [low, high] = [0, 1].map(|half: usize| u64::from(self.clock_scale[half].load(Relaxed)));
+            let bias = ptr::with_exposed_provenance(KUSER_INTERRUPT_TIME_BIAS);
+            // SAFETY: as above; the bias lies there in every process of a system that has this clock.
+            return unsafe { Clock::counter(query, high << 32 | low, bias) };
+        }
+        match function(&self.clock_ticking) {
             // SAFETY: as above.
-            (None, Some(ticking)) => unsafe { Clock::ticking(ticking) },
-            (None, None) => Clock::SHARED_PAGE,
+            Some(query) => unsafe { Clock::ticking(query) },
+            None => Clock::SHARED_PAGE,
         }
     }
 }

@@ -20,12 +20,15 @@ pub type WaitOnAddress = unsafe extern "system" fn(
 /// Wakes one thread that waits on the address, which is never read. Since Windows 8.
 pub type WakeByAddressSingle = unsafe extern "system" fn(Address: *const c_void);
 
-/// Reads a clock of 100 ns units that stands still while the machine sleeps.
+/// Reads a clock or a counter. Several functions have this shape:
 ///
-/// Two functions have this shape. `QueryUnbiasedInterruptTime` (kernel32, since Windows 7) advances once a clock tick, 0.5 to 15.6 ms; it
-/// returns a `BOOL`, which is false for a null pointer only and is not looked at. `QueryUnbiasedInterruptTimePrecise` (since Windows 10, through
-/// the API set `api-ms-win-core-realtime-l1-1-1.dll`) is exact to its unit and returns nothing.
-pub type QueryUnbiasedInterruptTime = unsafe extern "system" fn(UnbiasedTime: *mut u64);
+/// - `QueryUnbiasedInterruptTime` (kernel32, since Windows 7): units of 100 ns, not counting the time asleep; advances once a clock tick, 0.5 to 15.6 ms.
+/// - `QueryUnbiasedInterruptTimePrecise` (through the API set `api-ms-win-core-realtime-l1-1-1.dll`, since Windows 10): the same, exact to its unit.
+/// - `QueryPerformanceCounter` (kernel32, always): counts from some point, since Windows 8 also while the machine is asleep.
+/// - `QueryPerformanceFrequency` (kernel32, always): its counts in a second, the same as long as the system runs.
+///
+/// Where they return a `BOOL`, it is false for a bad pointer only (on XP and later), and is not looked at.
+pub type QueryTime = unsafe extern "system" fn(Time: *mut u64);
 
 /// The timeout that never comes.
 pub const INFINITE: u32 = u32::MAX;

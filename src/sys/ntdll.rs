@@ -72,3 +72,6 @@ pub const KUSER_INTERRUPT_TIME: usize = 0x7FFE_0008;
 
 /// `KUSER_SHARED_DATA.NtMajorVersion`, a `u32` at this address in every process: the kernel's own major version, which no compatibility setting changes.
 pub const KUSER_NT_MAJOR_VERSION: usize = 0x7FFE_026C;
+
+/// `KUSER_SHARED_DATA.InterruptTimeBias`, a `u64` at this address in every process: the time that the machine has spent asleep since it started, in units of 100 ns. Since Windows 7.
+pub const KUSER_INTERRUPT_TIME_BIAS: usize = 0x7FFE_03B0;
