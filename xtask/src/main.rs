@@ -1,2 +1,59 @@
-//! The project's own commands.
-fn main() {}
+//! The project's own commands: `cargo xtask VERB`.
+//!
+//! This file is the command line; each verb has a file under `verbs/`.
+
+mod cargo;
+mod libtest;
+mod process;
+mod setup;
+mod toolchain;
+mod verbs;
+mod wine;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use workspace::Workspace;
+
+/// ntpark's own commands. Windows programs run under Wine here, on Windows directly.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Demo(verbs::demo::Options),
+    Test(verbs::test::Options),
+    Lint(verbs::lint::Options),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = Workspace::find().and_then(|workspace| match &cli.verb {
+        Verb::Demo(options) => verbs::demo::run(&workspace, options),
+        Verb::Test(options) => verbs::test::run(&workspace, options),
+        Verb::Lint(options) => verbs::lint::run(&workspace, options),
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,68 @@
+//! `cargo xtask lint`: formatting, clippy and documentation, without a warning.
+
+use anyhow::{Result, bail};
+
+use crate::process::{Output, Task};
+use crate::setup::{self, Setup};
+use crate::toolchain::{Target, Toolchain};
+use crate::workspace::Workspace;
+
+/// Check formatting, clippy and documentation, on this machine and for Windows
+///
+/// Every warning is an error. Nothing is changed: `cargo fmt` formats.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    setup: setup::SetupOptions,
+}
+
+/// Runs all checks, and fails if one of them does.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    let mut setup = Setup::new(workspace, &options.setup);
+    setup.needs_clippy();
+    let windows = setup.needs_target(Target::X86_64)?;
+    let mut msvc = Vec::new();
+    for target in Target::MSVC {
+        msvc.push((target, setup.needs_target(target)?));
+    }
+    setup.carry_out()?;
+    let host = Toolchain::host(workspace);
+
+    let mut steps = vec![
+        ("format".to_owned(), Toolchain::host(workspace).cargo(workspace, "fmt").args(["--all", "--check"])),
+        ("clippy, this machine".to_owned(), clippy(workspace, &host, &["--workspace", "--all-targets"])),
+        (format!("clippy, {}", Target::X86_64.name), clippy(workspace, &windows, &["--workspace", "--all-targets"])),
+    ];
+    for (target, toolchain) in &msvc {
+        steps.push((
+            format!("clippy, {}", target.name),
+            clippy(workspace, toolchain, &["--package", "ntpark", "--lib"]),
+        ));
+    }
+    steps.push(("documentation, this machine".to_owned(), doc(workspace, &host)));
+    steps.push((format!("documentation, {}", Target::X86_64.name), doc(workspace, &windows)));
+
+    let mut failed = Vec::new();
+    for (name, task) in &steps {
+        let finished = task.run(Output::Keep)?;
+        let verdict = if finished.success() { "ok" } else { "FAILED" };
+        println!("{name:<32} {verdict} in {:.1} s", finished.elapsed.as_secs_f64());
+        if let Err(error) = finished.check() {
+            println!("{error:#}");
+            failed.push(name.as_str());
+        }
+    }
+    if failed.is_empty() {
+        return Ok(());
+    }
+    bail!("{} of {} checks failed: {}", failed.len(), steps.len(), failed.join("; "));
+}
+
+fn clippy(workspace: &Workspace, toolchain: &Toolchain, what: &[&str]) -> Task {
+    toolchain.cargo(workspace, "clippy").args(what).args(["--", "--deny", "warnings"])
+}
+
+fn doc(workspace: &Workspace, toolchain: &Toolchain) -> Task {
+    let task = toolchain.cargo(workspace, "doc").args(["--package", "ntpark", "--no-deps"]);
+    task.env("RUSTDOCFLAGS", "--deny warnings")
+}

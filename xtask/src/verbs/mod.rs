@@ -1,0 +1,5 @@
+//! The verbs, a file each: its options, and `run`.
+
+pub(crate) mod demo;
+pub(crate) mod lint;
+pub(crate) mod test;

@@ -1,0 +1,273 @@
+//! `cargo xtask test`: every suite, on every target and backend.
+//!
+//! A suite is a function that returns rows; to add one, add a variant of [`Suite`], its description and its function.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use clap::ValueEnum;
+
+use crate::cargo::{Build, Program, What};
+use crate::libtest::{self, Counts};
+use crate::process::{Finished, Output, Task};
+use crate::setup::{self, Setup};
+use crate::toolchain::{Target, Toolchain};
+use crate::wine::Runner;
+use crate::workspace::Workspace;
+
+/// One test program on one backend, or all doctests: a test that hangs is stopped after this.
+const WATCHDOG: Duration = Duration::from_secs(5 * 60);
+/// Selects the backend in the test programs.
+const BACKEND_VARIABLE: &str = "NTPARK_BACKEND";
+
+/// Run all tests, on every target and backend
+///
+/// Prints a line for each test program and, at the end, one for each target and backend. The output of a test program is shown if
+/// it failed. A test program that runs longer than five minutes is stopped and counts as failed.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Only this suite; may be given several times
+    #[arg(long, value_enum, value_name = "NAME")]
+    suite: Vec<Suite>,
+    /// List the suites and stop
+    #[arg(long)]
+    list: bool,
+    /// Windows target to test; may be given several times [default: x86_64]
+    #[arg(long, value_enum, value_name = "TARGET")]
+    target: Vec<WindowsTarget>,
+    /// Only this backend; may be given several times
+    #[arg(long, value_enum, value_name = "BACKEND")]
+    backend: Vec<Backend>,
+    /// Arguments for the test programs, such as a part of a test's name
+    #[arg(last = true, value_name = "FILTER")]
+    filter: Vec<String>,
+    #[command(flatten)]
+    setup: setup::SetupOptions,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Suite {
+    /// The crate's tests on this machine, on the host backend
+    Native,
+    /// The examples in the documentation, on this machine
+    Doc,
+    /// The crate's tests as Windows programs, on each NT backend
+    Windows,
+    /// The examples in the documentation, as Windows programs
+    WindowsDoc,
+    /// The tests of these commands themselves
+    Xtask,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum WindowsTarget {
+    /// 64-bit Windows
+    #[value(name = "x86_64")]
+    X86_64,
+}
+
+impl WindowsTarget {
+    fn target(self) -> Target {
+        match self {
+            Self::X86_64 => Target::X86_64,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Backend {
+    /// `WaitOnAddress`
+    WaitAddress,
+    /// Keyed events with a handle of their own
+    KeyedEvent,
+    /// Keyed events with the null handle
+    KeyedEventNull,
+    /// Polling
+    Polling,
+    /// What the embedder supplies: a futex, natively
+    Host,
+}
+
+impl Backend {
+    const NATIVE: [Self; 1] = [Self::Host];
+    const WINDOWS: [Self; 4] = [Self::WaitAddress, Self::KeyedEvent, Self::KeyedEventNull, Self::Polling];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::WaitAddress => "wait-address",
+            Self::KeyedEvent => "keyed-event",
+            Self::KeyedEventNull => "keyed-event-null",
+            Self::Polling => "polling",
+            Self::Host => "host",
+        }
+    }
+}
+
+/// A line of the summary: what was tested where, and what came of it.
+struct Row {
+    label: String,
+    counts: Counts,
+    elapsed: Duration,
+}
+
+/// A run of this verb.
+struct Session<'a> {
+    workspace: &'a Workspace,
+    options: &'a Options,
+    /// The Windows targets, each with the toolchain that builds it; empty if no suite needs any.
+    windows: Vec<(Target, Toolchain)>,
+    rows: Vec<Row>,
+}
+
+/// Runs the tests.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    if options.list {
+        for suite in Suite::value_variants() {
+            let value = suite.to_possible_value().expect("no suite is hidden");
+            println!("{:<12} {}", value.get_name(), value.get_help().map(ToString::to_string).unwrap_or_default());
+        }
+        return Ok(());
+    }
+    let suites = if options.suite.is_empty() { Suite::value_variants() } else { &options.suite };
+    let mut session = Session { workspace, options, windows: Vec::new(), rows: Vec::new() };
+    if suites.iter().any(|suite| matches!(suite, Suite::Windows | Suite::WindowsDoc)) {
+        session.set_windows_up()?;
+    }
+    for suite in suites {
+        match suite {
+            Suite::Native => session.native()?,
+            Suite::Doc => session.doc()?,
+            Suite::Windows => session.windows()?,
+            Suite::WindowsDoc => session.windows_doc()?,
+            Suite::Xtask => session.xtask()?,
+        }
+    }
+    session.summary()
+}
+
+impl Session<'_> {
+    fn set_windows_up(&mut self) -> Result<()> {
+        let mut setup = Setup::new(self.workspace, &self.options.setup);
+        setup.needs_linker();
+        setup.needs_wine();
+        let targets = if self.options.target.is_empty() { &[WindowsTarget::X86_64][..] } else { &self.options.target };
+        for target in targets {
+            let target = target.target();
+            self.windows.push((target, setup.needs_target(target)?));
+        }
+        setup.carry_out()
+    }
+
+    fn native(&mut self) -> Result<()> {
+        let programs = Build::new("ntpark", What::Tests).run(self.workspace, &Toolchain::host(self.workspace))?;
+        for backend in self.chosen(&Backend::NATIVE) {
+            self.programs(&format!("native {}", backend.name()), &programs, &Runner::native(), Some(backend))?;
+        }
+        Ok(())
+    }
+
+    fn doc(&mut self) -> Result<()> {
+        let task = Toolchain::host(self.workspace).cargo(self.workspace, "test");
+        self.doctests("native doctests", task)
+    }
+
+    fn windows(&mut self) -> Result<()> {
+        for (target, toolchain) in self.windows.clone() {
+            let programs = Build::new("ntpark", What::Tests).run(self.workspace, &toolchain)?;
+            for backend in self.chosen(&Backend::WINDOWS) {
+                let runner = Runner::windows(self.workspace)?;
+                self.programs(&format!("{} {}", target.name, backend.name()), &programs, &runner, Some(backend))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn windows_doc(&mut self) -> Result<()> {
+        for (target, toolchain) in self.windows.clone() {
+            let runner = Runner::windows(self.workspace)?;
+            let mut task = toolchain.cargo(self.workspace, "test");
+            if let Some(triple) = toolchain.triple() {
+                task = runner.as_cargo_runner(task, triple);
+            }
+            self.doctests(&format!("{} doctests", target.name), task)?;
+        }
+        Ok(())
+    }
+
+    fn xtask(&mut self) -> Result<()> {
+        let programs = Build::new("xtask", What::UnitTests).run(self.workspace, &Toolchain::host(self.workspace))?;
+        self.programs("xtask", &programs, &Runner::native(), None)
+    }
+
+    /// Those of the backends that were asked for; all of them if none was.
+    fn chosen(&self, backends: &[Backend]) -> Vec<Backend> {
+        let wanted = &self.options.backend;
+        backends.iter().copied().filter(|backend| wanted.is_empty() || wanted.contains(backend)).collect()
+    }
+
+    /// Runs test programs one after the other and adds a row for them.
+    fn programs(&mut self, label: &str, programs: &[Program], runner: &Runner, backend: Option<Backend>) -> Result<()> {
+        println!("== {label}");
+        let start = Instant::now();
+        let mut counts = Counts::default();
+        for program in programs {
+            let mut task = runner.task(&program.path, WATCHDOG).dir(self.workspace.root()).args(&self.options.filter);
+            if let Some(backend) = backend {
+                task = task.env(BACKEND_VARIABLE, backend.name());
+            }
+            counts += judge(&program.name, &task.run(Output::Keep)?);
+        }
+        self.rows.push(Row { label: label.to_owned(), counts, elapsed: start.elapsed() });
+        Ok(())
+    }
+
+    /// Lets cargo run the crate's doctests and adds a row for them.
+    fn doctests(&mut self, label: &str, task: Task) -> Result<()> {
+        println!("== {label}");
+        let task = task.args(["--package", "ntpark", "--doc", "--"]).args(&self.options.filter);
+        let finished = task.run(Output::Keep)?;
+        let counts = judge("doctests", &finished);
+        self.rows.push(Row { label: label.to_owned(), counts, elapsed: finished.elapsed });
+        Ok(())
+    }
+
+    fn summary(&self) -> Result<()> {
+        println!();
+        let mut sum = Counts::default();
+        for Row { label, counts, elapsed } in &self.rows {
+            println!("{label:<28} {} in {:.1} s", in_words(*counts), elapsed.as_secs_f64());
+            sum += *counts;
+        }
+        println!("\n{} passed, {} failed", sum.passed, sum.failed);
+        if sum.failed > 0 {
+            bail!("tests failed");
+        }
+        if sum.passed == 0 {
+            bail!("no test was run");
+        }
+        Ok(())
+    }
+}
+
+/// Prints the line of one test program, and its output if it failed. One that ends without a verdict, or with a verdict that its exit
+/// code contradicts, has failed.
+fn judge(name: &str, finished: &Finished) -> Counts {
+    let mut counts = libtest::counts(&finished.output).unwrap_or_default();
+    if !finished.success() && counts.failed == 0 {
+        counts.failed = 1;
+    }
+    println!("{name:<28} {} in {:.1} s", in_words(counts), finished.elapsed.as_secs_f64());
+    if counts.failed > 0 {
+        println!("{}\n{name}: {}", finished.output.trim_end(), finished.how());
+    }
+    counts
+}
+
+fn in_words(counts: Counts) -> String {
+    let mut words = format!("{} passed, {} failed", counts.passed, counts.failed);
+    if counts.ignored > 0 {
+        words += &format!(", {} ignored", counts.ignored);
+    }
+    words
+}
