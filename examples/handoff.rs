@@ -7,7 +7,7 @@ mod common;
 use ntpark::{Backend, Kind, Parker, UnparkReason};
 use std::cell::UnsafeCell;
 use std::error::Error;
-use std::io::Write;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -141,7 +141,7 @@ fn target() -> String {
     format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS)
 }
 
-/// A line of progress on standard error, every tenth of the way.
+/// Progress on standard error: a line that changes on a terminal, a line now and then elsewhere.
 struct Progress {
     what: &'static str,
     total: usize,
@@ -149,12 +149,18 @@ struct Progress {
 
 impl Progress {
     fn at(&self, done: usize) {
-        if done % self.total.div_ceil(10) == 0 || done == self.total {
-            eprint!("\r{}: {done} of {}\x1b[K", self.what, self.total);
-            if done == self.total {
-                eprint!("\r\x1b[K");
-            }
-            let _ = std::io::stderr().flush();
+        let terminal = std::io::stderr().is_terminal();
+        let parts = if terminal { 50 } else { 4 };
+        if done % self.total.div_ceil(parts) != 0 {
+            return;
+        }
+        let line = format!("  {}: {done} of {}", self.what, self.total);
+        if !terminal {
+            eprintln!("{line}");
+        } else if done < self.total {
+            eprint!("\r{line}\x1b[K");
+        } else {
+            eprint!("\r\x1b[K");
         }
     }
 }

@@ -125,7 +125,8 @@ impl KeyedEvent {
             }
             if is_error(status) {
                 failures += 1;
-                if failures == PATIENCE {
+                // A guarded waker sets RELEASED even if its release has failed, so the word has to stay until then.
+                if failures >= PATIENCE && !self.guarded {
                     return;
                 }
                 pause();
