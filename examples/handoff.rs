@@ -151,7 +151,7 @@ impl Progress {
     fn at(&self, done: usize) {
         let terminal = std::io::stderr().is_terminal();
         let parts = if terminal { 50 } else { 4 };
-        if done % self.total.div_ceil(parts) != 0 {
+        if done != self.total && done % self.total.div_ceil(parts) != 0 {
             return;
         }
         let line = format!("  {}: {done} of {}", self.what, self.total);
