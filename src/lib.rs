@@ -1,4 +1,4 @@
-//! Parking for Windows without std, without an allocator, without thread-locals.
+#![doc = include_str!("../README.md")]
 #![no_std]
 
 #[cfg(any(loom, doctest))]
