@@ -111,6 +111,8 @@ fn programs(messages: &str, tests: bool) -> Result<Vec<Program>> {
             }
         }
     }
+    // Cargo tells of them as they are ready; two runs ought to look alike.
+    programs.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(programs)
 }
 

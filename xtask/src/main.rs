@@ -2,6 +2,7 @@
 //!
 //! This file is the command line; each verb has a file under `verbs/`.
 
+mod backend;
 mod cargo;
 mod libtest;
 mod process;

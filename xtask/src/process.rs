@@ -118,6 +118,8 @@ impl Task {
         if status.is_none() {
             end_children_of(&handle.pids());
             handle.kill()?;
+            // Not for ever: what hangs in the kernel stays there.
+            handle.wait_timeout(Duration::from_secs(5))?;
         }
         let mut text = Vec::new();
         if let Some(file) = &mut kept {

@@ -8,7 +8,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 
 use crate::process::{Output, Task, on_path};
-use crate::toolchain::{self, Choice, Rustup, Target, Toolchain};
+use crate::toolchain::{self, Choice, Gcc, Rustup, Target, Toolchain};
+use crate::wine;
 use crate::workspace::Workspace;
 
 /// Fetching and unpacking a few hundred megabytes.
@@ -29,16 +30,18 @@ pub(crate) struct SetupOptions {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Need {
     Wine,
-    Linker,
+    Wine32,
+    Gcc(Gcc),
     DebianRust(Target),
     DebianClippy,
 }
 
 impl Need {
-    fn is_there(self) -> bool {
+    fn is_there(self, workspace: &Workspace) -> bool {
         match self {
             Self::Wine => on_path("wine").is_some() && on_path("wineserver").is_some(),
-            Self::Linker => on_path("x86_64-w64-mingw32-gcc").is_some(),
+            Self::Wine32 => wine::has_32_bit(workspace),
+            Self::Gcc(gcc) => on_path(gcc.program).is_some(),
             Self::DebianRust(target) => toolchain::debian_has(target),
             Self::DebianClippy => toolchain::debian_has_clippy(),
         }
@@ -47,19 +50,31 @@ impl Need {
     fn purpose(self) -> &'static str {
         match self {
             Self::Wine => "Wine, to run Windows programs",
-            Self::Linker => "mingw-w64, to link Windows programs",
+            Self::Wine32 => "Wine's 32-bit DLLs",
+            Self::Gcc(_) => "mingw-w64, to link Windows programs",
             Self::DebianRust(_) => "a Rust with the source of its standard library, to build that for Windows",
             Self::DebianClippy => "the clippy that belongs to it",
         }
     }
 
-    fn packages(self) -> &'static [&'static str] {
+    fn packages(self) -> Vec<&'static str> {
         match self {
-            Self::Wine => &["wine", "wine64"],
-            Self::Linker => &["gcc-mingw-w64-x86-64-win32"],
-            Self::DebianRust(_) => &["rustc-web", "cargo-web", "rust-web-src"],
-            Self::DebianClippy => &["rust-web-clippy"],
+            Self::Wine => vec!["wine", "wine64"],
+            // Nothing to install: they are taken out of the package.
+            Self::Wine32 => vec![],
+            Self::Gcc(gcc) => vec![gcc.package],
+            Self::DebianRust(_) => vec!["rustc-web", "cargo-web", "rust-web-src"],
+            Self::DebianClippy => vec!["rust-web-clippy"],
         }
+    }
+
+    /// What it is, and where Debian and Ubuntu have it.
+    fn on_debian(self) -> String {
+        let place = match self {
+            Self::Wine32 => "out of the package libwine for i386, which is not installed".to_owned(),
+            _ => format!("packages on Debian and Ubuntu: {}", self.packages().join(" ")),
+        };
+        format!("{} ({place})", self.purpose())
     }
 }
 
@@ -78,17 +93,21 @@ impl<'a> Setup<'a> {
         Self { workspace, options, clippy: false, missing: Vec::new(), missing_targets: Vec::new() }
     }
 
-    /// Windows programs are going to be run. A Windows host does that by itself.
-    pub(crate) fn needs_wine(&mut self) {
-        if !cfg!(windows) {
-            self.need(Need::Wine);
+    /// Programs of `target` are going to be run. A Windows host does that by itself.
+    pub(crate) fn needs_wine(&mut self, target: Target) {
+        if cfg!(windows) {
+            return;
+        }
+        self.need(Need::Wine);
+        if target == Target::I686 {
+            self.need(Need::Wine32);
         }
     }
 
-    /// Windows programs are going to be linked, not only checked.
-    pub(crate) fn needs_linker(&mut self) {
-        if !cfg!(windows) {
-            self.need(Need::Linker);
+    /// Programs of `target` are going to be linked, not only checked. A Windows host does that by itself.
+    pub(crate) fn needs_linker(&mut self, target: Target) {
+        if let (false, Some(gcc)) = (cfg!(windows), target.gcc) {
+            self.need(Need::Gcc(gcc));
         }
     }
 
@@ -143,7 +162,7 @@ impl<'a> Setup<'a> {
     }
 
     fn need(&mut self, need: Need) {
-        if !need.is_there() && !self.missing.contains(&need) {
+        if !need.is_there(self.workspace) && !self.missing.contains(&need) {
             self.missing.push(need);
         }
     }
@@ -164,7 +183,7 @@ impl<'a> Setup<'a> {
             );
         }
         for need in &self.missing {
-            eprintln!("  - {} (Debian and Ubuntu: {})", need.purpose(), need.packages().join(" "));
+            eprintln!("  - {}", need.on_debian());
             packages.extend(need.packages());
         }
         if self.options.no_install {
@@ -172,11 +191,17 @@ impl<'a> Setup<'a> {
         }
         let apt = Apt::find()
             .context("only Debian and Ubuntu can be set up from here: install by hand what is listed above")?;
-        eprintln!("Installing with {}: {}", apt.how(), packages.join(" "));
-        apt.install(&packages)?;
+        if !packages.is_empty() {
+            eprintln!("Installing with {}: {}", apt.how(), packages.join(" "));
+            apt.install(&packages)?;
+        }
+        if self.missing.contains(&Need::Wine32) {
+            eprintln!("Fetching with apt-get, without installing: libwine for i386");
+            wine::fetch_32_bit(self.workspace)?;
+        }
         for need in &self.missing {
-            if !need.is_there() {
-                bail!("{} are installed, but {} is still missing", need.packages().join(" "), need.purpose());
+            if !need.is_there(self.workspace) {
+                bail!("still missing after the installation: {}", need.on_debian());
             }
         }
         Ok(())

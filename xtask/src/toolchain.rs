@@ -27,6 +27,9 @@ const RUSTUP_LIMIT: Duration = Duration::from_secs(90);
 
 const DEBIAN_BIN: &str = "/usr/bin";
 
+/// What a program with tests takes.
+const STD: &str = "std,panic_unwind,test";
+
 /// A Windows target, as the toolchains call it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Target {
@@ -38,6 +41,17 @@ pub(crate) struct Target {
     debian: &'static str,
     /// The crates of the standard library that Debian's toolchain has to build.
     build_std: &'static str,
+    /// The compiler that links for it elsewhere than on Windows; `None` if code for it is only checked.
+    pub(crate) gcc: Option<Gcc>,
+}
+
+/// A cross compiler of mingw-w64.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Gcc {
+    /// The program.
+    pub(crate) program: &'static str,
+    /// The package of Debian and Ubuntu that brings it.
+    pub(crate) package: &'static str,
 }
 
 impl Target {
@@ -46,7 +60,16 @@ impl Target {
         name: "x86_64",
         own: if cfg!(windows) { None } else { Some("x86_64-pc-windows-gnu") },
         debian: "x86_64-win7-windows-gnu",
-        build_std: "std,panic_unwind,test",
+        build_std: STD,
+        gcc: Some(Gcc { program: "x86_64-w64-mingw32-gcc", package: "gcc-mingw-w64-x86-64-win32" }),
+    };
+    /// 32-bit Windows, with std.
+    pub(crate) const I686: Self = Self {
+        name: "i686",
+        own: Some(if cfg!(windows) { "i686-pc-windows-msvc" } else { "i686-pc-windows-gnu" }),
+        debian: "i686-win7-windows-gnu",
+        build_std: STD,
+        gcc: Some(Gcc { program: "i686-w64-mingw32-gcc", package: "gcc-mingw-w64-i686-win32" }),
     };
     /// Microsoft's targets, without std: code for them can be checked anywhere, but not linked.
     pub(crate) const MSVC: [Self; 3] = [
@@ -56,7 +79,7 @@ impl Target {
     ];
 
     const fn msvc(triple: &'static str) -> Self {
-        Self { name: triple, own: Some(triple), debian: triple, build_std: "core" }
+        Self { name: triple, own: Some(triple), debian: triple, build_std: "core", gcc: None }
     }
 }
 

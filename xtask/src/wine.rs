@@ -1,9 +1,11 @@
 //! Running Windows programs: under Wine in a prefix of the project's own, on Windows directly.
 //!
-//! The prefix lies under cargo's target directory; the user's own (`~/.wine`) is never touched. Every Wine process that is started here gets
-//! its settings through its environment.
+//! The prefix lies under cargo's target directory; the user's own (`~/.wine`) is never touched. Every Wine process that is
+//! started here gets its settings through its environment.
+//!
+//! 32-bit programs run in the same prefix, without a 32-bit Wine: the 64-bit loader runs them once the i386 builds of a few of
+//! Wine's DLLs are in their place ([`fetch_32_bit`]).
 
-use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,113 +13,235 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use crate::process::{Output, Task};
+use crate::toolchain::{Gcc, Target};
 use crate::workspace::Workspace;
 
 /// Making a prefix takes 10 s, on a slow disk a minute.
 const PREFIX_LIMIT: Duration = Duration::from_secs(5 * 60);
 /// Compiling a stand-in DLL.
 const COMPILE_LIMIT: Duration = Duration::from_secs(60);
+/// Fetching a hundred megabytes.
+const FETCH_LIMIT: Duration = Duration::from_secs(15 * 60);
 /// How long the Wine server stays after its last program, in seconds: from one program of a run to the next.
 const SERVER_STAYS: &str = "-p60";
 
-/// A way to run Windows programs, ready for use.
+/// What Rust's std loads, and what that loads in turn.
+const DLLS_32_BIT: [&str; 13] = [
+    "advapi32.dll",
+    "gdi32.dll",
+    "kernel32.dll",
+    "kernelbase.dll",
+    "msvcrt.dll",
+    "ntdll.dll",
+    "rpcrt4.dll",
+    "sechost.dll",
+    "ucrtbase.dll",
+    "user32.dll",
+    "userenv.dll",
+    "version.dll",
+    "win32u.dll",
+];
+
+/// Where the prefix keeps 64-bit DLLs, and 32-bit ones.
+const SYSTEM32: &str = "drive_c/windows/system32";
+const SYSWOW64: &str = "drive_c/windows/syswow64";
+
+/// A way to run programs, ready for use.
 #[derive(Clone, Debug)]
 pub(crate) struct Runner {
-    /// `None` on Windows.
-    prefix: Option<PathBuf>,
+    /// `None` runs them directly.
+    wine: Option<Wine>,
+}
+
+/// Wine's settings.
+#[derive(Clone, Debug)]
+struct Wine {
+    prefix: PathBuf,
+    /// Where Wine finds the 32-bit DLLs that [`fetch_32_bit`] brought.
+    dll_path: Option<PathBuf>,
 }
 
 impl Runner {
-    /// Makes the prefix if there is none, and wakes its server.
+    /// For programs of `target`: makes the prefix if there is none, and wakes its server.
     ///
     /// # Errors
-    /// When Wine fails.
-    pub(crate) fn windows(workspace: &Workspace) -> Result<Self> {
+    /// When Wine, or the compiler for a stand-in DLL, fails.
+    pub(crate) fn windows(workspace: &Workspace, target: Target) -> Result<Self> {
         if cfg!(windows) {
-            return Ok(Self { prefix: None });
+            return Ok(Self::native());
         }
-        let home = workspace.target().join("wine");
-        let prefix = home.join("prefix");
-        if !prefix.is_dir() {
-            make_prefix(&home, &prefix)?;
+        let mut wine = Wine { prefix: home(workspace).join("prefix"), dll_path: None };
+        if !wine.prefix.is_dir() {
+            wine.make_prefix(&home(workspace))?;
         }
-        let system32 = prefix.join("drive_c/windows/system32");
-        let dll = system32.join("bcryptprimitives.dll");
-        if !dll.exists() {
-            let source = workspace.root().join("xtask/wine/bcryptprimitives.c");
-            compile_dll("x86_64-w64-mingw32-gcc", &dll, &[source.as_os_str(), "-ladvapi32".as_ref()])?;
+        if target == Target::I686 {
+            wine.enable_32_bit(workspace)?;
         }
-        wake(&prefix)?;
-        Ok(Self { prefix: Some(prefix) })
+        wine.add_dll(workspace, target, "bcryptprimitives", &["-ladvapi32"])?;
+        wine.wake()?;
+        Ok(Self { wine: Some(wine) })
     }
 
     /// For programs of this machine.
     pub(crate) fn native() -> Self {
-        Self { prefix: None }
+        Self { wine: None }
     }
 
     /// A task that runs `program`, which gets no input and is stopped after `limit`.
     pub(crate) fn task(&self, program: &Path, limit: Duration) -> Task {
-        match &self.prefix {
-            Some(prefix) => wine_env(Task::new("wine", limit), prefix).arg(program),
+        match &self.wine {
+            Some(wine) => wine.env(Task::new("wine", limit)).arg(program),
             None => Task::new(program, limit),
         }
     }
 
     /// Lets cargo run programs of the target `triple` this way: doctests have no other.
     pub(crate) fn as_cargo_runner(&self, task: Task, triple: &str) -> Task {
-        match &self.prefix {
-            Some(prefix) => {
+        match &self.wine {
+            Some(wine) => {
                 let name = format!("CARGO_TARGET_{}_RUNNER", triple.to_uppercase().replace('-', "_"));
-                wine_env(task, prefix).env(name, "wine")
+                wine.env(task).env(name, "wine")
             }
             None => task,
         }
     }
 }
 
-/// Makes the prefix beside its place and moves it there when it is complete: a run that is interrupted leaves no half of it behind, and
-/// of two runs at once one wins.
-fn make_prefix(home: &Path, prefix: &Path) -> Result<()> {
-    eprintln!("Making a Wine prefix in {}", prefix.display());
-    fs::create_dir_all(home)?;
-    let unfinished = tempfile::Builder::new().prefix("unfinished-").tempdir_in(home)?;
-    wake(unfinished.path())?;
-    let stop = wine_env(Task::new("wineserver", PREFIX_LIMIT), unfinished.path());
-    stop.clone().arg("-k").run(Output::Keep)?.check()?;
-    stop.arg("-w").run(Output::Keep)?.check()?;
-    let path = unfinished.keep();
-    if let Err(error) = fs::rename(&path, prefix) {
-        fs::remove_dir_all(&path)?;
-        if !prefix.is_dir() {
-            return Err(error).with_context(|| format!("cannot make {}", prefix.display()));
+impl Wine {
+    fn env(&self, task: Task) -> Task {
+        // No menu entries on the user's desktop, no questions about Mono and Gecko, no debugger that waits for a person.
+        let mut overrides = "winemenubuilder.exe,winedbg.exe,mscoree,mshtml=".to_owned();
+        let mut task = task.env("WINEPREFIX", &self.prefix).env("WINEDEBUG", "-all");
+        if let Some(dlls) = &self.dll_path {
+            overrides += ";ws2_32=n,b";
+            task = task.env("WINEDLLPATH", dlls);
         }
+        // Nor a window.
+        task.env("WINEDLLOVERRIDES", overrides).env_remove("WINEARCH").env_remove("DISPLAY")
     }
-    Ok(())
+
+    /// Makes the prefix beside its place and moves it there when it is complete: a run that is interrupted leaves no half of it
+    /// behind, and of two runs at once one wins.
+    fn make_prefix(&self, home: &Path) -> Result<()> {
+        eprintln!("Making a Wine prefix in {}", self.prefix.display());
+        fs::create_dir_all(home)?;
+        let dir = tempfile::Builder::new().prefix("unfinished-").tempdir_in(home)?;
+        let unfinished = Self { prefix: dir.path().to_owned(), dll_path: None };
+        unfinished.wake()?;
+        let server = unfinished.env(Task::new("wineserver", PREFIX_LIMIT));
+        server.clone().arg("-k").run(Output::Keep)?.check()?;
+        server.arg("-w").run(Output::Keep)?.check()?;
+        let moved = fs::rename(dir.path(), &self.prefix);
+        if moved.is_ok() {
+            // There is nothing left to clean up.
+            let _ = dir.keep();
+        } else if !self.prefix.is_dir() {
+            moved.with_context(|| format!("cannot make {}", self.prefix.display()))?;
+        }
+        Ok(())
+    }
+
+    /// Starts the prefix's server and services, if they don't run. The first Wine process hands its own output to the services
+    /// that it starts, and who reads that pipe then waits for them: here it is a file that nobody waits for.
+    fn wake(&self) -> Result<()> {
+        // Says no when a server runs already.
+        self.env(Task::new("wineserver", PREFIX_LIMIT)).arg(SERVER_STAYS).run(Output::Keep)?;
+        let boot = self.env(Task::new("wine", PREFIX_LIMIT)).args(["wineboot", "--init"]);
+        boot.run(Output::Keep)?.check().context("Wine can't be started")?;
+        Ok(())
+    }
+
+    /// Puts the 32-bit DLLs into their place, unless Wine has done so itself: it does where a 32-bit Wine is installed, and from
+    /// version 9 on.
+    fn enable_32_bit(&mut self, workspace: &Workspace) -> Result<()> {
+        let fetched = dlls_32_bit(workspace);
+        if !fetched.is_dir() {
+            return Ok(());
+        }
+        self.dll_path = fetched.parent().map(Path::to_owned);
+        fs::create_dir_all(self.prefix.join(SYSWOW64))?;
+        for dll in DLLS_32_BIT {
+            let place = self.prefix.join(SYSWOW64).join(dll);
+            if !place.exists() {
+                fs::copy(fetched.join(dll), &place).with_context(|| format!("cannot copy {dll}"))?;
+            }
+        }
+        self.add_dll(workspace, Target::I686, "ws2_32", &["xtask/wine/ws2_32.def"])
+    }
+
+    /// Compiles the stand-in `xtask/wine/NAME.c` into the prefix, unless there is such a DLL already: ours or Wine's.
+    fn add_dll(&self, workspace: &Workspace, target: Target, name: &str, rest: &[&str]) -> Result<()> {
+        let dir = if target == Target::I686 { SYSWOW64 } else { SYSTEM32 };
+        let dll = self.prefix.join(dir).join(name).with_extension("dll");
+        let Some(Gcc { program, .. }) = target.gcc else {
+            return Ok(());
+        };
+        if dll.exists() {
+            return Ok(());
+        }
+        let task = Task::new(program, COMPILE_LIMIT)
+            .args(["-shared", "-O2", "-s", "-Wall", "-Wextra", "-Wl,--kill-at", "-o"])
+            .arg(dll)
+            .arg(format!("xtask/wine/{name}.c"))
+            .args(rest);
+        task.dir(workspace.root()).run(Output::Keep)?.check()?;
+        Ok(())
+    }
 }
 
-/// Starts the prefix's server and services, if they don't run. The first Wine process hands its own output to the services that it
-/// starts, and who reads that pipe then waits for them: here it is a file that nobody waits for.
-fn wake(prefix: &Path) -> Result<()> {
-    let server = wine_env(Task::new("wineserver", PREFIX_LIMIT), prefix).arg(SERVER_STAYS);
-    // Says no when a server runs already.
-    server.run(Output::Keep)?;
-    let boot = wine_env(Task::new("wine", PREFIX_LIMIT), prefix).args(["wineboot", "--init"]);
-    boot.run(Output::Keep)?.check().context("Wine can't be started")?;
-    Ok(())
+fn home(workspace: &Workspace) -> PathBuf {
+    workspace.target().join("wine")
 }
 
-fn wine_env(task: Task, prefix: &Path) -> Task {
-    task.env("WINEPREFIX", prefix)
-        .env("WINEDEBUG", "-all")
-        // No menu entries in the user's desktop, no questions about Mono and Gecko, no debugger that waits for a person.
-        .env("WINEDLLOVERRIDES", "winemenubuilder.exe,mscoree,mshtml,winedbg.exe=")
-        .env_remove("WINEARCH")
+/// Where [`fetch_32_bit`] puts the DLLs; Wine wants the folder to have this name.
+fn dlls_32_bit(workspace: &Workspace) -> PathBuf {
+    home(workspace).join("32-bit/i386-windows")
 }
 
-/// Compiles a stand-in DLL and puts it into its place.
-fn compile_dll(gcc: &str, dll: &Path, input: &[&OsStr]) -> Result<()> {
-    let task = Task::new(gcc, COMPILE_LIMIT).args(["-shared", "-O2", "-s", "-Wall", "-Wextra", "-o"]).arg(dll);
-    task.args(input).run(Output::Keep)?.check()?;
+/// Whether 32-bit programs run, or will once the prefix is made.
+pub(crate) fn has_32_bit(workspace: &Workspace) -> bool {
+    let in_prefix = home(workspace).join("prefix").join(SYSWOW64).join("ntdll.dll");
+    dlls_32_bit(workspace).is_dir() || in_prefix.exists()
+}
+
+/// Fetches the package of Wine's i386 DLLs and takes from it what a program needs. Nothing is installed for that: apt works
+/// with lists of its own under the target directory, so that the system's architectures stay as they are.
+///
+/// # Errors
+/// When apt can't fetch the package that belongs to the Wine that is installed.
+pub(crate) fn fetch_32_bit(workspace: &Workspace) -> Result<()> {
+    let place = dlls_32_bit(workspace);
+    let parent = place.parent().context("no folder for the DLLs")?;
+    fs::create_dir_all(parent)?;
+    let dir = tempfile::tempdir_in(parent)?;
+    for part in ["lists/partial", "cache/archives/partial", "all", "i386-windows"] {
+        fs::create_dir_all(dir.path().join(part))?;
+    }
+
+    let version = Task::new("dpkg-query", FETCH_LIMIT).args(["-W", "-f=${Version}", "libwine"]);
+    let version = version.run(Output::KeepStdout)?.check()?.output;
+    let apt = Task::new("apt-get", FETCH_LIMIT).dir(dir.path()).args(["-q", "-o", "Debug::NoLocking=1"]);
+    let lists = format!("Dir::State::Lists={}", dir.path().join("lists").display());
+    let cache = format!("Dir::Cache={}", dir.path().join("cache").display());
+    let apt = apt.args(["-o", &lists, "-o", &cache, "-o", "APT::Sandbox::User=root"]);
+    let apt =
+        apt.args(["-o", "APT::Architecture=i386", "-o", "APT::Architectures=i386", "-o", "Acquire::Languages=none"]);
+    // One index that is out of step, as security's often is for i386, makes this fail; what matters is the next step.
+    apt.clone().arg("update").run(Output::Keep)?;
+    let package = format!("libwine={}", version.trim());
+    apt.args(["download", &package]).run(Output::Keep)?.check()?;
+
+    let is_package = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "deb");
+    let mut files = fs::read_dir(dir.path())?.filter_map(|entry| Some(entry.ok()?.path()));
+    let package = files.find(is_package).context("apt-get has downloaded nothing")?;
+    let all = dir.path().join("all");
+    Task::new("dpkg-deb", FETCH_LIMIT).arg("-x").arg(package).arg(&all).run(Output::Keep)?.check()?;
+    let chosen = dir.path().join("i386-windows");
+    for dll in DLLS_32_BIT {
+        let source = all.join("usr/lib/i386-linux-gnu/wine/i386-windows").join(dll);
+        fs::copy(&source, chosen.join(dll))
+            .with_context(|| format!("{package} has no {dll}", package = version.trim()))?;
+    }
+    fs::rename(chosen, place)?;
     Ok(())
 }

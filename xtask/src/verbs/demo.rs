@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use clap::ValueEnum;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::backend::Backend;
 use crate::cargo::{Build, Program, What};
 use crate::process::Output;
 use crate::setup::{self, Setup};
@@ -37,33 +37,6 @@ pub(crate) struct Options {
     backend: Vec<Backend>,
     #[command(flatten)]
     setup: setup::SetupOptions,
-}
-
-/// The example's backends.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-enum Backend {
-    /// `WaitOnAddress`
-    WaitAddress,
-    /// Keyed events with a handle of their own
-    KeyedEvent,
-    /// Keyed events with the null handle
-    KeyedEventNull,
-    /// Polling, as a Windows program
-    Polling,
-    /// A futex, natively
-    Host,
-}
-
-impl Backend {
-    fn name(self) -> &'static str {
-        match self {
-            Self::WaitAddress => "wait-address",
-            Self::KeyedEvent => "keyed-event",
-            Self::KeyedEventNull => "keyed-event-null",
-            Self::Polling => "polling",
-            Self::Host => "host",
-        }
-    }
 }
 
 /// The figures of one backend that the summary shows; the example writes some more.
@@ -97,12 +70,12 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let mut ways = Vec::new();
     if !windows.is_empty() {
         let mut setup = Setup::new(workspace, &options.setup);
-        setup.needs_linker();
-        setup.needs_wine();
+        setup.needs_linker(Target::X86_64);
+        setup.needs_wine(Target::X86_64);
         let toolchain = setup.needs_target(Target::X86_64)?;
         setup.carry_out()?;
         let program = build(workspace, &toolchain)?;
-        ways.push((windows, program, Runner::windows(workspace)?));
+        ways.push((windows, program, Runner::windows(workspace, Target::X86_64)?));
     }
     if !native.is_empty() {
         let program = build(workspace, &Toolchain::host(workspace))?;

@@ -1,5 +1,7 @@
 //! `cargo xtask lint`: formatting, clippy and documentation, without a warning.
 
+use std::io::Write as _;
+
 use anyhow::{Result, bail};
 
 use crate::process::{Output, Task};
@@ -44,9 +46,11 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 
     let mut failed = Vec::new();
     for (name, task) in &steps {
+        print!("{name:<32} ");
+        std::io::stdout().flush()?;
         let finished = task.run(Output::Keep)?;
         let verdict = if finished.success() { "ok" } else { "FAILED" };
-        println!("{name:<32} {verdict} in {:.1} s", finished.elapsed.as_secs_f64());
+        println!("{verdict} in {:.1} s", finished.elapsed.as_secs_f64());
         if let Err(error) = finished.check() {
             println!("{error:#}");
             failed.push(name.as_str());

@@ -1,0 +1,34 @@
+//! The backends of the crate, as its tests and examples call them.
+
+use clap::ValueEnum;
+
+/// What a parker blocks on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Backend {
+    /// `WaitOnAddress`
+    WaitAddress,
+    /// Keyed events with a handle of their own
+    KeyedEvent,
+    /// Keyed events with the null handle
+    KeyedEventNull,
+    /// Polling
+    Polling,
+    /// What the embedder supplies: a futex, on Linux
+    Host,
+}
+
+impl Backend {
+    /// The backends of Windows, the preferred one first.
+    pub(crate) const WINDOWS: [Self; 4] = [Self::WaitAddress, Self::KeyedEvent, Self::KeyedEventNull, Self::Polling];
+
+    /// The name, on the command line of an example and in the environment of a test.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::WaitAddress => "wait-address",
+            Self::KeyedEvent => "keyed-event",
+            Self::KeyedEventNull => "keyed-event-null",
+            Self::Polling => "polling",
+            Self::Host => "host",
+        }
+    }
+}
