@@ -48,11 +48,13 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    const NEW: Self = Self {
-        steps: AtomicU64::new(0),
-        doing: AtomicU8::new(Doing::Nothing as u8),
-        parker: AtomicPtr::new(ptr::null_mut()),
-    };
+    const fn new() -> Self {
+        Self {
+            steps: AtomicU64::new(0),
+            doing: AtomicU8::new(Doing::Nothing as u8),
+            parker: AtomicPtr::new(ptr::null_mut()),
+        }
+    }
 
     /// Tells what comes now; that is progress.
     pub(crate) fn set(&self, doing: Doing) {
@@ -91,7 +93,7 @@ impl Watch {
             start: Instant::now(),
             round: Mutex::new(("", 0)),
             rounds: AtomicU64::new(0),
-            places: [Place::NEW; THREADS],
+            places: [const { Place::new() }; THREADS],
         }));
         std::thread::spawn(|| watch.look_on());
         watch

@@ -89,15 +89,15 @@ pub(crate) struct Counts {
 
 impl Counts {
     /// What was sent and never arrived.
-    pub(crate) fn lost(&self) -> i64 {
-        self.sent.wrapping_sub(self.taken).cast_signed()
+    pub(crate) fn lost(&self) -> u64 {
+        self.sent.saturating_sub(self.taken)
     }
 
     /// What of it must not be.
     pub(crate) fn wrong(&self) -> Option<&'static str> {
         match self {
             _ if self.lost() > 0 => Some("something was lost"),
-            _ if self.lost() < 0 || self.doubled > 0 => Some("something was doubled"),
+            _ if self.taken > self.sent || self.doubled > 0 => Some("something was doubled"),
             _ if self.early > 0 => Some("a wait ended early"),
             _ => None,
         }
