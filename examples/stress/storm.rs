@@ -6,7 +6,7 @@
 use crate::worker::{Counts, Round, Worker};
 use ntpark::{Parker, UnparkReason};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 struct Lane {
     parker: Parker,
@@ -14,17 +14,22 @@ struct Lane {
     sent: Vec<AtomicU64>,
     /// Tokens taken so far.
     taken: AtomicU64,
+    /// In nanoseconds, how long waits are allowed to take, and how far apart messages are, at the most: what races on one backend does not on another.
+    span: u64,
 }
 
 pub(crate) fn run(round: &Round<'_>) -> Counts {
     let mut rng = round.rng();
     let wakers = rng.usize(1..=3);
     let lanes = rng.usize(1..=3);
-    let messages = 1 + round.often(3000) / lanes as u64;
+    // From 16 µs to 4 ms; the longer, the fewer.
+    let span_bits = rng.u32(14..=22);
+    let messages = 1 + ((round.often(3000) / lanes as u64) >> span_bits.saturating_sub(16));
     let lane = || Lane {
         parker: Parker::new(),
         sent: (0..wakers).map(|_| AtomicU64::new(0)).collect(),
         taken: AtomicU64::new(0),
+        span: 1 << span_bits,
     };
     let lanes: Vec<Lane> = (0..lanes).map(|_| lane()).collect();
 
@@ -47,7 +52,7 @@ fn sleep(lane: &Lane, messages: u64, worker: &mut Worker<'_>) {
         if worker.rng.u8(..) < 16 {
             worker.park(&lane.parker);
         } else {
-            let timeout = Duration::from_nanos(worker.rng.u64(0..60_000));
+            let timeout = Duration::from_nanos(worker.rng.u64(0..lane.span));
             if worker.park_timeout(&lane.parker, timeout) != UnparkReason::Unparked {
                 continue;
             }
@@ -71,8 +76,11 @@ fn sleep(lane: &Lane, messages: u64, worker: &mut Worker<'_>) {
 fn wake(lane: &Lane, waker: usize, messages: u64, worker: &mut Worker<'_>) {
     let exact = lane.sent.len() == 1;
     for message in 1..=messages {
-        // About as long as the sleeper's timeouts.
-        (0..worker.rng.u32(0..2000)).for_each(|_| std::hint::spin_loop());
+        let pause = Duration::from_nanos(worker.rng.u64(0..lane.span));
+        let start = Instant::now();
+        while start.elapsed() < pause {
+            std::hint::spin_loop();
+        }
         lane.sent[waker].store(message, Relaxed);
         worker.counts.sent += 1;
         worker.unpark(&lane.parker);

@@ -31,6 +31,7 @@ enum Verb {
     Demo(verbs::demo::Options),
     Test(verbs::test::Options),
     Lint(verbs::lint::Options),
+    Stress(verbs::stress::Options),
 }
 
 fn main() -> ExitCode {
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         Verb::Demo(options) => verbs::demo::run(&workspace, options),
         Verb::Test(options) => verbs::test::run(&workspace, options),
         Verb::Lint(options) => verbs::lint::run(&workspace, options),
+        Verb::Stress(options) => verbs::stress::run(&workspace, options),
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,

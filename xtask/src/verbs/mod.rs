@@ -2,4 +2,5 @@
 
 pub(crate) mod demo;
 pub(crate) mod lint;
+pub(crate) mod stress;
 pub(crate) mod test;

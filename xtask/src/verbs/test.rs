@@ -14,11 +14,14 @@ use crate::libtest::{self, Counts};
 use crate::process::{Finished, Output, Task};
 use crate::setup::{self, Setup};
 use crate::toolchain::{Target, Toolchain};
+use crate::verbs::stress::Stress;
 use crate::wine::Runner;
 use crate::workspace::Workspace;
 
 /// Selects the backend in the test programs.
 const BACKEND_VARIABLE: &str = "NTPARK_BACKEND";
+/// How long the suite `stress` runs on each backend.
+const STRESS_SECONDS: u64 = 20;
 
 /// Run all tests, on every target and backend
 ///
@@ -58,12 +61,15 @@ enum Suite {
     Windows,
     /// The examples in the documentation, as Windows programs
     WindowsDoc,
+    /// The example `stress` on each backend, for 20 seconds
+    Stress,
     /// The tests of these commands themselves
     Xtask,
 }
 
+/// A Windows target that programs can be built for and run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-enum WindowsTarget {
+pub(crate) enum WindowsTarget {
     /// 64-bit Windows
     #[value(name = "x86_64")]
     X86_64,
@@ -72,7 +78,8 @@ enum WindowsTarget {
 }
 
 impl WindowsTarget {
-    fn target(self) -> Target {
+    /// As the toolchains know it.
+    pub(crate) fn target(self) -> Target {
         match self {
             Self::X86_64 => Target::X86_64,
             Self::I686 => Target::I686,
@@ -107,7 +114,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     }
     let suites = if options.suite.is_empty() { Suite::value_variants() } else { &options.suite };
     let mut session = Session { workspace, options, windows: Vec::new(), rows: Vec::new() };
-    if suites.iter().any(|suite| matches!(suite, Suite::Windows | Suite::WindowsDoc)) {
+    if suites.iter().any(|suite| matches!(suite, Suite::Windows | Suite::WindowsDoc | Suite::Stress)) {
         session.set_windows_up()?;
     }
     for suite in suites {
@@ -116,6 +123,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             Suite::Doc => session.doc()?,
             Suite::Windows => session.windows()?,
             Suite::WindowsDoc => session.windows_doc()?,
+            Suite::Stress => session.stress()?,
             Suite::Xtask => session.xtask()?,
         }
     }
@@ -168,6 +176,41 @@ impl Session<'_> {
             }
             self.doctests(&format!("{} doctests", target.name), task)?;
         }
+        Ok(())
+    }
+
+    /// In cargo's own profile, for which std has been built for the other suites; `cargo xtask stress` takes the release profile.
+    fn stress(&mut self) -> Result<()> {
+        for backend in self.chosen(&[Backend::Host]) {
+            let stress = Stress::native(self.workspace, None)?;
+            self.stress_on("native", &stress, backend)?;
+        }
+        for (target, toolchain) in self.windows.clone() {
+            let backends = self.chosen(&[Backend::WaitAddress, Backend::KeyedEvent]);
+            if !backends.is_empty() {
+                let stress = Stress::windows(self.workspace, &toolchain, target, None)?;
+                for backend in backends {
+                    self.stress_on(target.name, &stress, backend)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn stress_on(&mut self, target: &str, stress: &Stress, backend: Backend) -> Result<()> {
+        let label = format!("{target} {} stress", backend.name());
+        println!("== {label}");
+        announce("stress")?;
+        let finished = stress.run(backend, STRESS_SECONDS, &[], Output::Keep)?;
+        let counts = if finished.success() {
+            // The last line sums all scenarios up.
+            println!("ok: {}", finished.output.trim_end().lines().next_back().unwrap_or_default());
+            Counts { passed: 1, ..Counts::default() }
+        } else {
+            println!("FAILED\n{}\n{}", finished.output.trim_end(), finished.how());
+            Counts { failed: 1, ..Counts::default() }
+        };
+        self.rows.push(Row { label, counts, elapsed: finished.elapsed });
         Ok(())
     }
 
