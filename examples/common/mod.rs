@@ -3,10 +3,28 @@
 #[cfg(target_os = "linux")]
 pub(crate) mod futex;
 
-/// Gives the process a kernel to park on where that is not NT. To be called before the first park; again does no harm.
+use ntpark::{Backend, Kind, SelectError};
+
+/// Settles what the process parks on: what `NTPARK_BACKEND` names (see [`Kind::name`]), else the best there is, on Linux a futex. To be called before the first park; again does no
+/// harm.
 pub(crate) fn setup() {
-    #[cfg(target_os = "linux")]
-    if let Err(in_use) = ntpark::Backend::install(&futex::HOST) {
-        assert_eq!(in_use, ntpark::SelectError::InUse(ntpark::Kind::Host));
+    let wanted = std::env::var("NTPARK_BACKEND").ok().map(|name| {
+        let kind = Kind::ALL.into_iter().find(|kind| kind.name() == name);
+        kind.unwrap_or_else(|| panic!("NTPARK_BACKEND={name}: there is no such backend"))
+    });
+    match wanted {
+        #[cfg(target_os = "linux")]
+        None | Some(Kind::Host) => settled(Kind::Host, Backend::install(&futex::HOST)),
+        Some(kind) => settled(kind, Backend::force(kind)),
+        #[cfg(not(target_os = "linux"))]
+        None => {}
+    }
+}
+
+fn settled(wanted: Kind, result: Result<(), SelectError>) {
+    match result {
+        Ok(()) => {}
+        Err(SelectError::InUse(in_use)) if in_use == wanted => {}
+        Err(error) => panic!("{error}"),
     }
 }

@@ -14,6 +14,8 @@ use crate::workspace::Workspace;
 pub(crate) enum What<'a> {
     /// One example of the package.
     Example(&'a str),
+    /// All examples of the package that are programs.
+    Examples,
     /// All test programs of the package: unit tests and integration tests.
     Tests,
     /// The unit tests of the package's program of the same name.
@@ -56,6 +58,7 @@ impl<'a> Build<'a> {
     pub(crate) fn run(&self, workspace: &Workspace, toolchain: &Toolchain) -> Result<Vec<Program>> {
         let mut task = match self.what {
             What::Example(name) => toolchain.cargo(workspace, "build").args(["--example", name]),
+            What::Examples => toolchain.cargo(workspace, "build").arg("--examples"),
             What::Tests => toolchain.cargo(workspace, "test").arg("--no-run"),
             What::UnitTests => toolchain.cargo(workspace, "test").args(["--no-run", "--bin", self.package]),
         };
@@ -98,7 +101,10 @@ struct MessageProfile {
 }
 
 /// The programs in cargo's messages: the test programs, or those that are none.
-fn programs(messages: &str, tests: bool) -> Result<Vec<Program>> {
+///
+/// # Errors
+/// When a message is not what cargo writes.
+pub(crate) fn programs(messages: &str, tests: bool) -> Result<Vec<Program>> {
     let mut programs = Vec::new();
     for line in messages.lines().filter(|line| line.starts_with('{')) {
         let message: Message = serde_json::from_str(line).context("cargo's message can't be read")?;

@@ -2,6 +2,8 @@
 //!
 //! A suite is a function that returns rows; to add one, add a variant of [`Suite`], its description and its function.
 
+mod examples;
+
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
@@ -63,6 +65,10 @@ enum Suite {
     WindowsDoc,
     /// The example `stress` on each backend, for 20 seconds
     Stress,
+    /// The examples on this machine, on the host backend
+    Examples,
+    /// The examples as Windows programs, on each NT backend
+    WindowsExamples,
     /// The tests of these commands themselves
     Xtask,
 }
@@ -108,13 +114,13 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     if options.list {
         for suite in Suite::value_variants() {
             let value = suite.to_possible_value().expect("no suite is hidden");
-            println!("{:<12} {}", value.get_name(), value.get_help().map(ToString::to_string).unwrap_or_default());
+            println!("{:<17} {}", value.get_name(), value.get_help().map(ToString::to_string).unwrap_or_default());
         }
         return Ok(());
     }
     let suites = if options.suite.is_empty() { Suite::value_variants() } else { &options.suite };
     let mut session = Session { workspace, options, windows: Vec::new(), rows: Vec::new() };
-    if suites.iter().any(|suite| matches!(suite, Suite::Windows | Suite::WindowsDoc | Suite::Stress)) {
+    if suites.iter().any(|suite| suite.is_windows()) {
         session.set_windows_up()?;
     }
     for suite in suites {
@@ -124,6 +130,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             Suite::Windows => session.windows()?,
             Suite::WindowsDoc => session.windows_doc()?,
             Suite::Stress => session.stress()?,
+            Suite::Examples => examples::native(&mut session)?,
+            Suite::WindowsExamples => examples::windows(&mut session)?,
             Suite::Xtask => session.xtask()?,
         }
     }

@@ -1,0 +1,100 @@
+//! A global allocator whose lock blocks: talc, behind the queue lock of the example of that name, under a program with many threads that allocate.
+//!
+//! An allocator's lock can be taken before main, under the loader's lock, in thread-local destructors; and taking it must not allocate. Most locks that block can't
+//! promise that, so allocators spin, and a thread that spins for a lock whose holder was put aside by the system burns a processor. Parkers don't allocate, have no thread-locals, and
+//! choose what to block on at the first time that a thread really has to.
+
+mod common;
+#[path = "queue_lock/queue_lock.rs"]
+mod queue_lock;
+
+use lock_api::MutexGuard;
+use queue_lock::QueueLock;
+use std::cell::UnsafeCell;
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Acquire, Release};
+use std::sync::mpsc;
+use std::thread;
+use talc::TalcLock;
+use talc::source::Claim;
+
+const HEAP_SIZE: usize = 64 << 20;
+const THREADS: usize = 8;
+const ROUNDS: usize = 200;
+
+/// The allocator's, and nobody else's.
+struct Heap(UnsafeCell<[u8; HEAP_SIZE]>);
+
+// SAFETY: only the allocator uses what is in it, with its lock held.
+unsafe impl Sync for Heap {}
+
+static HEAP: Heap = Heap(UnsafeCell::new([0; HEAP_SIZE]));
+
+#[global_allocator]
+// SAFETY: the heap is there for ever and used by nobody else.
+static ALLOCATOR: TalcLock<QueueLock, Claim> = TalcLock::new(unsafe { Claim::array(HEAP.0.get()) });
+
+fn main() {
+    // Memory was allocated before this already, without a host. That is fine: a lock without contention parks nobody.
+    common::setup();
+    a_thread_that_allocates_blocks();
+    many_threads_allocate();
+}
+
+/// While somebody else has the allocator, a thread that wants memory is parked, and gets it in the end.
+fn a_thread_that_allocates_blocks() {
+    static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+
+    let thread = thread::spawn(|| {
+        while !IS_TAKEN.load(Acquire) {
+            thread::yield_now();
+        }
+        vec![1_u8; 1_000]
+    });
+    let held = ALLOCATOR.lock();
+    // From here to the release this thread must not allocate, or it would wait for itself.
+    // SAFETY: the raw lock is only asked, neither locked nor unlocked.
+    let lock = unsafe { MutexGuard::mutex(&held).raw() };
+    IS_TAKEN.store(true, Release);
+    while lock.waiters() == 0 {
+        thread::yield_now();
+    }
+    drop(held);
+    assert_eq!(thread.join().expect("no thread panics"), [1; 1_000]);
+    println!("with the allocator taken, a thread that wanted memory waited in line");
+}
+
+/// Memory that is allocated on one thread, grown, and freed on another.
+fn many_threads_allocate() {
+    let (sender, receiver) = mpsc::channel::<BTreeMap<usize, String>>();
+    let threads: Vec<_> = (0..THREADS)
+        .map(|number| {
+            let sender = sender.clone();
+            thread::spawn(move || {
+                for round in 0..ROUNDS {
+                    let mut map = BTreeMap::new();
+                    for key in 0..round % 32 {
+                        map.insert(key, format!("{number}/{round}").repeat(key));
+                    }
+                    sender.send(map).expect("main receives them all");
+                }
+            })
+        })
+        .collect();
+    drop(sender);
+    let mut maps = 0;
+    let mut bytes = 0;
+    for map in receiver {
+        maps += 1;
+        for (key, text) in map {
+            assert_eq!(text.len() % key.max(1), 0);
+            bytes += text.len();
+        }
+    }
+    for thread in threads {
+        thread.join().expect("no thread panics");
+    }
+    assert_eq!(maps, THREADS * ROUNDS);
+    println!("{THREADS} threads allocated {maps} maps with {bytes} bytes of text in them, which another freed");
+}
