@@ -73,6 +73,13 @@ enum Suite {
     Xtask,
 }
 
+impl Suite {
+    /// Whether it runs Windows programs.
+    fn is_windows(self) -> bool {
+        matches!(self, Self::Windows | Self::WindowsDoc | Self::Stress | Self::WindowsExamples)
+    }
+}
+
 /// A Windows target that programs can be built for and run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum WindowsTarget {
