@@ -19,7 +19,7 @@ pub(crate) mod polling;
 pub(crate) mod selection;
 pub(crate) mod wait_address;
 
-use crate::state::{Outcome, Step, Word};
+use crate::state::{Event, Outcome, Step, WAIT_FOR_NOTICE, Word};
 use crate::time::{Clock, Instant};
 use bitflags::bitflags;
 use core::fmt;
@@ -68,6 +68,18 @@ pub enum Kind {
 impl Kind {
     /// All there are, in the order of preference, but for the host, which comes first where there is one.
     pub const ALL: [Self; 5] = [Self::WaitAddress, Self::KeyedEvent, Self::KeyedEventNull, Self::Host, Self::Polling];
+
+    /// The kind of this number.
+    pub(crate) const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            1 => Some(Self::WaitAddress),
+            2 => Some(Self::KeyedEvent),
+            3 => Some(Self::KeyedEventNull),
+            4 => Some(Self::Host),
+            5 => Some(Self::Polling),
+            _ => None,
+        }
+    }
 
     /// Its name: lower case, words joined by hyphens.
     #[must_use]
@@ -146,9 +158,13 @@ impl Backend {
     ///
     /// Lock-free: threads that come here at once all work out the choice, and one of them publishes it for all. Loads nothing, allocates nothing, cannot fail.
     #[must_use]
-    #[inline]
     pub fn get() -> Self {
         SELECTION.get()
+    }
+
+    /// The process's backend, if it has been chosen.
+    pub(crate) fn chosen() -> Option<&'static Self> {
+        SELECTION.stored()
     }
 
     /// Makes this kind the process's backend. [`Kind::Host`] asks for one that is being [installed](Backend::install).
@@ -210,29 +226,76 @@ impl Backend {
         }
     }
 
-    /// Carries a thread through the protocol from `step` on, blocking where it has to, until it ends.
-    pub(crate) fn run(&self, word: &Word, deadline: Instant, mut step: Step) -> Outcome {
+    /// Takes the token of a [`Parker`](crate::Parker), blocking until there is one or the time is over; on the process's backend.
+    pub(crate) fn take_token(word: &Word, deadline: Instant) -> Outcome {
+        match Self::chosen() {
+            Some(backend) => backend.take_token_here(word, deadline),
+            None => Self::choose_and_take_token(word, deadline),
+        }
+    }
+
+    #[cold]
+    fn choose_and_take_token(word: &Word, deadline: Instant) -> Outcome {
+        SELECTION.choose().take_token_here(word, deadline)
+    }
+
+    /// The token protocol. Each event is spelt out where it happens, so that the compiler makes one instruction of it; `state` asserts that they are those which the steps name.
+    fn take_token_here(&self, word: &Word, deadline: Instant) -> Outcome {
+        let mut step = word.apply(Event::Look);
         loop {
             step = match step {
-                Step::Do(event) => word.apply(event),
-                Step::Wait { woken, expired } => word.apply(match self.wait(word, deadline) {
-                    Waited::Woken => woken,
-                    Waited::Expired => expired,
-                }),
-                Step::Settle { then } => {
+                Step::Do(Event::Take { seen }) => word.apply(Event::Take { seen }),
+                Step::Do(Event::Commit) => word.apply(Event::Commit),
+                Step::Do(Event::Leave) => word.apply(Event::Leave),
+                Step::Do(_) => word.apply(Event::Look),
+                Step::Wait { .. } => match self.wait(word, deadline) {
+                    Waited::Woken => word.apply(Event::Check),
+                    Waited::Expired => word.apply(Event::GiveUp),
+                },
+                Step::Settle { .. } => {
                     self.settle(word);
-                    word.apply(then)
+                    word.apply(Event::Leave)
                 }
-                Step::Wake => {
-                    self.wake(word);
-                    return Outcome::Done;
-                }
+                Step::Wake => return Outcome::Done,
                 Step::Return(outcome) => return outcome,
             }
         }
     }
 
+    /// The two-phase protocol, from PARKED on. Events are spelt out as in `take_token_here`.
+    pub(crate) fn await_notice(&self, word: &Word, deadline: Instant) -> Outcome {
+        let mut step = WAIT_FOR_NOTICE;
+        loop {
+            step = match step {
+                Step::Wait { .. } => match self.wait(word, deadline) {
+                    Waited::Woken => word.apply(Event::Recheck),
+                    Waited::Expired => word.apply(Event::Abandon),
+                },
+                Step::Settle { .. } => {
+                    self.settle(word);
+                    word.apply(Event::Recheck)
+                }
+                Step::Return(outcome) => return outcome,
+                Step::Do(_) | Step::Wake => return Outcome::Done,
+            }
+        }
+    }
+
+    /// [`wake`](Self::wake) on the process's backend.
+    pub(crate) fn wake_chosen(word: *const Word) {
+        match Self::chosen() {
+            Some(backend) => backend.wake(word),
+            None => Self::choose_and_wake(word),
+        }
+    }
+
+    #[cold]
+    fn choose_and_wake(word: *const Word) {
+        SELECTION.choose().wake(word);
+    }
+
     /// Blocks the thread that has brought the word to PARKED.
+    #[inline(never)]
     fn wait(&self, word: &Word, deadline: Instant) -> Waited {
         match self {
             Self::WaitAddress(backend) => backend.wait(word, deadline),
@@ -243,6 +306,7 @@ impl Backend {
     }
 
     /// Receives the wake that is on its way to a waiter whose wait has ended without it.
+    #[inline(never)]
     fn settle(&self, word: &Word) {
         match self {
             Self::KeyedEvent(backend) => backend.settle(word),

@@ -85,7 +85,7 @@ impl Parker {
     pub fn park_timeout(&self, timeout: Duration) -> UnparkReason {
         match self.word.apply(TAKE) {
             Step::Return(Outcome::Unparked) => UnparkReason::Unparked,
-            step => self.park_timeout_slow(timeout, step),
+            _ => self.park_timeout_slow(timeout),
         }
     }
 
@@ -96,7 +96,7 @@ impl Parker {
     pub fn park_until(&self, deadline: Instant) -> UnparkReason {
         match self.word.apply(TAKE) {
             Step::Return(Outcome::Unparked) => UnparkReason::Unparked,
-            step => self.park_slow(&Backend::get(), deadline, step),
+            _ => self.park_slow(deadline),
         }
     }
 
@@ -112,18 +112,16 @@ impl Parker {
     }
 
     #[cold]
-    fn park_timeout_slow(&self, timeout: Duration, step: Step) -> UnparkReason {
-        let backend = Backend::get();
-        self.park_slow(&backend, backend.deadline(timeout), step)
+    fn park_timeout_slow(&self, timeout: Duration) -> UnparkReason {
+        self.park_slow(Backend::get().deadline(timeout))
     }
 
     #[cold]
-    fn park_slow(&self, backend: &Backend, deadline: Instant, step: Step) -> UnparkReason {
-        let step = match step {
-            Step::Do(Event::Look) if deadline != Instant::MIN => self.word.look(looks(backend)),
-            step => step,
-        };
-        match backend.run(&self.word, deadline, step) {
+    fn park_slow(&self, deadline: Instant) -> UnparkReason {
+        if deadline != Instant::MIN {
+            self.word.look(looks());
+        }
+        match Backend::take_token(&self.word, deadline) {
             Outcome::TimedOut => UnparkReason::TimedOut,
             Outcome::Busy => UnparkReason::Busy,
             Outcome::Unparked | Outcome::Done => UnparkReason::Unparked,
@@ -136,7 +134,7 @@ impl Parker {
 fn unpark_slow(word: *const Word, step: Step) -> bool {
     match step {
         Step::Wake => {
-            Backend::get().wake(word);
+            Backend::wake_chosen(word);
             true
         }
         Step::Do(event) => {

@@ -71,11 +71,13 @@ impl SpinWait {
 }
 
 /// How often a parker looks at its word before it blocks.
-pub(crate) fn looks(backend: &Backend) -> u32 {
-    match backend {
-        Backend::Host(host) => host.spin(),
-        _ if is_single_processor() => 0,
-        _ => LOOKS,
+pub(crate) fn looks() -> u32 {
+    if let Some(Backend::Host(host)) = Backend::chosen() {
+        host.spin()
+    } else if is_single_processor() {
+        0
+    } else {
+        LOOKS
     }
 }
 

@@ -179,7 +179,13 @@ pub(crate) enum Outcome {
 }
 
 const WAIT_FOR_TOKEN: Step = Step::Wait { woken: Event::Check, expired: Event::GiveUp };
-const WAIT_FOR_NOTICE: Step = Step::Wait { woken: Event::Recheck, expired: Event::Abandon };
+pub(crate) const WAIT_FOR_NOTICE: Step = Step::Wait { woken: Event::Recheck, expired: Event::Abandon };
+
+// The loops that carry a waiter through its protocol (in `backend`) have an arm for each step, with its events spelt out.
+const_assert!(matches!(WAIT_FOR_TOKEN, Step::Wait { woken: Event::Check, expired: Event::GiveUp }));
+const_assert!(matches!(WAIT_FOR_NOTICE, Step::Wait { woken: Event::Recheck, expired: Event::Abandon }));
+const_assert!(matches!(Event::GiveUp.step(EMPTY), Step::Settle { then: Event::Leave }));
+const_assert!(matches!(Event::Abandon.step(EMPTY), Step::Settle { then: Event::Recheck }));
 
 impl Event {
     /// The operation that the event is.
@@ -309,18 +315,15 @@ impl Word {
         self.0.load(Acquire) & RELEASED != 0
     }
 
-    /// Looks until something is there or `looks` are used up, then goes on as after [`Event::Look`].
+    /// Looks until something is there or `looks` are used up.
     #[inline]
-    pub(crate) fn look(&self, looks: u32) -> Step {
-        let mut found = self.0.load(Relaxed);
+    pub(crate) fn look(&self, looks: u32) {
         for _ in 0..looks {
-            if found != EMPTY {
+            if self.0.load(Relaxed) != EMPTY {
                 break;
             }
             core::hint::spin_loop();
-            found = self.0.load(Relaxed);
         }
-        Event::Look.step(found)
     }
 
     /// Where the word lies: what backends wait on and wake.

@@ -90,7 +90,7 @@ impl ThreadParker {
     pub fn try_park_until(&self, deadline: Instant) -> UnparkReason {
         let outcome = match self.word.apply(Event::Block) {
             Step::Return(outcome) => outcome,
-            step => self.park_slow(deadline, step),
+            _ => self.park_slow(deadline),
         };
         match outcome {
             Outcome::TimedOut => UnparkReason::TimedOut,
@@ -121,8 +121,8 @@ impl ThreadParker {
     }
 
     #[cold]
-    fn park_slow(&self, deadline: Instant, step: Step) -> Outcome {
-        self.backend().run(&self.word, deadline, step)
+    fn park_slow(&self, deadline: Instant) -> Outcome {
+        self.backend().await_notice(&self.word, deadline)
     }
 }
 

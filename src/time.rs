@@ -223,11 +223,14 @@ impl Clock {
     /// The scale of a counter that counts `frequency` times a second: units a count, times 2^32, rounded down. None for 0.
     #[must_use]
     pub const fn scale(frequency: u64) -> Option<u64> {
+        let dividend = UNITS_PER_SECOND << 32;
+        if cfg!(target_pointer_width = "64") {
+            return dividend.checked_div(frequency);
+        }
         if frequency == 0 {
             return None;
         }
         // Long division bit by bit: 32-bit MSVC targets have no other for 64 bits without a C runtime.
-        let dividend = UNITS_PER_SECOND << 32;
         let (mut quotient, mut rest, mut bit) = (0, 0, u64::BITS);
         while bit > 0 {
             bit -= 1;
