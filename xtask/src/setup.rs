@@ -32,7 +32,7 @@ enum Need {
     Wine,
     Wine32,
     Gcc(Gcc),
-    DebianRust(Target),
+    DebianRust,
     DebianClippy,
 }
 
@@ -42,7 +42,7 @@ impl Need {
             Self::Wine => on_path("wine").is_some() && on_path("wineserver").is_some(),
             Self::Wine32 => wine::has_32_bit(workspace),
             Self::Gcc(gcc) => on_path(gcc.program).is_some(),
-            Self::DebianRust(target) => toolchain::debian_has(target),
+            Self::DebianRust => toolchain::debian_is_there(),
             Self::DebianClippy => toolchain::debian_has_clippy(),
         }
     }
@@ -52,7 +52,7 @@ impl Need {
             Self::Wine => "Wine, to run Windows programs",
             Self::Wine32 => "Wine's 32-bit DLLs",
             Self::Gcc(_) => "mingw-w64, to link Windows programs",
-            Self::DebianRust(_) => "a Rust with the source of its standard library, to build that for Windows",
+            Self::DebianRust => "a Rust with the source of its standard library, to build that for Windows",
             Self::DebianClippy => "the clippy that belongs to it",
         }
     }
@@ -63,7 +63,7 @@ impl Need {
             // Nothing to install: they are taken out of the package.
             Self::Wine32 => vec![],
             Self::Gcc(gcc) => vec![gcc.package],
-            Self::DebianRust(_) => vec!["rustc-web", "cargo-web", "rust-web-src"],
+            Self::DebianRust => vec!["rustc-web", "cargo-web", "rust-web-src"],
             Self::DebianClippy => vec!["rust-web-clippy"],
         }
     }
@@ -126,7 +126,7 @@ impl<'a> Setup<'a> {
             if toolchain::own_has(target) {
                 return Ok(own);
             }
-            let debian_is_complete = self.options.toolchain == Choice::Auto && toolchain::debian_has(target);
+            let debian_is_complete = self.options.toolchain == Choice::Auto && toolchain::debian_is_there();
             if !debian_is_complete && self.fetch(target)? {
                 return Ok(own);
             }
@@ -134,7 +134,7 @@ impl<'a> Setup<'a> {
         if self.options.toolchain == Choice::Own {
             bail!("the toolchain in use can't build for {} Windows, and rustup can't fetch the target", target.name);
         }
-        self.need(Need::DebianRust(target));
+        self.need(Need::DebianRust);
         if self.clippy {
             self.need(Need::DebianClippy);
         }

@@ -191,18 +191,18 @@ fn has_core(dir: &Path) -> bool {
     })
 }
 
-/// Whether Debian's toolchain is there, with the source of std, and knows the target.
-pub(crate) fn debian_has(target: Target) -> bool {
+/// Whether Debian's toolchain is there, with the source of std. An older one, which doesn't know the win7 targets, doesn't count.
+pub(crate) fn debian_is_there() -> bool {
     let rustc = Path::new(DEBIAN_BIN).join("rustc");
     let ask = |what: &str| {
         let finished = Task::new(&rustc, QUESTION_LIMIT).args(["--print", what]).run(Output::KeepStdout).ok()?;
         finished.success().then_some(finished.output)
     };
-    let knows = |triples: String| triples.lines().any(|triple| triple == target.debian);
+    let is_new = |triples: String| triples.lines().any(|triple| triple == Target::X86_64.debian);
     let has_source =
         |sysroot: String| Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library/Cargo.lock").is_file();
     Path::new(DEBIAN_BIN).join("cargo").is_file()
-        && ask("target-list").is_some_and(knows)
+        && ask("target-list").is_some_and(is_new)
         && ask("sysroot").is_some_and(has_source)
 }
 

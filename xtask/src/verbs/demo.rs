@@ -42,6 +42,7 @@ pub(crate) struct Options {
 /// The figures of one backend that the summary shows; the example writes some more.
 #[derive(Deserialize)]
 struct Figures {
+    chosen: String,
     target: String,
     handoffs: u64,
     lost: u64,
@@ -132,8 +133,20 @@ fn one(options: &Options, runner: &Runner, program: &Program, backend: Backend) 
 fn summary(results: &[(Backend, Result<Done>)]) -> Result<()> {
     println!();
     println!(
-        "{:<17} {:<26} {:>9} {:>5} {:>6} {:>9} {:>6} {:>10} {:>7} {:>5} {:>9} {:>9}",
-        "backend", "target", "handoffs", "lost", "laps", "timeouts", "early", "latest", "races", "lost", "p50", "p99"
+        "{:<17} {:<9} {:<15} {:>8} {:>5} {:>5} {:>8} {:>5} {:>10} {:>6} {:>5} {:>9} {:>9}",
+        "backend",
+        "chosen",
+        "target",
+        "handoffs",
+        "lost",
+        "laps",
+        "timeouts",
+        "early",
+        "latest",
+        "races",
+        "lost",
+        "p50",
+        "p99"
     );
     let mut failed = Vec::new();
     for (backend, result) in results {
@@ -148,7 +161,8 @@ fn summary(results: &[(Backend, Result<Done>)]) -> Result<()> {
         });
         match row {
             Ok(f) => println!(
-                "{name:<17} {:<26} {:>9} {:>5} {:>6} {:>9} {:>6} {:>10} {:>7} {:>5} {:>9} {:>9}",
+                "{name:<17} {:<9} {:<15} {:>8} {:>5} {:>5} {:>8} {:>5} {:>10} {:>6} {:>5} {:>9} {:>9}",
+                f.chosen,
                 f.target,
                 f.handoffs,
                 f.lost,
@@ -174,8 +188,12 @@ fn summary(results: &[(Backend, Result<Done>)]) -> Result<()> {
     bail!("failed on {}", failed.join(", "));
 }
 
+/// Tenths of a microsecond are enough, except where a handoff never reached the system.
 fn microseconds(nanoseconds: u64) -> String {
-    format!("{}.{} µs", nanoseconds / 1000, nanoseconds / 100 % 10)
+    match nanoseconds {
+        0..1000 => format!("0.{:02} µs", nanoseconds / 10),
+        _ => format!("{}.{} µs", nanoseconds / 1000, nanoseconds / 100 % 10),
+    }
 }
 
 #[cfg(test)]
@@ -183,8 +201,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn microseconds_have_one_digit_after_the_point() {
-        assert_eq!(microseconds(0), "0.0 µs");
+    fn microseconds_are_cut_not_rounded() {
+        assert_eq!(microseconds(0), "0.00 µs");
+        assert_eq!(microseconds(90), "0.09 µs");
+        assert_eq!(microseconds(999), "0.99 µs");
         assert_eq!(microseconds(1_999), "1.9 µs");
         assert_eq!(microseconds(12_340_000), "12340.0 µs");
     }
