@@ -303,7 +303,10 @@ fn announce(name: &str) -> Result<()> {
 fn judge(name: &str, finished: &Finished) -> Counts {
     let counts = match libtest::counts(&finished.output) {
         Some(counts) if finished.success() == (counts.failed == 0) => counts,
-        verdict => Counts { failed: 1, ..verdict.unwrap_or_default() },
+        verdict => {
+            let counts = verdict.unwrap_or_default();
+            Counts { failed: counts.failed.max(1), ..counts }
+        }
     };
     println!("{} in {:.1} s", in_words(counts), finished.elapsed.as_secs_f64());
     if counts.failed > 0 {
