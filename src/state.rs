@@ -53,6 +53,9 @@
 //! the release sequence of each unpark before them, so the token carries what happened before *every* unpark that it stands for, not just before the first. Nothing else needs an order: Commit publishes nothing, and
 //! that it is seen by either the unparker or the kernel's compare follows from their being operations on one word.
 
+#[cfg(all(test, not(loom)))]
+mod diagram;
+
 #[cfg(not(loom))]
 use core::sync::atomic::AtomicUsize;
 use core::sync::atomic::Ordering::{self, Acquire, Relaxed, Release};

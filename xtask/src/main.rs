@@ -29,6 +29,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     Demo(verbs::demo::Options),
+    Diagram(verbs::diagram::Options),
     Test(verbs::test::Options),
     Lint(verbs::lint::Options),
     Stress(verbs::stress::Options),
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = Workspace::find().and_then(|workspace| match &cli.verb {
         Verb::Demo(options) => verbs::demo::run(&workspace, options),
+        Verb::Diagram(options) => verbs::diagram::run(&workspace, options),
         Verb::Test(options) => verbs::test::run(&workspace, options),
         Verb::Lint(options) => verbs::lint::run(&workspace, options),
         Verb::Stress(options) => verbs::stress::run(&workspace, options),
