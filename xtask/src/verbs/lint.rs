@@ -1,12 +1,14 @@
 //! `cargo xtask lint`: formatting, clippy and documentation, without a warning.
 
 use std::io::Write as _;
+use std::time::Instant;
 
 use anyhow::{Result, bail};
 
 use crate::process::{Output, Task};
 use crate::setup::{self, Setup};
 use crate::toolchain::{Target, Toolchain};
+use crate::verbs::diagram;
 use crate::workspace::Workspace;
 
 /// Check formatting, clippy and documentation, on this machine and for Windows
@@ -51,22 +53,44 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     steps.push(("documentation, this machine".to_owned(), doc(workspace, &host)));
     steps.push((format!("documentation, {}", Target::X86_64.name), doc(workspace, &windows)));
 
-    let mut failed = Vec::new();
-    for (name, task) in &steps {
+    let mut report = Report::default();
+    for (name, task) in steps {
+        report.step(&name, || task.run(Output::Keep)?.check().map(drop))?;
+    }
+    report.step("diagrams", || diagram::check(workspace))?;
+    report.verdict()
+}
+
+/// What was checked, and what did not pass.
+#[derive(Default)]
+struct Report {
+    steps: usize,
+    failed: Vec<String>,
+}
+
+impl Report {
+    /// Carries a check out, and prints a line about it.
+    fn step(&mut self, name: &str, check: impl FnOnce() -> Result<()>) -> Result<()> {
         print!("{name:<32} ");
         std::io::stdout().flush()?;
-        let finished = task.run(Output::Keep)?;
-        let verdict = if finished.success() { "ok" } else { "FAILED" };
-        println!("{verdict} in {:.1} s", finished.elapsed.as_secs_f64());
-        if let Err(error) = finished.check() {
+        let start = Instant::now();
+        let result = check();
+        let verdict = if result.is_ok() { "ok" } else { "FAILED" };
+        println!("{verdict} in {:.1} s", start.elapsed().as_secs_f64());
+        self.steps += 1;
+        if let Err(error) = result {
             println!("{error:#}");
-            failed.push(name.as_str());
+            self.failed.push(name.to_owned());
         }
+        Ok(())
     }
-    if failed.is_empty() {
-        return Ok(());
+
+    fn verdict(self) -> Result<()> {
+        if self.failed.is_empty() {
+            return Ok(());
+        }
+        bail!("{} of {} checks failed: {}", self.failed.len(), self.steps, self.failed.join("; "));
     }
-    bail!("{} of {} checks failed: {}", failed.len(), steps.len(), failed.join("; "));
 }
 
 fn clippy(workspace: &Workspace, toolchain: &Toolchain, what: &[&str]) -> Task {
