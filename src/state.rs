@@ -57,6 +57,10 @@
 mod diagram;
 
 #[cfg(not(loom))]
+mod model;
+pub(crate) mod rendezvous;
+
+#[cfg(not(loom))]
 use core::sync::atomic::AtomicUsize;
 use core::sync::atomic::Ordering::{self, Acquire, Relaxed, Release};
 #[cfg(loom)]
@@ -312,10 +316,10 @@ impl Word {
         self.0.load(Relaxed) == PARKED
     }
 
-    /// Whether the waker on a kernel of the XP class is done with the word. Acquire: meets the Release of [`Event::Release`], so that what the waiter does to the
+    /// The word as it is, for a waiter at a rendezvous. Acquire: meets the Release of [`Event::Release`], so that what the waiter does to the
     /// memory after it has left comes after it.
-    pub(crate) fn is_released(&self) -> bool {
-        self.0.load(Acquire) & RELEASED != 0
+    pub(crate) fn peek(&self) -> usize {
+        self.0.load(Acquire)
     }
 
     /// Looks until something is there or `looks` are used up.

@@ -30,9 +30,10 @@
 
 use super::Waited;
 use super::polling::{pause, thread_yield};
-use crate::state::{Event, Word};
+use crate::state::Word;
+use crate::state::rendezvous::{Turn, after_release};
 use crate::sys::ntdll::{NtReleaseKeyedEvent, NtWaitForKeyedEvent, RtlDllShutdownInProgress};
-use crate::sys::{FALSE, HANDLE, STATUS_SUCCESS, is_error};
+use crate::sys::{FALSE, HANDLE, STATUS_SUCCESS, STATUS_TIMEOUT, is_error};
 use crate::time::{Clock, Instant, Remaining, nt_relative};
 use core::ptr;
 
@@ -93,54 +94,43 @@ impl KeyedEvent {
     }
 
     pub(super) fn wait(&self, word: &Word, deadline: Instant) -> Waited {
-        loop {
-            let timeout = match self.clock.remaining(deadline) {
-                Remaining::Passed => return Waited::Expired,
-                Remaining::Units(units) => Some(nt_relative(units)),
-                Remaining::Forever => None,
-            };
-            let status = self.nt_wait(word, timeout);
-            if status == STATUS_SUCCESS {
-                self.await_acknowledgement(word);
-                return Waited::Woken;
-            }
-            // Out of time, or for no good reason. If an unpark came first, its release is on its way, or over if the kernel hid it.
-            if !word.is_parked() {
-                self.settle(word);
-                return Waited::Woken;
-            }
-            if is_error(status) {
-                pause();
-            }
-        }
+        self.rendezvous(word, deadline, Turn::Wait)
     }
 
     /// The second wait: receives the release that is on its way.
     pub(super) fn settle(&self, word: &Word) {
-        let mut failures = 0;
-        while !(self.guarded && word.is_released()) {
-            let status = self.nt_wait(word, Some(if self.guarded { GUARDED_SLICE } else { SLICE }));
-            if status == STATUS_SUCCESS {
-                return self.await_acknowledgement(word);
-            }
-            if is_error(status) {
-                failures += 1;
-                // A guarded waker sets RELEASED even if its release has failed, so the word has to stay until then.
-                if failures >= PATIENCE && !self.guarded {
-                    return;
-                }
-                pause();
-            }
-            if self.is_ending() {
-                return;
-            }
-        }
+        self.rendezvous(word, Instant::MAX, Turn::Settle.next(false, word.peek(), self.guarded));
     }
 
-    /// On a guarded kernel: the waker still has to set RELEASED, which it does right after its release.
-    fn await_acknowledgement(&self, word: &Word) {
-        while self.guarded && !word.is_released() && !self.is_ending() {
-            thread_yield();
+    /// The waiter's side, from `turn` on.
+    fn rendezvous(&self, word: &Word, deadline: Instant, mut turn: Turn) -> Waited {
+        let slice = if self.guarded { GUARDED_SLICE } else { SLICE };
+        let mut failures = 0;
+        loop {
+            let status = match turn {
+                Turn::Wait => match self.clock.remaining(deadline) {
+                    Remaining::Passed => return Waited::Expired,
+                    Remaining::Units(units) => self.nt_wait(word, Some(nt_relative(units))),
+                    Remaining::Forever => self.nt_wait(word, None),
+                },
+                Turn::Settle | Turn::Acknowledge if self.is_ending() => return Waited::Woken,
+                // A guarded waker sets RELEASED even if its release has failed, so the word has to stay until then.
+                Turn::Settle if failures >= PATIENCE && !self.guarded => return Waited::Woken,
+                Turn::Settle => {
+                    let status = self.nt_wait(word, Some(slice));
+                    failures = failures.saturating_add(u32::from(is_error(status)));
+                    status
+                }
+                Turn::Acknowledge => {
+                    thread_yield();
+                    STATUS_TIMEOUT
+                }
+                Turn::Leave => return Waited::Woken,
+            };
+            if is_error(status) {
+                pause();
+            }
+            turn = turn.next(status == STATUS_SUCCESS, word.peek(), self.guarded);
         }
     }
 
@@ -160,10 +150,10 @@ impl KeyedEvent {
                 pause();
             }
         }
-        if self.guarded {
+        if let Some(event) = after_release(self.guarded) {
             // SAFETY: on a guarded kernel the waiter does not leave before it sees RELEASED, so the word is alive until this sets it.
             let word = unsafe { &*word };
-            word.apply(Event::Release);
+            word.apply(event);
         }
     }
 
