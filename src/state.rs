@@ -58,6 +58,8 @@ mod diagram;
 
 #[cfg(not(loom))]
 mod model;
+#[cfg(ntpark_mutant)]
+mod mutant;
 pub(crate) mod rendezvous;
 
 #[cfg(not(loom))]
@@ -198,6 +200,10 @@ impl Event {
     /// The operation that the event is.
     #[inline(always)]
     pub(crate) const fn operation(self) -> Operation {
+        #[cfg(ntpark_mutant)]
+        if let Some(operation) = mutant::operation(self) {
+            return operation;
+        }
         match self {
             // NOTIFIED=>EMPTY
             Self::Take { seen } => Operation::CompareExchange(seen, EMPTY, Acquire, Relaxed),
@@ -229,6 +235,10 @@ impl Event {
     /// What comes next, given the value that the operation found.
     #[inline(always)]
     pub(crate) const fn step(self, found: usize) -> Step {
+        #[cfg(ntpark_mutant)]
+        if let Some(step) = mutant::step(self, found) {
+            return step;
+        }
         match self {
             Self::Take { seen } if found == seen => Step::Return(Outcome::Unparked),
             Self::Commit if found == EMPTY => WAIT_FOR_TOKEN,

@@ -3,6 +3,8 @@
 //! The calls are the [`keyed_event`](crate::backend::keyed_event) module's, where the reasons stand too. The rules are apart from them so that the compile-time model goes by the same ones.
 //! "Guarded" is a kernel of the XP class.
 
+#[cfg(ntpark_mutant)]
+use super::mutant;
 use super::{Event, PARKED, RELEASED};
 
 /// What a waiter does next.
@@ -21,6 +23,10 @@ pub(crate) enum Turn {
 impl Turn {
     /// What comes after this one. `met`: its call has received a release. `found`: the word, read after the call.
     pub(crate) const fn next(self, met: bool, found: usize, guarded: bool) -> Self {
+        #[cfg(ntpark_mutant)]
+        if let Some(turn) = mutant::turn(self, met, found, guarded) {
+            return turn;
+        }
         let is_released = found & RELEASED != 0;
         match self {
             // However the waits ended: the release has met one of them.
@@ -41,5 +47,9 @@ impl Turn {
 
 /// What a waker does with the word once its release is over.
 pub(crate) const fn after_release(guarded: bool) -> Option<Event> {
+    #[cfg(ntpark_mutant)]
+    if mutant::is_unacknowledged() {
+        return None;
+    }
     if guarded { Some(Event::Release) } else { None }
 }

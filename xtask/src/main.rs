@@ -32,6 +32,7 @@ enum Verb {
     Diagram(verbs::diagram::Options),
     Test(verbs::test::Options),
     Lint(verbs::lint::Options),
+    Mutants(verbs::mutants::Options),
     Stress(verbs::stress::Options),
 }
 
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         Verb::Diagram(options) => verbs::diagram::run(&workspace, options),
         Verb::Test(options) => verbs::test::run(&workspace, options),
         Verb::Lint(options) => verbs::lint::run(&workspace, options),
+        Verb::Mutants(options) => verbs::mutants::run(&workspace, options),
         Verb::Stress(options) => verbs::stress::run(&workspace, options),
     });
     match result {

@@ -16,6 +16,7 @@ use crate::libtest::{self, Counts};
 use crate::process::{Finished, Output, Task};
 use crate::setup::{self, Setup};
 use crate::toolchain::{Target, Toolchain};
+use crate::verbs::mutants;
 use crate::verbs::stress::Stress;
 use crate::wine::Runner;
 use crate::workspace::Workspace;
@@ -69,6 +70,8 @@ enum Suite {
     Examples,
     /// The examples as Windows programs, on each NT backend
     WindowsExamples,
+    /// The faults that the compile-time model has to reject
+    Mutants,
     /// The tests of these commands themselves
     Xtask,
 }
@@ -139,6 +142,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             Suite::Stress => session.stress()?,
             Suite::Examples => examples::native(&mut session)?,
             Suite::WindowsExamples => examples::windows(&mut session)?,
+            Suite::Mutants => session.mutants()?,
             Suite::Xtask => session.xtask()?,
         }
     }
@@ -226,6 +230,14 @@ impl Session<'_> {
             Counts { failed: 1, ..Counts::default() }
         };
         self.rows.push(Row { label, counts, elapsed: finished.elapsed });
+        Ok(())
+    }
+
+    fn mutants(&mut self) -> Result<()> {
+        println!("== seeded faults");
+        let start = Instant::now();
+        let counts = mutants::seeded(self.workspace)?;
+        self.rows.push(Row { label: "seeded faults".to_owned(), counts, elapsed: start.elapsed() });
         Ok(())
     }
 

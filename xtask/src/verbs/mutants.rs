@@ -1,0 +1,296 @@
+//! `cargo xtask mutants`: faults that have to be noticed.
+//!
+//! Two sorts. The *seeded* ones are written down in `src/state/mutant.rs`, each a plausible slip in the protocol, and the compile-time model has to
+//! reject each while the crate is compiled. The others are made by cargo-mutants from the sources, and the crate's tests have to fail with each,
+//! or the model to stop the build.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use serde::Deserialize;
+
+use crate::libtest::Counts;
+use crate::process::{Output, Task};
+use crate::toolchain::Toolchain;
+use crate::workspace::Workspace;
+
+/// Where the seeded faults are listed.
+const SEEDED: &str = "src/state/mutant.rs";
+/// What the model's messages begin with.
+const MODEL: &str = "ntpark model: ";
+/// Fewer seeded faults than this mean that the list has been misread.
+const FEWEST_SEEDED: usize = 12;
+
+/// The release of cargo-mutants that the list of accepted mutants is for.
+const CARGO_MUTANTS: &str = "27.1.0";
+/// Compiling cargo-mutants.
+const INSTALL_LIMIT: Duration = Duration::from_secs(30 * 60);
+/// Several hundred builds and runs of the tests.
+const MUTANTS_LIMIT: Duration = Duration::from_secs(6 * 60 * 60);
+/// Questions that a program answers at once.
+const QUESTION_LIMIT: Duration = Duration::from_secs(30);
+/// The sources that are mutated.
+const SOURCES: [&str; 8] = [
+    "src/state.rs",
+    "src/state/rendezvous.rs",
+    "src/backend.rs",
+    "src/backend/*.rs",
+    "src/time.rs",
+    "src/parker.rs",
+    "src/thread_parker.rs",
+    "src/spin.rs",
+];
+/// The surviving mutants that change nothing that can be seen, each with the reason.
+const ACCEPTED: &str = "xtask/accepted-mutants.json";
+
+/// Seed faults and see whether they are noticed
+///
+/// First the faults that are written down in src/state/mutant.rs: the compile-time model has to reject each (about a second each). Then those that
+/// cargo-mutants makes: the crate's tests have to notice each, but for those listed in xtask/accepted-mutants.json with the reason why nobody could. That
+/// takes an hour or so.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Only the faults that are written down
+    #[arg(long)]
+    seeded_only: bool,
+    /// Only the mutants whose description matches this regular expression; may be given several times
+    #[arg(long, value_name = "REGEX", conflicts_with = "seeded_only")]
+    only: Vec<String>,
+    /// Install nothing: stop if cargo-mutants is missing
+    #[arg(long)]
+    no_install: bool,
+}
+
+/// Runs both sorts, and fails if a fault goes unnoticed.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    if options.only.is_empty() {
+        let counts = seeded(workspace)?;
+        if counts.failed > 0 {
+            bail!("{} seeded faults get past the model", counts.failed);
+        }
+    }
+    if options.seeded_only {
+        return Ok(());
+    }
+    generated(workspace, options)
+}
+
+/// Compiles the crate with each of the seeded faults, and prints a line for each: which rule stopped it.
+pub(crate) fn seeded(workspace: &Workspace) -> Result<Counts> {
+    let source = fs::read_to_string(workspace.root().join(SEEDED)).context(SEEDED)?;
+    let names = seeded_names(&source);
+    if names.len() < FEWEST_SEEDED {
+        bail!("only {} faults found in {SEEDED}", names.len());
+    }
+    let start = Instant::now();
+    // Without a fault it has to compile; else it would prove nothing that it does not with one.
+    check(workspace, None)?.check()?;
+    let mut counts = Counts::default();
+    for (index, name) in names.iter().enumerate() {
+        let finished = check(workspace, Some(name))?;
+        let rule = finished.output.lines().find_map(|line| line.split_once(MODEL)).map(|(_, rule)| rule);
+        match rule.filter(|_| !finished.success()) {
+            Some(rule) => {
+                counts.passed += 1;
+                println!("{:>2}/{} rejected {name:<28} {rule}", index + 1, names.len());
+            }
+            None => {
+                counts.failed += 1;
+                println!("{:>2}/{} NOT REJECTED by the model: {name}", index + 1, names.len());
+                println!("{}", finished.output.trim_end());
+            }
+        }
+    }
+    println!("{} of {} seeded faults rejected in {:.0} s", counts.passed, names.len(), start.elapsed().as_secs_f64());
+    Ok(counts)
+}
+
+/// The names in the list, which has one of them a line: `"name" => "fault",`.
+fn seeded_names(source: &str) -> Vec<&str> {
+    source
+        .lines()
+        .filter_map(|line| {
+            let (name, fault) = line.trim().split_once(" => ")?;
+            fault.starts_with('"').then_some(name.strip_prefix('"')?.strip_suffix('"')?)
+        })
+        .collect()
+}
+
+/// Checks the library, with one seeded fault or with none.
+fn check(workspace: &Workspace, fault: Option<&str>) -> Result<crate::process::Finished> {
+    let mut task = Toolchain::host(workspace)
+        .cargo(workspace, "rustc")
+        .args(["--quiet", "--package", "ntpark", "--lib", "--profile", "check"])
+        // A directory of its own, so that nothing else is built anew for it.
+        .env("CARGO_TARGET_DIR", workspace.target().join("mutants"));
+    if let Some(fault) = fault {
+        task = task.args(["--", "--cfg", "ntpark_mutant", "--cfg", &format!("ntpark_mutant=\"{fault}\"")]);
+    }
+    task.run(Output::Keep)
+}
+
+/// What cargo-mutants tells of its run.
+#[derive(Deserialize)]
+struct Outcomes {
+    outcomes: Vec<Outcome>,
+}
+
+#[derive(Deserialize)]
+struct Outcome {
+    scenario: Scenario,
+    summary: Summary,
+    log_path: String,
+}
+
+#[derive(Deserialize)]
+enum Scenario {
+    Baseline,
+    Mutant(Mutant),
+}
+
+#[derive(Deserialize)]
+struct Mutant {
+    /// File, line, column and what was changed.
+    name: String,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+enum Summary {
+    Success,
+    CaughtMutant,
+    MissedMutant,
+    Unviable,
+    Failure,
+    Timeout,
+}
+
+/// A surviving mutant that is right to survive.
+#[derive(Deserialize)]
+struct Accepted {
+    /// As cargo-mutants describes it, without line and column.
+    mutant: String,
+    /// Why nobody can notice it.
+    reason: String,
+}
+
+/// Lets cargo-mutants make mutants, and compares the survivors with the accepted ones.
+fn generated(workspace: &Workspace, options: &Options) -> Result<()> {
+    install(options)?;
+    let accepted = fs::read_to_string(workspace.root().join(ACCEPTED)).context(ACCEPTED)?;
+    let accepted: Vec<Accepted> = serde_json::from_str(&accepted).context(ACCEPTED)?;
+    if let Some(unfounded) = accepted.iter().find(|accepted| accepted.reason.trim().is_empty()) {
+        bail!("{ACCEPTED} gives no reason for \"{}\"", unfounded.mutant);
+    }
+
+    let output = workspace.target().join("cargo-mutants");
+    fs::create_dir_all(&output)?;
+    let mut task = Task::new("cargo", MUTANTS_LIMIT)
+        .dir(workspace.root())
+        .args(["mutants", "--package", "ntpark", "--no-shuffle", "--colors", "never", "--timeout", "120"])
+        .args(["--build-timeout", "300", "--output"])
+        .arg(&output);
+    for source in SOURCES {
+        task = task.args(["--file", source]);
+    }
+    for only in &options.only {
+        task = task.args(["--re", only]);
+    }
+    // The harness's own time limit and the doctests are no part of it; tests that hang are stopped.
+    task = task.args(["--", "--lib", "--tests"]);
+    println!("{task}");
+    // It exits with an error if a mutant survives, which the list decides about.
+    task.run(Output::Show)?;
+    judge(&output.join("mutants.out"), &accepted, options.only.is_empty())
+}
+
+/// Installs cargo-mutants, unless this release of it is there.
+fn install(options: &Options) -> Result<()> {
+    let version = Task::new("cargo", QUESTION_LIMIT).args(["mutants", "--version"]).run(Output::Keep)?;
+    if version.success() && version.output.contains(CARGO_MUTANTS) {
+        return Ok(());
+    }
+    if options.no_install {
+        bail!("cargo-mutants {CARGO_MUTANTS} is missing, and nothing was installed (--no-install)");
+    }
+    eprintln!("Installing with cargo: cargo-mutants {CARGO_MUTANTS}");
+    let task =
+        Task::new("cargo", INSTALL_LIMIT).args(["install", "--locked", "cargo-mutants", "--version", CARGO_MUTANTS]);
+    task.run(Output::Keep)?.check()?;
+    Ok(())
+}
+
+/// Sums the outcomes up. Fails with a survivor that is not accepted, and with an accepted one that does not survive any more.
+fn judge(directory: &Path, accepted: &[Accepted], is_complete: bool) -> Result<()> {
+    let file = directory.join("outcomes.json");
+    let outcomes = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+    let outcomes: Outcomes = serde_json::from_str(&outcomes).context("cargo-mutants' outcomes can't be read")?;
+
+    let (mut caught, mut by_model, mut unviable) = (0, 0, 0);
+    let mut survivors = BTreeSet::new();
+    for outcome in &outcomes.outcomes {
+        match (&outcome.scenario, outcome.summary) {
+            (Scenario::Baseline, Summary::Success) => {}
+            (Scenario::Baseline, summary) => bail!("without a mutation, the tests end with {summary:?}"),
+            (_, Summary::CaughtMutant | Summary::Timeout) => caught += 1,
+            (_, Summary::Unviable | Summary::Failure) => {
+                let log = fs::read_to_string(directory.join(&outcome.log_path)).unwrap_or_default();
+                if log.contains(MODEL) { by_model += 1 } else { unviable += 1 }
+            }
+            (Scenario::Mutant(mutant), Summary::MissedMutant | Summary::Success) => {
+                survivors.insert(without_place(&mutant.name));
+            }
+        }
+    }
+    let is_accepted = |survivor: &str| accepted.iter().any(|accepted| accepted.mutant == survivor);
+    let unexpected: Vec<_> = survivors.iter().filter(|survivor| !is_accepted(survivor)).collect();
+    let dead: Vec<_> =
+        accepted.iter().filter(|accepted| is_complete && !survivors.contains(&accepted.mutant)).collect();
+    println!(
+        "{caught} caught by the tests, {by_model} rejected by the model, {} survive and are accepted, {} survive; {unviable} do not compile",
+        survivors.len() - unexpected.len(),
+        unexpected.len(),
+    );
+    for survivor in &unexpected {
+        println!("survives: {survivor}");
+    }
+    for accepted in &dead {
+        println!("accepted, but does not survive: {}", accepted.mutant);
+    }
+    if caught + by_model == 0 {
+        bail!("no mutant was caught");
+    }
+    if !unexpected.is_empty() || !dead.is_empty() {
+        bail!("the survivors are not those in {ACCEPTED}");
+    }
+    Ok(())
+}
+
+/// A mutant's description without line and column, which change with every edit: `src/a.rs:1:2: what` becomes `src/a.rs: what`.
+fn without_place(name: &str) -> String {
+    let mut parts = name.splitn(4, ':');
+    match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some(file), Some(_), Some(_), Some(what)) => format!("{file}:{what}"),
+        _ => name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_are_found_in_their_list() {
+        let source = "//! \"not\" => this\nfaults! {\n    \"one-two\" => \"an unpark\",\n    \"three\" => \"=> \",\n}\nmatch x {\n    \"four\" => five,\n}";
+        assert_eq!(seeded_names(source), ["one-two", "three"]);
+    }
+
+    #[test]
+    fn places_are_left_out() {
+        let name = "src/time.rs:12:5: replace a::b -> u32 with 0";
+        assert_eq!(without_place(name), "src/time.rs: replace a::b -> u32 with 0");
+        assert_eq!(without_place("odd"), "odd");
+    }
+}
