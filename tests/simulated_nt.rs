@@ -1,0 +1,691 @@
+//! The NT backends on a simulated kernel, see [`common::fake_nt`]: every status of every call, kernels of the XP class, the end of the process, time that goes its own ways.
+
+mod common;
+
+use common::Watchdog;
+use common::fake_nt::{Call, Class, Limit, MILLISECOND, NULL, Nt, Point, SECOND};
+use common::load::Load;
+use common::random::Random;
+use ntpark::sys::ntdll::KeyedEventAccess;
+use ntpark::sys::{
+    HANDLE, NTSTATUS, STATUS_ACCESS_DENIED, STATUS_ALERTED, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER_1,
+    STATUS_OBJECT_TYPE_MISMATCH, STATUS_TIMEOUT, STATUS_USER_APC,
+};
+use ntpark::{Backend, Instant, Kind, ThreadParker};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::thread;
+use std::time::Duration;
+
+/// What a call can end with that has met nobody, and that may well go better the next time.
+const HARMLESS: [NTSTATUS; 3] = [STATUS_TIMEOUT, STATUS_ALERTED, STATUS_USER_APC];
+/// What a call can end with that has failed.
+const FAILURES: [NTSTATUS; 4] =
+    [STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED, STATUS_OBJECT_TYPE_MISMATCH, STATUS_INVALID_PARAMETER_1];
+
+fn statuses() -> impl Iterator<Item = NTSTATUS> {
+    HARMLESS.into_iter().chain(FAILURES)
+}
+
+/// Runs a test on keyed events of every kind.
+fn on_keyed_events(test: impl Fn(&Nt, &'static Backend)) {
+    for (class, is_null, guarded) in [
+        (Class::Vista, false, false),
+        (Class::Vista, true, false),
+        (Class::Vista, false, true),
+        (Class::Xp, false, true),
+        (Class::ReactOs, false, true),
+        (Class::ReactOs, true, true),
+    ] {
+        let nt = Nt::boot(class);
+        let handle = if is_null { NULL } else { nt.open(KeyedEventAccess::all()) };
+        test(&nt, nt.keyed_event(handle, guarded));
+    }
+}
+
+fn is_guarded(backend: &Backend) -> bool {
+    matches!(backend, Backend::KeyedEvent(keyed_event) if keyed_event.is_guarded())
+}
+
+/// Runs a test on both backends.
+fn on_all(test: impl Fn(&Nt, &'static Backend, Call)) {
+    on_keyed_events(|nt, backend| test(nt, backend, Call::Wait));
+    let nt = Nt::boot(Class::Vista);
+    test(&nt, nt.wait_address(), Call::WaitOnAddress);
+}
+
+/// Lets a thread wait until `deadline` while something else goes on. True if it was unparked.
+fn wait_while(nt: &Nt, backend: &'static Backend, deadline: Instant, meanwhile: impl FnOnce(&ThreadParker)) -> bool {
+    let parker = ThreadParker::with_backend(backend);
+    parker.prepare_park();
+    thread::scope(|scope| {
+        let waiter = nt.spawn(scope, || parker.park_until(deadline));
+        meanwhile(&parker);
+        waiter.join().expect("a wait does not panic")
+    })
+}
+
+/// As [`wait_while`], with a deadline that does not come.
+fn wait_for_ever_while(nt: &Nt, backend: &'static Backend, meanwhile: impl FnOnce(&ThreadParker)) {
+    assert!(wait_while(nt, backend, Instant::MAX, meanwhile), "only unparked");
+}
+
+#[test]
+fn unparked_while_it_blocks() {
+    let _watchdog = Watchdog::new();
+    on_all(|nt, backend, wait| {
+        wait_for_ever_while(nt, backend, |parker| {
+            nt.await_blocked(wait, 1);
+            assert!(parker.unpark_lock().unpark());
+        });
+        assert_eq!(nt.requests(wait), [Limit::Forever]);
+    });
+}
+
+#[test]
+fn unparked_before_it_has_come_to_the_kernel() {
+    let _watchdog = Watchdog::new();
+    on_keyed_events(|nt, backend| {
+        nt.hold(Point::Waiting);
+        wait_for_ever_while(nt, backend, |parker| {
+            nt.await_held(Point::Waiting, 1);
+            thread::scope(|scope| {
+                let unparker = nt.spawn(scope, || parker.unpark_lock().unpark());
+                nt.await_blocked(Call::Release, 1);
+                nt.let_go(Point::Waiting);
+                assert!(unparker.join().expect("it does not panic"));
+            });
+        });
+    });
+    let nt = Nt::boot(Class::Vista);
+    nt.hold(Point::Waiting);
+    wait_for_ever_while(&nt, nt.wait_address(), |parker| {
+        nt.await_held(Point::Waiting, 1);
+        assert!(parker.unpark_lock().unpark());
+        nt.let_go(Point::Waiting);
+    });
+    assert_eq!(nt.requests(Call::WaitOnAddress).len(), 1);
+}
+
+#[test]
+fn no_call_is_made_where_none_is_needed() {
+    let _watchdog = Watchdog::new();
+    on_all(|nt, backend, wait| {
+        let parker = ThreadParker::with_backend(backend);
+        parker.prepare_park();
+        assert!(!parker.unpark_lock().unpark());
+        parker.park();
+        parker.prepare_park();
+        assert!(!parker.park_until(Instant::MIN));
+        assert!(parker.timed_out());
+        assert!(!parker.unpark_lock().unpark());
+        assert!(!parker.timed_out());
+        let past = Instant::from_ticks(nt.now().ticks());
+        parker.prepare_park();
+        assert!(!parker.park_until(past));
+        for call in [wait, Call::Release, Call::WakeByAddress] {
+            assert_eq!(nt.requests(call), [], "{call:?}");
+        }
+    });
+}
+
+#[test]
+fn a_wait_that_ends_with_any_status_goes_on() {
+    let _watchdog = Watchdog::new();
+    for status in statuses() {
+        on_keyed_events(|nt, backend| {
+            nt.fail_next(Call::Wait, status);
+            wait_for_ever_while(nt, backend, |parker| {
+                nt.await_calls(Call::Wait, 2);
+                nt.await_blocked(Call::Wait, 1);
+                nt.interrupt(Call::Wait, status);
+                nt.await_calls(Call::Wait, 3);
+                assert!(parker.unpark_lock().unpark());
+            });
+            assert_eq!(nt.requests(Call::Wait).len(), 3, "{status:#x}");
+        });
+    }
+}
+
+#[test]
+fn a_timed_wait_that_ends_with_any_status_is_not_early() {
+    let _watchdog = Watchdog::new();
+    for status in statuses() {
+        on_keyed_events(|nt, backend| {
+            nt.fail_next(Call::Wait, status);
+            let deadline = backend.now() + Duration::from_secs(1);
+            let unparked = wait_while(nt, backend, deadline, |_| {
+                nt.await_calls(Call::Wait, 2);
+                nt.await_blocked(Call::Wait, 1);
+                nt.advance(SECOND / 2);
+                nt.interrupt(Call::Wait, status);
+                nt.await_calls(Call::Wait, 3);
+                nt.await_blocked(Call::Wait, 1);
+                assert!(nt.advance_to_next_timeout());
+            });
+            assert!(!unparked);
+            assert_eq!(nt.now(), deadline, "{status:#x}");
+        });
+    }
+}
+
+#[test]
+fn a_wait_that_ends_with_any_status_beside_an_unpark_receives_the_release() {
+    let _watchdog = Watchdog::new();
+    for status in statuses() {
+        on_keyed_events(|nt, backend| {
+            wait_for_ever_while(nt, backend, |parker| {
+                nt.await_blocked(Call::Wait, 1);
+                let handle = parker.unpark_lock();
+                nt.interrupt(Call::Wait, status);
+                nt.await_calls(Call::Wait, 2);
+                nt.await_blocked(Call::Wait, 1);
+                assert!(handle.unpark());
+            });
+            assert_eq!(nt.requests(Call::Release).len(), 1, "{status:#x}");
+        });
+    }
+}
+
+#[test]
+fn a_second_wait_that_ends_with_any_status_goes_on() {
+    let _watchdog = Watchdog::new();
+    for status in statuses() {
+        on_keyed_events(|nt, backend| {
+            nt.fail_after(Call::Wait, 1, status);
+            let deadline = backend.now() + Duration::from_millis(10);
+            let unparked = wait_while(nt, backend, deadline, |parker| {
+                nt.await_blocked(Call::Wait, 1);
+                let handle = parker.unpark_lock();
+                nt.advance(SECOND);
+                nt.await_calls(Call::Wait, 3);
+                assert!(handle.unpark());
+            });
+            assert!(unparked);
+            assert_eq!(nt.requests(Call::Wait).len(), 3, "{status:#x}");
+        });
+    }
+}
+
+#[test]
+fn a_release_that_ends_with_any_status_is_made_again() {
+    let _watchdog = Watchdog::new();
+    for status in statuses() {
+        on_keyed_events(|nt, backend| {
+            nt.fail_next(Call::Release, status);
+            wait_for_ever_while(nt, backend, |parker| {
+                nt.await_blocked(Call::Wait, 1);
+                assert!(parker.unpark_lock().unpark());
+            });
+            assert_eq!(nt.requests(Call::Release).len(), 2, "{status:#x}");
+        });
+    }
+}
+
+/// A thread waits on a backend whose calls all fail, and is unparked; then another, whose time runs out; then one whose time runs out beside an unpark.
+fn park_although_all_calls_fail(nt: &Nt, backend: &'static Backend) {
+    let waits = || nt.requests(Call::Wait).len();
+    wait_for_ever_while(nt, backend, |parker| {
+        nt.await_calls(Call::Wait, waits() + 3);
+        assert!(parker.unpark_lock().unpark());
+    });
+    let deadline = backend.now() + Duration::from_millis(10);
+    let unparked = wait_while(nt, backend, deadline, |_| {
+        nt.await_calls(Call::Wait, waits() + 3);
+        nt.advance(SECOND);
+    });
+    assert!(!unparked);
+    let deadline = backend.now() + Duration::from_millis(10);
+    let unparked = wait_while(nt, backend, deadline, |parker| {
+        nt.await_calls(Call::Wait, waits() + 3);
+        let handle = parker.unpark_lock();
+        nt.advance(SECOND);
+        assert!(handle.unpark());
+    });
+    assert!(unparked);
+    assert_eq!(nt.blocked(Call::Wait), 0);
+}
+
+#[test]
+fn parking_works_although_all_calls_fail() {
+    let _watchdog = Watchdog::new();
+    for status in FAILURES {
+        on_keyed_events(|nt, backend| {
+            nt.fail_always(Call::Wait, status);
+            nt.fail_always(Call::Release, status);
+            park_although_all_calls_fail(nt, backend);
+        });
+    }
+}
+
+#[test]
+fn parking_works_with_a_bad_handle() {
+    let _watchdog = Watchdog::new();
+    let closed = |nt: &Nt| {
+        let handle = nt.open(KeyedEventAccess::all());
+        nt.close(handle);
+        handle
+    };
+    let bad: [(Class, &dyn Fn(&Nt) -> HANDLE); 4] = [
+        (Class::Xp, &|_| NULL),
+        (Class::Vista, &closed),
+        (Class::Vista, &|nt| nt.open(KeyedEventAccess::empty())),
+        (Class::Vista, &Nt::open_other),
+    ];
+    for (class, handle) in bad {
+        for guarded in [false, true] {
+            let nt = Nt::boot(class);
+            let handle = handle(&nt);
+            park_although_all_calls_fail(&nt, nt.keyed_event(handle, guarded));
+        }
+    }
+}
+
+/// A thread's time runs out; before it has left its queue, a release meets it, which the kernel does not tell it. The rest is up to `then`.
+fn hide_a_release(nt: &Nt, guarded: bool, then: impl FnOnce()) {
+    let backend = nt.keyed_event(nt.open(KeyedEventAccess::all()), guarded);
+    nt.hold(Point::Expired);
+    let deadline = backend.now() + Duration::from_millis(10);
+    let unparked = wait_while(nt, backend, deadline, |parker| {
+        nt.await_blocked(Call::Wait, 1);
+        nt.advance(SECOND);
+        nt.await_held(Point::Expired, 1);
+        assert!(parker.unpark_lock().unpark());
+        assert_eq!(nt.requests(Call::Release).len(), 1, "the release has been met");
+        nt.let_go(Point::Expired);
+        then();
+    });
+    assert!(unparked);
+}
+
+#[test]
+fn the_guard_sees_a_release_that_a_timeout_hides() {
+    let _watchdog = Watchdog::new();
+    for class in [Class::Xp, Class::ReactOs] {
+        let nt = Nt::boot(class);
+        hide_a_release(&nt, true, || {});
+        assert_eq!(nt.requests(Call::Wait).len(), 1, "it did not wait for what was over");
+    }
+}
+
+#[test]
+fn without_the_guard_a_release_that_a_timeout_hides_is_waited_for_in_vain() {
+    let _watchdog = Watchdog::new();
+    let nt = Nt::boot(Class::Xp);
+    hide_a_release(&nt, false, || {
+        for waits in 2..10 {
+            nt.await_calls(Call::Wait, waits);
+            nt.await_blocked(Call::Wait, 1);
+            nt.advance(SECOND);
+        }
+        nt.await_calls(Call::Wait, 10);
+        nt.await_blocked(Call::Wait, 1);
+        nt.rescue();
+    });
+}
+
+#[test]
+fn with_the_guard_a_release_has_no_time_limit() {
+    let _watchdog = Watchdog::new();
+    on_keyed_events(|nt, backend| {
+        wait_for_ever_while(nt, backend, |parker| {
+            nt.await_blocked(Call::Wait, 1);
+            assert!(parker.unpark_lock().unpark());
+        });
+        let limit = if is_guarded(backend) { Limit::Forever } else { Limit::Units(-(SECOND as i64)) };
+        assert_eq!(nt.requests(Call::Release), [limit]);
+    });
+}
+
+/// A waker is stopped in the kernel after it has met its waiter. The rest is up to `then`, which is told whether the waiter has left.
+fn hold_a_waker(guarded: bool, then: impl FnOnce(&AtomicBool)) {
+    let nt = Nt::boot(Class::Xp);
+    let backend = nt.keyed_event(nt.open(KeyedEventAccess::all()), guarded);
+    nt.hold(Point::Released);
+    let parker = ThreadParker::with_backend(backend);
+    parker.prepare_park();
+    let has_left = AtomicBool::new(false);
+    thread::scope(|scope| {
+        nt.spawn(scope, || {
+            parker.park();
+            has_left.store(true, SeqCst);
+        });
+        nt.await_blocked(Call::Wait, 1);
+        nt.spawn(scope, || parker.unpark_lock().unpark());
+        nt.await_held(Point::Released, 1);
+        then(&has_left);
+        nt.let_go(Point::Released);
+    });
+    assert!(has_left.load(SeqCst));
+}
+
+#[test]
+fn with_the_guard_the_waiter_stays_until_its_waker_is_done() {
+    let _watchdog = Watchdog::new();
+    hold_a_waker(true, |has_left| {
+        for _ in 0..1_000 {
+            assert!(!has_left.load(SeqCst), "its waker still needs the word");
+            thread::yield_now();
+        }
+    });
+}
+
+#[test]
+fn without_the_guard_the_waiter_does_not_wait_for_its_waker() {
+    let _watchdog = Watchdog::new();
+    hold_a_waker(false, |has_left| {
+        while !has_left.load(SeqCst) {
+            thread::yield_now();
+        }
+    });
+}
+
+#[test]
+fn a_release_for_a_killed_waiter_ends_with_the_process() {
+    let _watchdog = Watchdog::new();
+    let nt = Nt::boot(Class::Vista);
+    for handle in [NULL, nt.open(KeyedEventAccess::all())] {
+        let releases = nt.requests(Call::Release).len();
+        wait_for_ever_while(&nt, nt.keyed_event(handle, false), |parker| {
+            nt.await_blocked(Call::Wait, 1);
+            nt.kill(Call::Wait);
+            thread::scope(|scope| {
+                nt.spawn(scope, || parker.unpark_lock().unpark());
+                for slices in 1..4 {
+                    nt.await_calls(Call::Release, releases + slices);
+                    nt.await_blocked(Call::Release, 1);
+                    nt.advance(SECOND);
+                }
+                nt.await_calls(Call::Release, releases + 4);
+                nt.await_blocked(Call::Release, 1);
+                nt.end_process();
+                nt.advance(SECOND);
+            });
+            assert_eq!(nt.requests(Call::Release).len(), releases + 4);
+            // The killed thread is only here for the test to end. It finds the process ending too.
+            let waits = nt.requests(Call::Wait).len();
+            nt.bury();
+            nt.await_calls(Call::Wait, waits + 1);
+            nt.await_blocked(Call::Wait, 1);
+            nt.advance(SECOND);
+        });
+        // The process lives on for the second handle.
+        nt.unend_process();
+    }
+}
+
+#[test]
+fn no_release_is_made_once_the_process_is_ending() {
+    let _watchdog = Watchdog::new();
+    on_keyed_events(|nt, backend| {
+        wait_for_ever_while(nt, backend, |parker| {
+            nt.await_blocked(Call::Wait, 1);
+            nt.end_process();
+            assert!(parker.unpark_lock().unpark());
+            assert_eq!(nt.requests(Call::Release), []);
+            // A waiter that lives on nevertheless, as this one, does not wait for that release: a second at the most.
+            nt.interrupt(Call::Wait, STATUS_TIMEOUT);
+            if !is_guarded(backend) {
+                nt.await_calls(Call::Wait, 2);
+                nt.await_blocked(Call::Wait, 1);
+                nt.advance(SECOND);
+            }
+        });
+    });
+}
+
+#[test]
+fn a_wait_for_a_killed_waker_ends_with_the_process() {
+    let _watchdog = Watchdog::new();
+    on_keyed_events(|nt, backend| {
+        let deadline = backend.now() + Duration::from_millis(10);
+        let unparked = wait_while(nt, backend, deadline, |parker| {
+            nt.await_blocked(Call::Wait, 1);
+            // Its thread is killed with this in its hands.
+            std::mem::forget(parker.unpark_lock());
+            nt.advance(SECOND);
+            for slices in 2..5 {
+                nt.await_calls(Call::Wait, slices);
+                nt.await_blocked(Call::Wait, 1);
+                nt.advance(SECOND);
+            }
+            nt.await_calls(Call::Wait, 5);
+            nt.await_blocked(Call::Wait, 1);
+            nt.end_process();
+            nt.advance(SECOND);
+        });
+        assert!(unparked);
+        assert_eq!(nt.requests(Call::Wait).len(), 5);
+    });
+}
+
+/// Lets time go by, from one timeout to the next, until a wait is over. How it ended.
+fn wait_from_timeout_to_timeout(nt: &Nt, backend: &'static Backend, deadline: Instant) -> bool {
+    let parker = ThreadParker::with_backend(backend);
+    parker.prepare_park();
+    thread::scope(|scope| {
+        let waiter = nt.spawn(scope, || parker.park_until(deadline));
+        while !waiter.is_finished() {
+            if !nt.advance_to_next_timeout() {
+                thread::yield_now();
+            }
+        }
+        waiter.join().expect("a wait does not panic")
+    })
+}
+
+#[test]
+fn waits_of_all_lengths_end_in_time_and_never_early() {
+    let _watchdog = Watchdog::new();
+    let days_49_7 = u64::from(u32::MAX) * MILLISECOND;
+    let spans = [1, 2, 9_999, 10_000, 10_001, SECOND, u64::from(u32::MAX) - 1, u64::from(u32::MAX)];
+    let long = [days_49_7 - MILLISECOND, days_49_7, days_49_7 + 1, days_49_7 + MILLISECOND, 1_000 * 86_400 * SECOND];
+    let longest = [(1 << 60) - 1, 1 << 60, (1 << 60) + 1, i64::MAX as u64, 1 << 63, u64::MAX - (1 << 41)];
+    on_all(|nt, backend, wait| {
+        let keyed: &[u64] = if wait == Call::Wait { &longest } else { &[] };
+        for &span in spans.iter().chain(&long).chain(keyed) {
+            let begun = nt.requests(wait).len();
+            // The clock starts anew for each, as these spans are not far from all that it can count.
+            nt.reset_clock();
+            let deadline = Instant::from_ticks(nt.now().ticks() + span);
+            assert!(!wait_from_timeout_to_timeout(nt, backend, deadline));
+            let late = nt.now().ticks().checked_sub(deadline.ticks()).expect("never early");
+            assert!(late < MILLISECOND, "{span}: {late} late");
+            for limit in &nt.requests(wait)[begun..] {
+                match *limit {
+                    Limit::Units(units) => assert!((-(1 << 60)..0).contains(&units), "{span}: {units}"),
+                    Limit::Milliseconds(milliseconds) => assert!(milliseconds > 0, "{span}"),
+                    Limit::Forever => panic!("{span} is not for ever"),
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn the_longest_waits_last_and_can_be_unparked() {
+    let _watchdog = Watchdog::new();
+    for deadline in [1 << 60, 1 << 63, i64::MAX as u64, u64::MAX - 1].map(Instant::from_ticks) {
+        on_all(|nt, backend, wait| {
+            let unparked = wait_while(nt, backend, deadline, |parker| {
+                // All that keyed events can last, but for a slice; on `WaitOnAddress`, thirteen years.
+                for waits in 1..100 {
+                    nt.await_calls(wait, waits);
+                    nt.await_blocked(wait, 1);
+                    if wait == Call::Wait && deadline.ticks() - nt.now().ticks() <= 1 << 60 {
+                        break;
+                    }
+                    assert!(nt.advance_to_next_timeout());
+                }
+                assert!(parker.unpark_lock().unpark());
+            });
+            assert!(unparked);
+            assert!(!nt.requests(wait).contains(&Limit::Forever));
+        });
+    }
+}
+
+#[test]
+fn waits_that_the_kernel_ends_too_early_go_on() {
+    let _watchdog = Watchdog::new();
+    on_all(|nt, backend, wait| {
+        nt.end_early(2 * MILLISECOND);
+        let deadline = backend.now() + Duration::from_millis(20);
+        let unparked = wait_while(nt, backend, deadline, |_| {
+            nt.await_blocked(wait, 1);
+            assert!(nt.advance_to_next_timeout());
+            assert!(nt.now() < deadline, "the first ends early");
+            // What is left is less than what the kernel cuts off, so these end at once.
+            nt.await_calls(wait, 10);
+            nt.advance(2 * MILLISECOND);
+        });
+        assert!(!unparked);
+        assert!(nt.now() >= deadline);
+    });
+}
+
+#[test]
+fn a_clock_that_stands_still_ends_nothing() {
+    let _watchdog = Watchdog::new();
+    on_all(|nt, backend, wait| {
+        let deadline = backend.now() + Duration::from_millis(10);
+        let unparked = wait_while(nt, backend, deadline, |_| {
+            for waits in 1..50 {
+                nt.await_calls(wait, waits);
+                nt.await_blocked(wait, 1);
+                nt.advance_but_the_clock(SECOND);
+            }
+            nt.await_calls(wait, 50);
+            nt.await_blocked(wait, 1);
+            nt.advance(SECOND);
+        });
+        assert!(!unparked);
+        assert_eq!(nt.requests(wait).len(), 50);
+    });
+}
+
+#[test]
+fn a_clock_that_ticks_is_never_early() {
+    let _watchdog = Watchdog::new();
+    for seed in 0..20 {
+        let mut random = Random::new(seed);
+        let nt = Nt::boot(Class::Vista);
+        let backend = nt.keyed_event_by(Nt::ticking_clock(), NULL, false);
+        // Anywhere between two ticks.
+        nt.advance(random.below(200_000));
+        let span = 1 + random.below(300_000);
+        let begun = nt.now();
+        let deadline = backend.deadline(Duration::from_nanos(span * 100));
+        assert!(!wait_from_timeout_to_timeout(&nt, backend, deadline), "seed {seed}");
+        let lasted = nt.now().ticks() - begun.ticks();
+        assert!(lasted >= span, "seed {seed}: {lasted} instead of {span}");
+    }
+}
+
+#[test]
+fn wait_on_address_may_return_for_no_reason() {
+    let _watchdog = Watchdog::new();
+    let nt = Nt::boot(Class::Vista);
+    let backend = nt.wait_address();
+    wait_for_ever_while(&nt, backend, |parker| {
+        for waits in 1..100 {
+            nt.await_calls(Call::WaitOnAddress, waits);
+            nt.await_blocked(Call::WaitOnAddress, 1);
+            nt.interrupt(Call::WaitOnAddress, i32::from(waits % 2 == 0));
+        }
+        nt.await_calls(Call::WaitOnAddress, 100);
+        assert!(parker.unpark_lock().unpark());
+    });
+    let deadline = backend.now() + Duration::from_secs(1);
+    let unparked = wait_while(&nt, backend, deadline, |_| {
+        for waits in 101..200 {
+            nt.await_calls(Call::WaitOnAddress, waits);
+            nt.await_blocked(Call::WaitOnAddress, 1);
+            nt.interrupt(Call::WaitOnAddress, i32::from(waits % 2 == 0));
+        }
+        nt.await_calls(Call::WaitOnAddress, 200);
+        nt.await_blocked(Call::WaitOnAddress, 1);
+        nt.advance(2 * SECOND);
+    });
+    assert!(!unparked);
+}
+
+#[test]
+fn parking_works_although_wait_on_address_always_fails() {
+    let _watchdog = Watchdog::new();
+    for result in [0, 1] {
+        let nt = Nt::boot(Class::Vista);
+        let backend = nt.wait_address();
+        nt.fail_always(Call::WaitOnAddress, result);
+        wait_for_ever_while(&nt, backend, |parker| {
+            nt.await_calls(Call::WaitOnAddress, 10);
+            assert!(parker.unpark_lock().unpark());
+        });
+        let deadline = backend.now() + Duration::from_secs(1);
+        let calls = nt.requests(Call::WaitOnAddress).len();
+        let unparked = wait_while(&nt, backend, deadline, |_| {
+            nt.await_calls(Call::WaitOnAddress, calls + 10);
+            nt.advance(2 * SECOND);
+        });
+        assert!(!unparked);
+    }
+}
+
+#[test]
+fn wait_on_address_lets_the_waiter_go_before_the_handle_is_used() {
+    let _watchdog = Watchdog::new();
+    let nt = Nt::boot(Class::Vista);
+    let mut handle = None;
+    wait_for_ever_while(&nt, nt.wait_address(), |parker| {
+        nt.await_blocked(Call::WaitOnAddress, 1);
+        handle = Some(parker.unpark_lock());
+        nt.interrupt(Call::WaitOnAddress, 1);
+    });
+    // The parker is gone. So is its thread, so this wakes nobody.
+    assert!(handle.is_some_and(|handle| handle.unpark()));
+    assert_eq!(nt.requests(Call::WakeByAddress).len(), 1);
+}
+
+#[test]
+fn backends_of_several_kinds_serve_one_process() {
+    let _watchdog = Watchdog::new();
+    let nt = Nt::boot(Class::Vista);
+    let backends =
+        [nt.keyed_event(NULL, false), nt.keyed_event(nt.open(KeyedEventAccess::all()), true), nt.wait_address()];
+    assert_eq!(backends.map(Backend::kind), [Kind::KeyedEventNull, Kind::KeyedEvent, Kind::WaitAddress]);
+    let parkers = backends.map(ThreadParker::with_backend);
+    thread::scope(|scope| {
+        for parker in &parkers {
+            parker.prepare_park();
+            nt.spawn(scope, || parker.park());
+        }
+        nt.await_blocked(Call::Wait, 2);
+        nt.await_blocked(Call::WaitOnAddress, 1);
+        for parker in &parkers {
+            assert!(parker.unpark_lock().unpark());
+        }
+    });
+}
+
+/// Runs a load while time goes by at random.
+fn under_load(nt: &Nt, backend: &'static Backend) {
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut random = Random::new(0);
+            while !is_over.load(SeqCst) {
+                nt.advance(random.below(MILLISECOND / 4));
+                thread::yield_now();
+            }
+        });
+        let load = Load { backend: Some(backend), rounds: 200, longest: Duration::from_millis(2) };
+        load.lock(|| nt.pass().enter());
+        load.buffer(|| nt.pass().enter());
+        is_over.store(true, SeqCst);
+    });
+}
+
+#[test]
+fn a_lock_and_its_condition_variable_under_load() {
+    let _watchdog = Watchdog::new();
+    on_all(|nt, backend, _| under_load(nt, backend));
+}
