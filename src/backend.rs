@@ -245,6 +245,8 @@ impl Backend {
         loop {
             step = match step {
                 Step::Do(Event::Take { seen }) => word.apply(Event::Take { seen }),
+                // A thread that only looks must not be in another's way, not even for a moment.
+                Step::Do(Event::Commit) if deadline == Instant::MIN => return Outcome::TimedOut,
                 Step::Do(Event::Commit) => word.apply(Event::Commit),
                 Step::Do(Event::Leave) => word.apply(Event::Leave),
                 Step::Do(_) => word.apply(Event::Look),

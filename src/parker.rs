@@ -91,7 +91,7 @@ impl Parker {
 
     /// Takes the token; if there is none, blocks until there is, or until `deadline`.
     ///
-    /// A past deadline only looks; [`Instant::MAX`] never comes.
+    /// [`Instant::MIN`] only looks, and any other past deadline does not wait either; [`Instant::MAX`] never comes.
     #[inline]
     pub fn park_until(&self, deadline: Instant) -> UnparkReason {
         match self.word.apply(TAKE) {
