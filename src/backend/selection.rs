@@ -168,13 +168,17 @@ impl Selection {
             return Err(SelectError::InUse(in_use));
         }
         let pointer = ptr::from_ref(host).cast_mut();
-        // null=>host. Release: whoever reads the pointer reads through it.
-        if self.host.compare_exchange(ptr::null_mut(), pointer, Release, Relaxed).is_err() {
-            return Err(SelectError::InUse(Kind::Host));
-        }
-        match self.publish(Kind::Host, &Backend::Host(*host)) {
-            // A thread that saw the pointer may have published it for us.
-            Ok(()) | Err(Kind::Host) => Ok(()),
+        // null=>host. Release: whoever reads the pointer reads through it. Acquire: so do we, if it is another's.
+        let installed = self.host.compare_exchange(ptr::null_mut(), pointer, Release, Acquire);
+        let first = match installed {
+            Ok(_) => host,
+            // SAFETY: what another thread was given here, a reference for ever.
+            Err(others) => unsafe { &*others },
+        };
+        // Who sees the first host's pointer publishes it too, so that what a second is told is in use really is.
+        match self.publish(Kind::Host, &Backend::Host(*first)) {
+            Ok(()) | Err(Kind::Host) if installed.is_ok() => Ok(()),
+            Ok(()) => Err(SelectError::InUse(Kind::Host)),
             Err(in_use) => Err(SelectError::InUse(in_use)),
         }
     }
