@@ -1,0 +1,110 @@
+//! The caller's last error, which no call may change. Only Windows has one.
+#![cfg(windows)]
+
+mod common;
+
+use common::child::in_own_process;
+use common::{Watchdog, await_parked, begin, wanted};
+use ntpark::{Backend, Instant, Kind, Parker, SelectError, SpinWait, ThreadParker, UnparkReason, thread_yield};
+use std::thread;
+use std::time::Duration;
+
+#[link(name = "kernel32")]
+unsafe extern "system" {
+    fn GetLastError() -> u32;
+    fn SetLastError(code: u32);
+}
+
+/// A code of nobody's.
+const MINE: u32 = 0x2BAD_CAFE;
+
+/// Carries out a call, after which the last error must be what it was before.
+#[track_caller]
+fn keeps<T>(call: impl FnOnce() -> T) -> T {
+    // SAFETY: writes a field of this thread.
+    unsafe { SetLastError(MINE) };
+    let result = call();
+    // SAFETY: reads a field of this thread.
+    let code = unsafe { GetLastError() };
+    assert_eq!(code, MINE, "the call has set the last error");
+    result
+}
+
+#[test]
+fn of_a_token_parker() {
+    let _test = begin();
+    let parker = Parker::new();
+    let short = Duration::from_millis(2);
+    assert_eq!(keeps(|| parker.park_timeout(Duration::ZERO)), UnparkReason::TimedOut);
+    assert_eq!(keeps(|| parker.park_timeout(short)), UnparkReason::TimedOut);
+    let deadline = keeps(|| Backend::get().deadline(short));
+    assert_eq!(keeps(|| parker.park_until(deadline)), UnparkReason::TimedOut);
+    assert!(!keeps(|| parker.unpark()));
+    assert_eq!(keeps(|| parker.park()), UnparkReason::Unparked);
+    for limit in [Duration::from_secs(3_600), Duration::MAX] {
+        thread::scope(|scope| {
+            let parked = scope.spawn(|| keeps(|| parker.park_timeout(limit)));
+            await_parked(&parker);
+            assert_eq!(keeps(|| parker.park()), UnparkReason::Busy);
+            // Long enough for it to block in the system.
+            thread::sleep(Duration::from_millis(20));
+            assert!(keeps(|| parker.unpark()));
+            assert_eq!(parked.join().expect("its last error is kept"), UnparkReason::Unparked);
+        });
+    }
+}
+
+#[test]
+fn of_a_two_phase_parker() {
+    let _test = begin();
+    let parker = ThreadParker::new();
+    keeps(|| parker.prepare_park());
+    let deadline = keeps(|| parker.backend().deadline(Duration::from_millis(2)));
+    assert!(!keeps(|| parker.park_until(deadline)));
+    assert!(keeps(|| parker.timed_out()));
+    keeps(|| parker.prepare_park());
+    thread::scope(|scope| {
+        let parked = scope.spawn(|| keeps(|| parker.try_park_until(Instant::MAX)));
+        thread::sleep(Duration::from_millis(20));
+        let handle = keeps(|| parker.unpark_lock());
+        keeps(|| handle.unpark());
+        assert_eq!(parked.join().expect("its last error is kept"), UnparkReason::Unparked);
+    });
+}
+
+#[test]
+fn of_the_rest() {
+    let _test = begin();
+    keeps(Backend::get);
+    keeps(Backend::available);
+    for kind in Kind::ALL {
+        let in_use = Backend::get().kind();
+        assert_eq!(keeps(|| Backend::force(kind)), Err(SelectError::InUse(in_use)));
+    }
+    keeps(thread_yield);
+    let mut spin = SpinWait::new();
+    keeps(|| while spin.spin() {});
+    keeps(|| Backend::get().now());
+}
+
+#[test]
+fn of_the_first_use() {
+    in_own_process("of_the_first_use", || {
+        let _watchdog = Watchdog::new();
+        keeps(Backend::available);
+        assert_eq!(keeps(|| Backend::force(Kind::Host)), Err(SelectError::Unavailable(Kind::Host)));
+        match wanted() {
+            Some(kind) => assert_eq!(keeps(|| Backend::force(kind)), Ok(())),
+            None => drop(keeps(|| Parker::new().park_timeout(Duration::from_millis(2)))),
+        }
+        keeps(Backend::get);
+    });
+}
+
+#[test]
+fn of_the_first_use_when_it_is_not_asked_for() {
+    in_own_process("of_the_first_use_when_it_is_not_asked_for", || {
+        let _watchdog = Watchdog::new();
+        assert_eq!(keeps(|| Parker::new().park_timeout(Duration::from_millis(2))), UnparkReason::TimedOut);
+    });
+}

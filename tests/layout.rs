@@ -1,0 +1,123 @@
+//! What parkers are in memory: C and statics rely on it.
+
+mod common;
+
+use common::begin;
+use ntpark::{
+    Backend, Clock, Host, Instant, KeyedEvent, Kind, Kinds, Parker, SelectError, SpinWait, ThreadParker, UnparkHandle,
+    UnparkReason, WaitAddress,
+};
+use std::mem::{MaybeUninit, align_of, size_of};
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::thread;
+use std::time::Duration;
+
+const WORD: usize = size_of::<usize>();
+
+#[test]
+fn sizes_and_alignments() {
+    let words = |size: usize| size / WORD;
+    assert_eq!((words(size_of::<Parker>()), align_of::<Parker>()), (1, WORD));
+    assert_eq!((words(size_of::<ThreadParker>()), align_of::<ThreadParker>()), (2, WORD));
+    assert_eq!((words(size_of::<UnparkHandle>()), align_of::<UnparkHandle>()), (2, WORD));
+    assert_eq!((size_of::<Instant>(), align_of::<Instant>()), (8, align_of::<u64>()));
+    assert_eq!((size_of::<Kind>(), size_of::<Kinds>()), (1, 1));
+    // Two pointers, a u64, a u32 and what makes it a multiple of its alignment.
+    assert_eq!(size_of::<Clock>(), if WORD == 8 { 32 } else { 24 });
+    assert_eq!(size_of::<WaitAddress>(), 2 * WORD + size_of::<Clock>());
+    assert_eq!(words(size_of::<Host>()), 6);
+    assert_eq!(size_of::<KeyedEvent>(), 4 * WORD + size_of::<Clock>() + 8);
+}
+
+#[test]
+fn the_numbers_of_the_kinds() {
+    let numbers = Kind::ALL.map(|kind| kind as u8);
+    assert_eq!(numbers, [1, 2, 3, 4, 5]);
+    let names = Kind::ALL.map(Kind::name);
+    assert_eq!(names, ["wait-address", "keyed-event", "keyed-event-null", "host", "polling"]);
+    let bits = Kind::ALL.map(|kind| Kinds::from(kind).bits());
+    assert_eq!(bits, [1 << 1, 1 << 2, 1 << 3, 1 << 4, 1 << 5]);
+    assert_eq!(Kind::ALL.into_iter().map(Kinds::from).collect::<Kinds>(), Kinds::all());
+}
+
+#[test]
+fn zeroed_memory_is_a_parker_without_a_token() {
+    let _test = begin();
+    // SAFETY: all zero is a parker; this is what the test is about.
+    let parker = unsafe { MaybeUninit::<Parker>::zeroed().assume_init() };
+    assert_eq!(parker.park_timeout(Duration::from_micros(1)), UnparkReason::TimedOut);
+    assert!(!parker.unpark());
+    assert_eq!(parker.park(), UnparkReason::Unparked);
+
+    // SAFETY: all zero is a parker of the process's backend.
+    let parker = unsafe { MaybeUninit::<ThreadParker>::zeroed().assume_init() };
+    assert_eq!(parker.backend().kind(), Backend::get().kind());
+    parker.prepare_park();
+    assert!(!parker.park_until(Instant::MIN));
+    assert!(parker.timed_out());
+
+    // SAFETY: all zero is a handle with nothing to do.
+    let handle = unsafe { MaybeUninit::<UnparkHandle>::zeroed().assume_init() };
+    assert!(!handle.unpark());
+}
+
+/// The bytes of a value without padding.
+fn bytes<T>(value: T) -> Vec<u8> {
+    let value = MaybeUninit::new(value);
+    let first = value.as_ptr().cast::<u8>();
+    // SAFETY: the value has this size, and no padding: it is made of words.
+    let bytes = |index| unsafe { first.add(index).read() };
+    (0..size_of::<T>()).map(bytes).collect()
+}
+
+#[test]
+fn new_parkers_are_all_zero() {
+    assert!(bytes(Parker::new()).iter().all(|&byte| byte == 0));
+    assert!(bytes(Parker::default()).iter().all(|&byte| byte == 0));
+    assert!(bytes(ThreadParker::new()).iter().all(|&byte| byte == 0));
+    assert!(bytes(ThreadParker::default()).iter().all(|&byte| byte == 0));
+    // A token is one word's business.
+    let parker = Parker::new();
+    parker.unpark();
+    assert!(bytes(parker).iter().any(|&byte| byte != 0));
+}
+
+#[test]
+fn parkers_are_constants() {
+    static PARKER: Parker = Parker::new();
+    static PARKERS: [ThreadParker; 3] = [const { ThreadParker::new() }; 3];
+    let _test = begin();
+    thread::scope(|scope| {
+        scope.spawn(|| PARKER.unpark());
+        assert_eq!(PARKER.park(), UnparkReason::Unparked);
+        for parker in &PARKERS {
+            parker.prepare_park();
+            scope.spawn(|| parker.unpark_lock().unpark());
+            parker.park();
+        }
+    });
+}
+
+#[test]
+fn what_can_go_where() {
+    fn everywhere<T: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe>() {}
+    fn plain<T: Copy + Send + Sync + std::fmt::Debug>() {}
+    fn to_others<T: Send + std::fmt::Debug>() {}
+    everywhere::<Parker>();
+    everywhere::<ThreadParker>();
+    plain::<Backend>();
+    plain::<Clock>();
+    plain::<Host>();
+    plain::<Instant>();
+    plain::<KeyedEvent>();
+    plain::<Kind>();
+    plain::<Kinds>();
+    plain::<SelectError>();
+    plain::<SpinWait>();
+    plain::<UnparkReason>();
+    plain::<WaitAddress>();
+    to_others::<UnparkHandle>();
+    assert_eq!(format!("{:?}", Parker::new()), "Parker { .. }");
+    assert_eq!(format!("{:?}", ThreadParker::new()), "ThreadParker { .. }");
+    assert_eq!(format!("{:>16}|", Kind::KeyedEvent), "     keyed-event|");
+}

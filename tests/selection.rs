@@ -1,0 +1,283 @@
+//! The process's choice of a backend, which it makes once: so each test has a process of its own.
+
+mod common;
+
+use common::child::in_own_process;
+use common::{Watchdog, choose, wanted};
+use ntpark::{Backend, Host, Kind, Kinds, Parker, SelectError, ThreadParker, UnparkReason, thread_yield};
+use std::sync::Barrier;
+use std::thread;
+use std::time::Duration;
+
+/// Threads that race.
+const THREADS: usize = 64;
+
+/// Runs a test in a process that has not chosen yet.
+fn before_the_choice(test: &str, body: impl FnOnce()) {
+    in_own_process(test, || {
+        let _watchdog = Watchdog::new();
+        body();
+    });
+}
+
+/// The kind that this run is about: one that this system has.
+fn this_kind() -> Kind {
+    wanted().unwrap_or(if cfg!(target_os = "linux") { Kind::Host } else { best() })
+}
+
+/// What a process chooses that is left alone.
+fn best() -> Kind {
+    let order = [Kind::WaitAddress, Kind::KeyedEvent, Kind::KeyedEventNull, Kind::Polling];
+    let available = Backend::available();
+    order.into_iter().find(|&kind| available.contains(kind.into())).expect("polling is always there")
+}
+
+/// Another kind that this system has.
+fn another_kind() -> Kind {
+    if this_kind() == Kind::Polling { best() } else { Kind::Polling }
+}
+
+/// A host that is never used.
+static HOST: Host = {
+    unsafe extern "C" fn wait(_: *mut std::ffi::c_void, _: *const usize, _: usize, _: u64) {}
+    unsafe extern "C" fn wake(_: *mut std::ffi::c_void, _: *const usize) {}
+    unsafe extern "C" fn now(_: *mut std::ffi::c_void) -> u64 {
+        1
+    }
+    unsafe extern "C" fn give_way(_: *mut std::ffi::c_void) {}
+    // SAFETY: to return at once is to return for no reason, which a host may.
+    unsafe { Host::new(std::ptr::null_mut(), wait, wake, now, give_way, 0) }
+};
+
+/// How many handles the process has open.
+#[cfg(windows)]
+fn handles() -> usize {
+    use std::ffi::c_void;
+    #[link(name = "kernel32")]
+    unsafe extern "system" {
+        fn GetHandleInformation(object: *mut c_void, flags: *mut u32) -> i32;
+    }
+    /// Far more than a test process opens.
+    const LAST: usize = 0x1_0000;
+    // Handles are multiples of 4. `GetProcessHandleCount` would be shorter, but Wine's says 0.
+    let is_open = |handle: &usize| {
+        let mut flags = 0;
+        // SAFETY: a question about a number; the flags are live.
+        unsafe { GetHandleInformation(std::ptr::without_provenance_mut(*handle), &raw mut flags) != 0 }
+    };
+    (4..LAST).step_by(4).filter(is_open).count()
+}
+
+/// There are no handles here, so none is left open.
+#[cfg(not(windows))]
+fn handles() -> usize {
+    0
+}
+
+/// How many of them the choice has opened.
+fn handles_of(kind: Kind) -> usize {
+    usize::from(kind == Kind::KeyedEvent)
+}
+
+/// Runs something on all threads at once. What each got, and how many handles more there are.
+fn race<T: Send>(body: impl Fn(usize) -> T + Sync) -> (Vec<T>, usize) {
+    let run = |body: &(dyn Fn(usize) -> Option<T> + Sync)| {
+        let start = Barrier::new(THREADS);
+        thread::scope(|scope| {
+            let racer = |index| {
+                let start = &start;
+                scope.spawn(move || {
+                    start.wait();
+                    body(index)
+                })
+            };
+            let threads: Vec<_> = (0..THREADS).map(racer).collect();
+            threads.into_iter().filter_map(|thread| thread.join().expect("it does not panic")).collect::<Vec<_>>()
+        })
+    };
+    // What threads cost the process once is not to be counted.
+    run(&|_| None);
+    let before = handles();
+    let results = run(&|index| Some(body(index)));
+    (results, handles() - before)
+}
+
+#[test]
+fn threads_that_race_to_the_first_use_make_one_choice() {
+    before_the_choice("threads_that_race_to_the_first_use_make_one_choice", || {
+        let expected = best();
+        let (kinds, opened) = race(|index| {
+            let kind = Backend::get().kind();
+            if index % 2 == 0 && cfg!(windows) {
+                let _ = Parker::new().park_timeout(Duration::from_millis(1));
+            }
+            assert_eq!(ThreadParker::new().backend().kind(), kind);
+            kind
+        });
+        assert_eq!(kinds, [expected; THREADS]);
+        assert_eq!(opened, handles_of(expected));
+    });
+}
+
+#[test]
+fn threads_that_race_to_choose_one_kind_make_one_choice() {
+    before_the_choice("threads_that_race_to_choose_one_kind_make_one_choice", || {
+        let kind = this_kind();
+        let (results, opened) = race(|_| {
+            let result = choose(kind);
+            assert_eq!(Backend::get().kind(), kind);
+            result
+        });
+        assert!(results.iter().all(|&result| result == Ok(()) || result == Err(SelectError::InUse(kind))));
+        assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
+        assert_eq!(opened, handles_of(kind));
+    });
+}
+
+#[test]
+fn threads_that_race_to_choose_many_kinds_make_one_choice() {
+    before_the_choice("threads_that_race_to_choose_many_kinds_make_one_choice", || {
+        let kinds: Vec<_> = Kind::ALL.into_iter().filter(|&kind| Backend::available().contains(kind.into())).collect();
+        let (results, opened) = race(|index| {
+            // Some come without a wish.
+            let wish = kinds.get(index % (kinds.len() + 1));
+            (wish, wish.map(|&kind| choose(kind)), Backend::get().kind())
+        });
+        let chosen = Backend::get().kind();
+        for (wish, result, seen) in &results {
+            assert_eq!(*seen, chosen);
+            match result {
+                Some(Ok(())) => assert_eq!(*wish, Some(&chosen)),
+                Some(Err(error)) => assert_eq!(*error, SelectError::InUse(chosen)),
+                None => {}
+            }
+        }
+        assert!(results.iter().filter(|(_, result, _)| *result == Some(Ok(()))).count() <= 1);
+        assert_eq!(opened, handles_of(chosen));
+    });
+}
+
+#[test]
+fn threads_that_race_to_install_a_host_make_one_choice() {
+    before_the_choice("threads_that_race_to_install_a_host_make_one_choice", || {
+        let (results, opened) = race(|index| {
+            let result = (index % 4 > 0).then(|| Backend::install(&HOST));
+            (result, Backend::get().kind())
+        });
+        let chosen = Backend::get().kind();
+        for (result, seen) in &results {
+            assert_eq!(*seen, chosen);
+            match result {
+                Some(Ok(())) => assert_eq!(chosen, Kind::Host),
+                Some(Err(error)) => assert_eq!(*error, SelectError::InUse(chosen)),
+                None => {}
+            }
+        }
+        assert!(results.iter().filter(|(result, _)| *result == Some(Ok(()))).count() <= 1);
+        assert_eq!(opened, handles_of(chosen));
+    });
+}
+
+#[test]
+fn a_kind_is_forced_before_the_first_use() {
+    before_the_choice("a_kind_is_forced_before_the_first_use", || {
+        let (kind, before) = (this_kind(), handles());
+        assert_eq!(choose(kind), Ok(()));
+        assert_eq!(Backend::get().kind(), kind);
+        assert_eq!(handles() - before, handles_of(kind));
+        for other in Kind::ALL {
+            assert_eq!(Backend::force(other), Err(SelectError::InUse(kind)));
+        }
+        assert_eq!(Backend::install(&HOST), Err(SelectError::InUse(kind)));
+        assert_eq!(Backend::get().kind(), kind);
+        let parker = Parker::new();
+        parker.unpark();
+        assert_eq!(parker.park(), UnparkReason::Unparked);
+        assert_eq!(parker.park_timeout(Duration::from_millis(1)), UnparkReason::TimedOut);
+        assert_eq!(handles() - before, handles_of(kind));
+    });
+}
+
+#[test]
+fn nothing_is_forced_after_the_first_use() {
+    before_the_choice("nothing_is_forced_after_the_first_use", || {
+        let kind = best();
+        assert_eq!(Backend::get().kind(), kind);
+        for other in Kind::ALL {
+            assert_eq!(Backend::force(other), Err(SelectError::InUse(kind)));
+        }
+        assert_eq!(Backend::install(&HOST), Err(SelectError::InUse(kind)));
+        assert_eq!(SelectError::InUse(kind).to_string(), format!("the process parks on the {kind} backend already"));
+    });
+}
+
+#[test]
+fn a_kind_that_is_not_there_is_not_chosen() {
+    before_the_choice("a_kind_that_is_not_there_is_not_chosen", || {
+        let before = handles();
+        let available = Backend::available();
+        assert!(available.contains(Kinds::POLLING) && !available.contains(Kinds::HOST));
+        for kind in Kind::ALL.into_iter().filter(|&kind| !available.contains(kind.into())) {
+            let error = SelectError::Unavailable(kind);
+            assert_eq!(Backend::force(kind), Err(error));
+            assert_eq!(error.to_string(), format!("the {kind} backend is not available here"));
+        }
+        assert_eq!(Backend::available(), available);
+        assert_eq!(handles(), before, "looking opens nothing");
+        // Nothing has been chosen: another kind can be.
+        let kind = another_kind();
+        assert_eq!(Backend::force(kind), Ok(()));
+        assert_eq!(Backend::get().kind(), kind);
+    });
+}
+
+#[test]
+fn what_this_system_has() {
+    before_the_choice("what_this_system_has", || {
+        let nt = Kinds::WAIT_ADDRESS | Kinds::KEYED_EVENT | Kinds::KEYED_EVENT_NULL;
+        // On Windows before 8, and before Vista, not all of these are there; no such system has run this.
+        let expected = if cfg!(windows) { nt | Kinds::POLLING } else { Kinds::POLLING };
+        assert_eq!(Backend::available(), expected);
+        assert_eq!(Backend::get().kind(), if cfg!(windows) { Kind::WaitAddress } else { Kind::Polling });
+    });
+}
+
+#[test]
+fn a_host_is_installed_before_the_first_use() {
+    before_the_choice("a_host_is_installed_before_the_first_use", || {
+        assert_eq!(Backend::install(&HOST), Ok(()));
+        assert_eq!(Backend::get().kind(), Kind::Host);
+        assert!(Backend::available().contains(Kinds::HOST));
+        assert_eq!(Backend::install(&HOST), Err(SelectError::InUse(Kind::Host)));
+        for kind in Kind::ALL {
+            assert_eq!(Backend::force(kind), Err(SelectError::InUse(Kind::Host)));
+        }
+    });
+}
+
+#[test]
+fn what_needs_no_backend_chooses_none() {
+    before_the_choice("what_needs_no_backend_chooses_none", || {
+        let parker = Parker::new();
+        assert!(!parker.unpark());
+        assert_eq!(parker.park(), UnparkReason::Unparked);
+        parker.unpark();
+        assert_eq!(parker.park_timeout(Duration::MAX), UnparkReason::Unparked);
+        let parker = ThreadParker::new();
+        parker.prepare_park();
+        parker.unpark_lock().unpark();
+        parker.park();
+        assert!(!parker.timed_out());
+        let _ = Backend::available();
+        assert_eq!(choose(this_kind()), Ok(()), "nothing has been chosen yet");
+    });
+}
+
+#[test]
+fn what_needs_a_backend_chooses_it() {
+    before_the_choice("what_needs_a_backend_chooses_it", || {
+        let kind = best();
+        thread_yield();
+        assert_eq!(Backend::force(kind), Err(SelectError::InUse(kind)));
+    });
+}
