@@ -57,8 +57,8 @@ fn handles() -> usize {
     unsafe extern "system" {
         fn GetHandleInformation(object: *mut c_void, flags: *mut u32) -> i32;
     }
-    /// Far more than a test process opens.
-    const LAST: usize = 0x1_0000;
+    /// Ten times what a test process opens.
+    const LAST: usize = 0x2000;
     // Handles are multiples of 4. `GetProcessHandleCount` would be shorter, but Wine's says 0.
     let is_open = |handle: &usize| {
         let mut flags = 0;
