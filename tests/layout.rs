@@ -63,11 +63,9 @@ fn zeroed_memory_is_a_parker_without_a_token() {
 
 /// The bytes of a value without padding.
 fn bytes<T>(value: T) -> Vec<u8> {
-    let value = MaybeUninit::new(value);
-    let first = value.as_ptr().cast::<u8>();
-    // SAFETY: the value has this size, and no padding: it is made of words.
-    let bytes = |index| unsafe { first.add(index).read() };
-    (0..size_of::<T>()).map(bytes).collect()
+    let first = std::ptr::from_ref(&value).cast::<u8>();
+    // SAFETY: the value has this size, lives until the bytes are copied, and has no padding: it is made of words.
+    unsafe { std::slice::from_raw_parts(first, size_of::<T>()) }.to_vec()
 }
 
 #[test]

@@ -260,22 +260,23 @@ fn parking_works_although_all_calls_fail() {
 #[test]
 fn parking_works_with_a_bad_handle() {
     let _watchdog = Watchdog::new();
-    let closed = |nt: &Nt| {
+    /// Opens what is no good, or lets go of what was.
+    type Bad = fn(&Nt) -> HANDLE;
+    let closed: Bad = |nt| {
         let handle = nt.open(KeyedEventAccess::all());
         nt.close(handle);
         handle
     };
-    let bad: [(Class, &dyn Fn(&Nt) -> HANDLE); 4] = [
-        (Class::Xp, &|_| NULL),
-        (Class::Vista, &closed),
-        (Class::Vista, &|nt| nt.open(KeyedEventAccess::empty())),
-        (Class::Vista, &Nt::open_other),
-    ];
-    for (class, handle) in bad {
+    let without_access: Bad = |nt| nt.open(KeyedEventAccess::empty());
+    for (class, bad) in [
+        (Class::Xp, (|_| NULL) as Bad),
+        (Class::Vista, closed),
+        (Class::Vista, without_access),
+        (Class::Vista, Nt::open_other),
+    ] {
         for guarded in [false, true] {
             let nt = Nt::boot(class);
-            let handle = handle(&nt);
-            park_although_all_calls_fail(&nt, nt.keyed_event(handle, guarded));
+            park_although_all_calls_fail(&nt, nt.keyed_event(bad(&nt), guarded));
         }
     }
 }
@@ -441,7 +442,7 @@ fn a_wait_for_a_killed_waker_ends_with_the_process() {
         let unparked = wait_while(nt, backend, deadline, |parker| {
             nt.await_blocked(Call::Wait, 1);
             // Its thread is killed with this in its hands.
-            std::mem::forget(parker.unpark_lock());
+            let _ = parker.unpark_lock();
             nt.advance(SECOND);
             for slices in 2..5 {
                 nt.await_calls(Call::Wait, slices);

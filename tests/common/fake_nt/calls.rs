@@ -1,5 +1,7 @@
 //! NT's functions, as the system of the calling thread carries them out, and where they are found.
 
+#![allow(clippy::missing_const_for_thread_local, reason = "it is one; clippy 1.96 does not see that on Windows")]
+
 use super::kernel::{Call, Kernel};
 use super::sync::thread_local;
 use ntpark::sys::kernel32::{QueryTime, WaitOnAddress, WakeByAddressSingle};
@@ -11,7 +13,7 @@ use std::ptr;
 use std::sync::Arc;
 
 thread_local! {
-    static SYSTEM: RefCell<Option<Arc<Kernel>>> = RefCell::new(None);
+    static SYSTEM: RefCell<Option<Arc<Kernel>>> = const { RefCell::new(None) };
 }
 
 /// Puts the calling thread into a system, or out of the one it is in.
