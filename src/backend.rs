@@ -34,6 +34,9 @@ use wait_address::WaitAddress;
 /// A process chooses once, at the first use of a parker: the [host](Host) that was [installed](Backend::install), else [`WaitAddress`], else
 /// [`KeyedEvent`], with a handle of its own or with the system's, else polling. So parking never fails. The choice can be [forced](Backend::force) before.
 ///
+/// **On a kernel that is not NT**, install a host before the first use. That one is missing can't be told at compile time, as any part of a program may install it. Without a host
+/// a parker polls, by a clock that stands still, so that only waits of zero ever time out; [`Backend::kind`] then says [`Kind::Polling`].
+///
 /// A [`ThreadParker`](crate::ThreadParker) may have a backend of its own, see [`with_backend`](crate::ThreadParker::with_backend).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]

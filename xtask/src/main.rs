@@ -3,6 +3,8 @@
 //! This file is the command line; each verb has a file under `verbs/`.
 
 mod backend;
+#[cfg(test)]
+mod build_script;
 mod cargo;
 mod libtest;
 mod process;
