@@ -35,6 +35,7 @@ enum Verb {
     Test(verbs::test::Options),
     Lint(verbs::lint::Options),
     Mutants(verbs::mutants::Options),
+    Probe(verbs::probe::Options),
     Stress(verbs::stress::Options),
 }
 
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         Verb::Test(options) => verbs::test::run(&workspace, options),
         Verb::Lint(options) => verbs::lint::run(&workspace, options),
         Verb::Mutants(options) => verbs::mutants::run(&workspace, options),
+        Verb::Probe(options) => verbs::probe::run(&workspace, options),
         Verb::Stress(options) => verbs::stress::run(&workspace, options),
     });
     match result {

@@ -4,5 +4,6 @@ pub(crate) mod demo;
 pub(crate) mod diagram;
 pub(crate) mod lint;
 pub(crate) mod mutants;
+pub(crate) mod probe;
 pub(crate) mod stress;
 pub(crate) mod test;
