@@ -27,7 +27,10 @@ pub fn thread_yield() {
 ///     }
 /// }
 /// ```
+///
+/// **Layout.** One `u32`, zero when new, the same as C's `ntpark_spin_wait`; any other value is one that is further on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(transparent)]
 pub struct SpinWait {
     round: u32,
 }

@@ -40,6 +40,7 @@
 //! | event | ARMED | NOTIFIED | PARKED | TIMED_OUT |
 //! |---|---|---|---|---|
 //! | Arm: =>ARMED | | | | |
+//! | Claim: =>ARMED unless PARKED | **done** | **done** | **busy** | **done** |
 //! | Block: ARMED=>PARKED | block | **unparked** | **busy** | **busy** |
 //! | Recheck, once woken | – | **unparked** | block again | – |
 //! | Abandon, out of time: PARKED=>TIMED_OUT | – | settle, then Recheck | **timed out** | – |
@@ -133,6 +134,8 @@ pub(crate) enum Event {
     Fold { seen: usize },
     /// Two-phase: get ready.
     Arm,
+    /// Two-phase: get ready, unless a thread is parked; what was last seen is not PARKED.
+    Claim { seen: usize },
     /// Two-phase: become the one who waits.
     Block,
     /// Two-phase: woken; is it for us?
@@ -220,6 +223,8 @@ impl Event {
             Self::Fold { seen } => Operation::CompareExchange(seen, seen & !TOKENS | NOTIFIED, Relaxed, Relaxed),
             // =>ARMED
             Self::Arm => Operation::Store(ARMED),
+            // EMPTY=>ARMED, NOTIFIED=>ARMED, ARMED=>ARMED, TIMED_OUT=>ARMED
+            Self::Claim { seen } => Operation::CompareExchange(seen, ARMED, Relaxed, Relaxed),
             // ARMED=>PARKED
             Self::Block => Operation::CompareExchange(ARMED, PARKED, Relaxed, Acquire),
             Self::Recheck | Self::Query => Operation::Load(Acquire),
@@ -263,6 +268,9 @@ impl Event {
             Self::Unpark | Self::Fold { .. } => Step::Return(Outcome::Done),
 
             Self::Arm | Self::Release => Step::Return(Outcome::Done),
+            Self::Claim { seen } if found == seen => Step::Return(Outcome::Done),
+            Self::Claim { .. } if found == PARKED => Step::Return(Outcome::Busy),
+            Self::Claim { .. } => Step::Do(Self::Claim { seen: found }),
             Self::Block if found == ARMED => WAIT_FOR_NOTICE,
             Self::Block if has_token(found) => Step::Return(Outcome::Unparked),
             Self::Block => Step::Return(Outcome::Busy),

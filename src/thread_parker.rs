@@ -2,7 +2,7 @@
 
 use crate::backend::Backend;
 use crate::parker::UnparkReason;
-use crate::state::{Event, Outcome, Step, Word, const_unless_loom};
+use crate::state::{EMPTY, Event, Outcome, Step, Word, const_unless_loom};
 use crate::time::Instant;
 use core::{fmt, ptr};
 use static_assertions::{assert_eq_align, const_assert};
@@ -66,6 +66,16 @@ impl ThreadParker {
     #[inline]
     pub fn prepare_park(&self) {
         self.word.apply(Event::Arm);
+    }
+
+    /// As [`prepare_park`](Self::prepare_park), for callers who are not known to keep the order: false, and nothing is changed, while a thread is parked here.
+    #[must_use]
+    pub fn try_prepare_park(&self) -> bool {
+        let mut step = self.word.apply(Event::Claim { seen: EMPTY });
+        while let Step::Do(event) = step {
+            step = self.word.apply(event);
+        }
+        step == Step::Return(Outcome::Done)
     }
 
     /// Blocks until unparked. Returns at once if that has happened since `prepare_park`.

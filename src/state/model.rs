@@ -281,6 +281,7 @@ const fn code_of_event(event: Event) -> u128 {
         Event::Query => 12,
         Event::Notify => 13,
         Event::Release => 14,
+        Event::Claim { seen } => 15 | code_of_word(seen) << 4,
     }
 }
 
@@ -397,14 +398,13 @@ impl<const STATES: usize, const KEYS: usize> Explorer<STATES, KEYS> {
     const fn parker(&mut self, state: &State, thread: usize) -> bool {
         match state.at[thread] {
             At::Idle => {
-                self.carry(
-                    state,
-                    thread,
-                    match self.setting.protocol {
-                        Protocol::Token => Event::Take { seen: NOTIFIED },
-                        Protocol::TwoPhase => Event::Arm,
-                    },
-                );
+                match self.setting.protocol {
+                    Protocol::Token => self.carry(state, thread, Event::Take { seen: NOTIFIED }),
+                    Protocol::TwoPhase => {
+                        self.carry(state, thread, Event::Arm);
+                        self.carry(state, thread, Event::Claim { seen: EMPTY });
+                    }
+                }
                 false
             }
             At::Do(event) => {
@@ -791,6 +791,7 @@ const fn name_of_event(event: Event) -> &'static str {
         Event::Unpark => "Unpark",
         Event::Fold { .. } => "Fold",
         Event::Arm => "Arm",
+        Event::Claim { .. } => "Claim",
         Event::Block => "Block",
         Event::Recheck => "Recheck",
         Event::Abandon => "Abandon",
@@ -831,7 +832,7 @@ mod tests {
     #[test]
     fn all_states_are_explored_and_all_events_occur() {
         let occurred: BTreeSet<_> = SETTINGS.into_iter().flat_map(explored::<STATES, KEYS>).collect();
-        assert_eq!(occurred.len(), 15, "{occurred:?}");
+        assert_eq!(occurred.len(), 16, "{occurred:?}");
     }
 
     #[test]
