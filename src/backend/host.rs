@@ -1,6 +1,7 @@
 //! Functions of the embedder: compare and block, on a kernel that need not be NT.
 
 use super::Waited;
+use super::last_error::LastError;
 use crate::state::{PARKED, Word};
 use crate::time::{Instant, Remaining};
 use core::ffi::c_void;
@@ -66,11 +67,13 @@ impl Host {
     }
 
     fn reading(&self) -> u64 {
+        let _last_error = LastError::keep();
         // SAFETY: promised to `new`.
         unsafe { (self.now)(self.context) }
     }
 
     pub(super) fn thread_yield(&self) {
+        let _last_error = LastError::keep();
         // SAFETY: promised to `new`.
         unsafe { (self.thread_yield)(self.context) };
     }
@@ -82,12 +85,14 @@ impl Host {
             Remaining::Units(units) => units,
             Remaining::Forever => u64::MAX,
         };
+        let _last_error = LastError::keep();
         // SAFETY: promised to `new`; the word is alive while the call runs.
         unsafe { (self.wait)(self.context, word.address(), PARKED, timeout) };
         Waited::Woken
     }
 
     pub(super) fn wake(&self, word: *const Word) {
+        let _last_error = LastError::keep();
         // SAFETY: promised to `new`; the host does not read the word, so that may be gone.
         unsafe { (self.wake)(self.context, word.cast()) };
     }
