@@ -16,7 +16,7 @@ pub use backend::host::{Host, HostNow, HostWait, HostWake, HostYield};
 pub use backend::keyed_event::KeyedEvent;
 pub use backend::wait_address::WaitAddress;
 pub use backend::{Backend, Kind, Kinds, SelectError};
-pub use parker::{Parker, UnparkReason};
+pub use parker::{NoSpin, Parker, UnparkReason};
 pub use spin::{SpinWait, thread_yield};
 pub use thread_parker::{ThreadParker, UnparkHandle};
 pub use time::{Clock, Instant};

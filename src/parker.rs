@@ -1,7 +1,7 @@
 //! [`Parker`]: the token protocol.
 
 use crate::backend::Backend;
-use crate::spin::looks;
+use crate::spin::spin;
 use crate::state::{Event, NOTIFIED, Outcome, Step, Word, const_unless_loom};
 use crate::time::Instant;
 use core::fmt;
@@ -85,7 +85,7 @@ impl Parker {
     pub fn park_timeout(&self, timeout: Duration) -> UnparkReason {
         match self.word.apply(TAKE) {
             Step::Return(Outcome::Unparked) => UnparkReason::Unparked,
-            _ => self.park_timeout_slow(timeout),
+            _ => self.park_timeout_slow(timeout, Manner::Spin),
         }
     }
 
@@ -96,8 +96,27 @@ impl Parker {
     pub fn park_until(&self, deadline: Instant) -> UnparkReason {
         match self.word.apply(TAKE) {
             Step::Return(Outcome::Unparked) => UnparkReason::Unparked,
-            _ => self.park_slow(deadline),
+            _ => self.park_slow(deadline, Manner::Spin),
         }
+    }
+
+    /// The same parker for a thread that does not want to spin.
+    ///
+    /// Where there are several processors, a thread that parks first looks for the token a few times, which saves blocking if it comes within microseconds, and stops doing so
+    /// where it does not help. Through this view a thread blocks at once: for those who know that nothing comes soon, save power, or must not keep a processor from others.
+    ///
+    /// ```
+    /// use ntpark::{Parker, UnparkReason};
+    ///
+    /// static PARKER: Parker = Parker::new();
+    ///
+    /// std::thread::spawn(|| PARKER.unpark());
+    /// assert_eq!(PARKER.no_spin().park(), UnparkReason::Unparked);
+    /// ```
+    #[inline]
+    #[must_use]
+    pub const fn no_spin(&self) -> NoSpin<'_> {
+        NoSpin { parker: self }
     }
 
     /// Leaves a token, and wakes the thread that is parked, if one is. True if it did wake one; false if the token was left for the next park, or one was there already.
@@ -112,19 +131,58 @@ impl Parker {
     }
 
     #[cold]
-    fn park_timeout_slow(&self, timeout: Duration) -> UnparkReason {
-        self.park_slow(Backend::get().deadline(timeout))
+    fn park_timeout_slow(&self, timeout: Duration, manner: Manner) -> UnparkReason {
+        self.park_slow(Backend::get().deadline(timeout), manner)
     }
 
     #[cold]
-    fn park_slow(&self, deadline: Instant) -> UnparkReason {
-        if deadline != Instant::MIN {
-            self.word.look(looks());
+    fn park_slow(&self, deadline: Instant, manner: Manner) -> UnparkReason {
+        if manner == Manner::Spin && deadline != Instant::MIN {
+            spin(&self.word);
         }
         match Backend::take_token(&self.word, deadline) {
             Outcome::TimedOut => UnparkReason::TimedOut,
             Outcome::Busy => UnparkReason::Busy,
             Outcome::Unparked | Outcome::Done => UnparkReason::Unparked,
+        }
+    }
+}
+
+/// What a thread does before it blocks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    Spin,
+    Block,
+}
+
+/// A [`Parker`] on which threads block at once, without spinning; see [`Parker::no_spin`].
+#[derive(Clone, Copy, Debug)]
+pub struct NoSpin<'a> {
+    parker: &'a Parker,
+}
+
+impl NoSpin<'_> {
+    /// [`Parker::park`], without spinning.
+    #[inline]
+    pub fn park(self) -> UnparkReason {
+        self.park_until(Instant::MAX)
+    }
+
+    /// [`Parker::park_timeout`], without spinning.
+    #[inline]
+    pub fn park_timeout(self, timeout: Duration) -> UnparkReason {
+        match self.parker.word.apply(TAKE) {
+            Step::Return(Outcome::Unparked) => UnparkReason::Unparked,
+            _ => self.parker.park_timeout_slow(timeout, Manner::Block),
+        }
+    }
+
+    /// [`Parker::park_until`], without spinning.
+    #[inline]
+    pub fn park_until(self, deadline: Instant) -> UnparkReason {
+        match self.parker.word.apply(TAKE) {
+            Step::Return(Outcome::Unparked) => UnparkReason::Unparked,
+            _ => self.parker.park_slow(deadline, Manner::Block),
         }
     }
 }
@@ -137,13 +195,13 @@ fn unpark_slow(word: *const Word, step: Step) -> bool {
             Backend::wake_chosen(word);
             true
         }
-        Step::Do(event) => {
+        Step::Do(Event::Fold { seen }) => {
             // SAFETY: so many tokens are uncollected that this parker lives on; see "Lifetime".
             let word = unsafe { &*word };
-            word.apply(event);
+            word.apply(Event::Fold { seen });
             false
         }
-        Step::Wait { .. } | Step::Settle { .. } | Step::Return(_) => false,
+        Step::Do(_) | Step::Wait { .. } | Step::Settle { .. } | Step::Return(_) => false,
     }
 }
 

@@ -1,10 +1,29 @@
 //! Spinning: looking again for a while instead of blocking, where that is likely to be shorter.
+//!
+//! # Before a parker blocks
+//! To block and to be woken costs two system calls and two changes of thread, and the thread that unparks pays for the waking too. A token that is about to come is cheaper to wait
+//! for on the spot. Nobody knows beforehand whether it is, so:
+//!
+//! - **Bounded.** At most [`LOOKS`] looks with a pause after each: about what a block and a wake cost. Whoever spins for as long as the alternative costs and then takes the alternative
+//!   pays at most twice what would have been best (the ski-rental argument).
+//! - **It learns.** Each miss makes the next spin on that parker four times shorter, down to none, since the pattern that missed is likely to miss again. One that has come to none tries in full again
+//!   once in [`ROUND`] parks, in case the pattern has changed; a hit starts anew. So a parker whose tokens never come soon spins about two looks a park, in the long run.
+//! - **None where it cannot help**: on a single processor the token cannot come while we look. Nor where the deadline has passed, nor through [`Parker::no_spin`](crate::Parker::no_spin).
+//!
+//! What was learnt is kept in a small table of bytes by the parker's address, not in the parker, which is one word. Parkers that share a byte mislead each other, which costs time only.
+//!
+//! [`ThreadParker`](crate::ThreadParker) does not spin: a lock knows better what it waits for, and has [`SpinWait`].
 
 use crate::backend::Backend;
+use crate::state::Word;
 use core::hint::spin_loop;
+use core::sync::atomic::AtomicU8;
+use core::sync::atomic::Ordering::Relaxed;
 
-/// How often a parker looks at its word before it blocks, where there are several processors.
+/// How often a parker looks at its word before it blocks, at the most, where there are several processors.
 const LOOKS: u32 = 100;
+/// Once in so many parks, a parker that has given up spinning tries again.
+const ROUND: u8 = 64;
 
 /// Gives way to another thread that is ready to run, of any processor: `Sleep(0)` on Windows, the [host](crate::Host)'s own way elsewhere.
 ///
@@ -73,22 +92,39 @@ impl SpinWait {
     }
 }
 
-/// How often a parker looks at its word before it blocks.
-pub(crate) fn looks() -> u32 {
-    if let Some(Backend::Host(host)) = Backend::chosen() {
-        host.spin()
-    } else if is_single_processor() {
-        0
-    } else {
-        LOOKS
+/// Looks at a parker's word for a while, as long as it is EMPTY.
+pub(crate) fn spin(word: &Word) {
+    let most = match Backend::chosen() {
+        Some(Backend::Host(host)) => host.spin(),
+        _ if is_single_processor() => 0,
+        _ => LOOKS,
+    };
+    if most > 0 {
+        let misses = misses(word);
+        let missed = misses.load(Relaxed);
+        let hit = word.look(most.checked_shr(2 * u32::from(missed)).unwrap_or(0));
+        let learnt = if hit || missed == ROUND - 1 { 0 } else { missed + 1 };
+        // Other parkers' threads read the same cache line: it is only written when there is news.
+        if learnt != missed {
+            misses.store(learnt, Relaxed);
+        }
     }
+}
+
+/// How often in a row, up to [`ROUND`], a spin on this word has missed.
+fn misses(word: &Word) -> &'static AtomicU8 {
+    const BITS: u32 = 6;
+    static MISSES: [AtomicU8; 1 << BITS] = [const { AtomicU8::new(0) }; 1 << BITS];
+
+    // 2^32 over the golden ratio: addresses at regular distances get different bytes (Knuth, The Art of Computer Programming, vol. 3, 6.4).
+    let hash = (word.address().addr() as u32).wrapping_mul(0x9E37_79B9);
+    &MISSES[(hash >> (u32::BITS - BITS)) as usize % MISSES.len()]
 }
 
 /// Whether this process's threads all run on one processor, so that what is spun for cannot happen meanwhile. Asked once.
 #[cfg(windows)]
 fn is_single_processor() -> bool {
     use crate::sys::kernel32::GetProcessAffinityMask;
-    use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
     /// The number of processors, counted up to 2; 0 is not asked yet.
     static PROCESSORS: AtomicU8 = AtomicU8::new(0);

@@ -340,15 +340,15 @@ impl Word {
         self.0.load(Acquire)
     }
 
-    /// Looks until something is there or `looks` are used up.
-    #[inline]
-    pub(crate) fn look(&self, looks: u32) {
+    /// Looks until something is there, which is true, or `looks` are used up.
+    pub(crate) fn look(&self, looks: u32) -> bool {
         for _ in 0..looks {
             if self.0.load(Relaxed) != EMPTY {
-                break;
+                return true;
             }
             core::hint::spin_loop();
         }
+        false
     }
 
     /// Where the word lies: what backends wait on and wake.
