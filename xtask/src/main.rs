@@ -8,8 +8,10 @@ mod build_script;
 mod cargo;
 mod libtest;
 mod process;
+mod report;
 mod setup;
 mod toolchain;
+mod tools;
 mod verbs;
 mod wine;
 mod workspace;
@@ -36,6 +38,7 @@ enum Verb {
     Lint(verbs::lint::Options),
     Mutants(verbs::mutants::Options),
     Probe(verbs::probe::Options),
+    Release(verbs::release::Options),
     Stress(verbs::stress::Options),
 }
 
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Verb::Lint(options) => verbs::lint::run(&workspace, options),
         Verb::Mutants(options) => verbs::mutants::run(&workspace, options),
         Verb::Probe(options) => verbs::probe::run(&workspace, options),
+        Verb::Release(options) => verbs::release::run(&workspace, options),
         Verb::Stress(options) => verbs::stress::run(&workspace, options),
     });
     match result {

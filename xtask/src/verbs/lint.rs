@@ -1,11 +1,9 @@
 //! `cargo xtask lint`: formatting, clippy and documentation, without a warning.
 
-use std::io::Write as _;
-use std::time::Instant;
-
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::process::{Output, Task};
+use crate::report::Report;
 use crate::setup::{self, Setup};
 use crate::toolchain::{Target, Toolchain};
 use crate::verbs::diagram;
@@ -59,38 +57,6 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     }
     report.step("diagrams", || diagram::check(workspace))?;
     report.verdict()
-}
-
-/// What was checked, and what did not pass.
-#[derive(Default)]
-struct Report {
-    steps: usize,
-    failed: Vec<String>,
-}
-
-impl Report {
-    /// Carries a check out, and prints a line about it.
-    fn step(&mut self, name: &str, check: impl FnOnce() -> Result<()>) -> Result<()> {
-        print!("{name:<32} ");
-        std::io::stdout().flush()?;
-        let start = Instant::now();
-        let result = check();
-        let verdict = if result.is_ok() { "ok" } else { "FAILED" };
-        println!("{verdict} in {:.1} s", start.elapsed().as_secs_f64());
-        self.steps += 1;
-        if let Err(error) = result {
-            println!("{error:#}");
-            self.failed.push(name.to_owned());
-        }
-        Ok(())
-    }
-
-    fn verdict(self) -> Result<()> {
-        if self.failed.is_empty() {
-            return Ok(());
-        }
-        bail!("{} of {} checks failed: {}", self.failed.len(), self.steps, self.failed.join("; "));
-    }
 }
 
 fn clippy(workspace: &Workspace, toolchain: &Toolchain, what: &[&str]) -> Task {

@@ -5,5 +5,6 @@ pub(crate) mod diagram;
 pub(crate) mod lint;
 pub(crate) mod mutants;
 pub(crate) mod probe;
+pub(crate) mod release;
 pub(crate) mod stress;
 pub(crate) mod test;
