@@ -17,6 +17,8 @@ pub(crate) mod keyed_event;
 pub(crate) mod last_error;
 pub(crate) mod polling;
 pub(crate) mod selection;
+#[cfg(all(test, not(loom)))]
+mod tests;
 pub(crate) mod wait_address;
 
 use crate::state::{Event, Outcome, Step, WAIT_FOR_NOTICE, Word};

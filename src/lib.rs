@@ -1,8 +1,20 @@
 #![doc = include_str!("../README.md")]
-#![no_std]
+#![cfg_attr(not(test), no_std)]
 
 #[cfg(any(loom, doctest))]
 extern crate std;
+
+// The simulated NT of the tests speaks of this crate by its name, here too.
+#[cfg(all(test, not(loom)))]
+extern crate self as ntpark;
+#[cfg(all(test, not(loom)))]
+#[path = "../tests/common/fake_nt/mod.rs"]
+#[allow(dead_code, reason = "the unit tests use a part of this")]
+mod fake_nt;
+#[cfg(all(test, not(loom)))]
+#[path = "../tests/common/watchdog.rs"]
+#[allow(dead_code, reason = "the unit tests use a part of this")]
+mod watchdog;
 
 mod backend;
 mod parker;

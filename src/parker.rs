@@ -216,3 +216,6 @@ impl fmt::Debug for Parker {
         f.debug_struct("Parker").finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

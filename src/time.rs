@@ -313,3 +313,6 @@ fn shared_page_time() -> u64 {
 fn shared_page_time() -> u64 {
     0
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -373,3 +373,6 @@ fn knows_null_handle(wait: NtWaitForKeyedEvent) -> bool {
     let status = unsafe { wait(ptr::null_mut(), (&raw const key).cast(), FALSE, &raw const poll) };
     status == STATUS_TIMEOUT
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

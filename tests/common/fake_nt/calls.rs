@@ -157,7 +157,7 @@ pub(crate) unsafe extern "system" fn function(module: HANDLE, name: *const c_cha
 }
 
 /// Where a function lies.
-pub(super) fn address_of(name: &str) -> *mut c_void {
+pub(crate) fn address_of(name: &str) -> *mut c_void {
     match name {
         "NtCreateKeyedEvent" => nt_create as NtCreateKeyedEvent as *mut c_void,
         "NtWaitForKeyedEvent" => nt_wait as NtWaitForKeyedEvent as *mut c_void,

@@ -59,6 +59,8 @@ pub(crate) enum Call {
 /// Places at which a thread can be stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Point {
+    /// On the way into `NtCreateKeyedEvent`.
+    Creating,
     /// On the way into `NtWaitForKeyedEvent` or `WaitOnAddress`.
     Waiting,
     /// The time of a keyed event's wait or release is over, but the thread is still in its queue and can be met. Only where a timeout hides a meeting.
@@ -231,7 +233,7 @@ impl Kernel {
             return Err(status);
         }
         state.insist(flags == 0, "the flags of a keyed event must be 0");
-        drop(state);
+        drop(self.stop(state, Point::Creating));
         Ok(self.open(access))
     }
 

@@ -15,7 +15,7 @@ mod kernel;
 mod sync;
 
 #[allow(unused_imports, reason = "each test program uses a part of this")]
-pub(crate) use calls::{close_handle, function, major_version, module};
+pub(crate) use calls::{address_of, close_handle, function, major_version, module};
 use kernel::Kernel;
 #[allow(unused_imports, reason = "each test program uses a part of this")]
 pub(crate) use kernel::{Call, Class, Limit, Point, STATUS_INSUFFICIENT_RESOURCES};
