@@ -178,9 +178,8 @@ impl<'a> Setup<'a> {
         let mut packages = Vec::new();
         eprintln!("Missing on this machine:");
         for triple in &self.missing_targets {
-            eprintln!(
-                "  - the Rust target {triple} (rustup target add {triple}; where rustup can't: Debian's rustc-web)"
-            );
+            let instead = Need::DebianRust.packages().join(" ");
+            eprintln!("  - the Rust target {triple} (from rustup; if that can't, packages on Debian: {instead})");
         }
         for need in &self.missing {
             eprintln!("  - {}", need.on_debian());
@@ -189,9 +188,8 @@ impl<'a> Setup<'a> {
         if self.options.no_install {
             bail!("nothing was installed (--no-install)");
         }
-        let apt = Apt::find()
-            .context("only Debian and Ubuntu can be set up from here: install by hand what is listed above")?;
         if !packages.is_empty() {
+            let apt = Apt::find()?;
             eprintln!("Installing with {}: {}", apt.how(), packages.join(" "));
             apt.install(&packages)?;
         }
@@ -215,11 +213,12 @@ struct Apt {
 
 impl Apt {
     fn find() -> Result<Self> {
-        on_path("apt-get").context("there is no apt-get")?;
+        on_path("apt-get")
+            .context("only Debian and Ubuntu are set up from here: install by hand what is listed above")?;
         let id = Task::new("id", Duration::from_secs(10)).arg("-u").run(Output::KeepStdout)?.check()?;
         let sudo = id.output.trim() != "0";
         if sudo {
-            on_path("sudo").context("installing needs root, and there is no sudo")?;
+            on_path("sudo").context("installing takes root or sudo: install by hand what is listed above")?;
         }
         Ok(Self { sudo })
     }
