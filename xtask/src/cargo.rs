@@ -1,6 +1,6 @@
 //! Building programs with cargo and finding what was built.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
@@ -43,6 +43,8 @@ pub(crate) struct Program {
     pub(crate) name: String,
     /// The file.
     pub(crate) path: PathBuf,
+    /// The folder of its package, which cargo runs it in.
+    pub(crate) package_dir: PathBuf,
 }
 
 impl<'a> Build<'a> {
@@ -85,6 +87,7 @@ impl<'a> Build<'a> {
 #[derive(Deserialize)]
 struct Message {
     reason: String,
+    manifest_path: Option<PathBuf>,
     executable: Option<PathBuf>,
     target: Option<MessageTarget>,
     profile: Option<MessageProfile>,
@@ -111,10 +114,13 @@ pub(crate) fn programs(messages: &str, tests: bool) -> Result<Vec<Program>> {
         if message.reason != "compiler-artifact" {
             continue;
         }
-        if let (Some(path), Some(target), Some(profile)) = (message.executable, message.target, message.profile) {
-            if profile.test == tests {
-                programs.push(Program { name: target.name, path });
-            }
+        let (Some(path), Some(target), Some(profile)) = (message.executable, message.target, message.profile) else {
+            continue;
+        };
+        if profile.test == tests {
+            let package_dir = message.manifest_path.as_deref().and_then(Path::parent);
+            let package_dir = package_dir.context("cargo's message names no package")?.to_owned();
+            programs.push(Program { name: target.name, path, package_dir });
         }
     }
     // Cargo tells of them as they are ready; two runs ought to look alike.
@@ -128,16 +134,17 @@ mod tests {
 
     const MESSAGES: &str = r#"
 {"reason":"compiler-artifact","target":{"name":"bitflags","kind":["lib"]},"profile":{"test":false},"executable":null}
-{"reason":"compiler-artifact","target":{"name":"handoff","kind":["example"]},"profile":{"test":false},"executable":"/t/handoff.exe"}
+{"reason":"compiler-artifact","manifest_path":"/p/Cargo.toml","target":{"name":"handoff","kind":["example"]},"profile":{"test":false},"executable":"/t/handoff.exe"}
 not JSON
-{"reason":"compiler-artifact","target":{"name":"token","kind":["test"]},"profile":{"test":true},"executable":"/t/token-1.exe"}
+{"reason":"compiler-artifact","manifest_path":"/p/Cargo.toml","target":{"name":"token","kind":["test"]},"profile":{"test":true},"executable":"/t/token-1.exe"}
 {"reason":"build-script-executed","package_id":"x"}
 {"reason":"build-finished","success":true}
 "#;
 
     #[test]
     fn tests_and_programs_are_told_apart() {
-        let one = |name: &str, path: &str| vec![Program { name: name.into(), path: path.into() }];
+        let one =
+            |name: &str, path: &str| vec![Program { name: name.into(), path: path.into(), package_dir: "/p".into() }];
         assert_eq!(programs(MESSAGES, true).expect("readable"), one("token", "/t/token-1.exe"));
         assert_eq!(programs(MESSAGES, false).expect("readable"), one("handoff", "/t/handoff.exe"));
     }

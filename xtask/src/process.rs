@@ -62,7 +62,7 @@ impl Task {
         self
     }
 
-    /// Sets an environment variable of the child.
+    /// Sets an environment variable of the child; the last word on a variable counts.
     pub(crate) fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.env.push((name.into(), Some(value.into())));
         self
@@ -99,14 +99,15 @@ impl Task {
                 expression = expression.stderr_file(file.try_clone()?);
             }
         }
-        for name in env_of_outer_cargo() {
-            expression = expression.env_remove(name);
-        }
-        for (name, value) in &self.env {
+        // duct obeys the first word on a variable, a `Task` the last.
+        for (name, value) in self.env.iter().rev() {
             expression = match value {
                 Some(value) => expression.env(name, value),
                 None => expression.env_remove(name),
             };
+        }
+        for name in env_of_outer_cargo() {
+            expression = expression.env_remove(name);
         }
         if let Some(dir) = &self.dir {
             expression = expression.dir(dir);
@@ -256,6 +257,14 @@ mod tests {
         assert!(!finished.success());
         let message = finished.check().err().expect("3 is a failure").to_string();
         assert!(message.contains("exit status: 3") && message.contains("out\nerr"), "{message}");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn the_last_word_on_a_variable_counts() {
+        let task = Task::new("sh", Duration::from_secs(30)).args(["-c", "echo $A $B $CARGO_MANIFEST_DIR"]);
+        let task = task.env("A", "1").env("A", "2").env("B", "3").env_remove("B").env("CARGO_MANIFEST_DIR", "4");
+        assert_eq!(task.run(Output::Keep).expect("sh starts").output, "2 4\n");
     }
 
     #[test]

@@ -127,10 +127,9 @@ impl Wine {
         fs::create_dir_all(home)?;
         let dir = tempfile::Builder::new().prefix("unfinished-").tempdir_in(home)?;
         let unfinished = Self { prefix: dir.path().to_owned(), dll_path: None };
-        unfinished.wake()?;
-        let server = unfinished.env(Task::new("wineserver", PREFIX_LIMIT));
-        server.clone().arg("-k").run(Output::Keep)?.check()?;
-        server.arg("-w").run(Output::Keep)?.check()?;
+        unfinished.start()?;
+        // Its server goes when nobody needs it. To kill it would leave a service behind that is just coming up.
+        unfinished.env(Task::new("wineserver", PREFIX_LIMIT)).arg("-w").run(Output::Keep)?.check()?;
         let moved = fs::rename(dir.path(), &self.prefix);
         if moved.is_ok() {
             // There is nothing left to clean up.
@@ -141,13 +140,19 @@ impl Wine {
         Ok(())
     }
 
-    /// Starts the prefix's server and services, if they don't run. The first Wine process hands its own output to the services
-    /// that it starts, and who reads that pipe then waits for them: here it is a file that nobody waits for.
+    /// Starts the prefix's services, if they don't run, under a server that stays for a while.
     fn wake(&self) -> Result<()> {
         // Says no when a server runs already.
         self.env(Task::new("wineserver", PREFIX_LIMIT)).arg(SERVER_STAYS).run(Output::Keep)?;
-        let boot = self.env(Task::new("wine", PREFIX_LIMIT)).args(["wineboot", "--init"]);
-        boot.run(Output::Keep)?.check().context("Wine can't be started")?;
+        self.start()
+    }
+
+    /// Runs a program that does nothing: Wine makes the prefix if it is empty, and starts the services. The first Wine process hands
+    /// its own output to them, and who reads that pipe then waits for them: here it is a file that nobody waits for.
+    fn start(&self) -> Result<()> {
+        // Not wineboot: told to, it starts the services once more.
+        let program = self.env(Task::new("wine", PREFIX_LIMIT)).args(["cmd", "/c", "exit"]);
+        program.run(Output::Keep)?.check().context("Wine can't be started")?;
         Ok(())
     }
 

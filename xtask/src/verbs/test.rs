@@ -259,7 +259,10 @@ impl Session<'_> {
         let watchdog = Duration::from_secs(self.options.timeout);
         let mut counts = Counts::default();
         for program in programs {
-            let mut task = runner.task(&program.path, watchdog).dir(self.workspace.root()).args(&self.options.filter);
+            // As cargo runs them.
+            let dir = &program.package_dir;
+            let mut task = runner.task(&program.path, watchdog).dir(dir).env("CARGO_MANIFEST_DIR", dir);
+            task = task.args(&self.options.filter);
             if let Some(backend) = backend {
                 task = task.env(BACKEND_VARIABLE, backend.name());
             }
