@@ -267,7 +267,7 @@ impl Clock {
             // If the machine slept in between, the two do not belong together.
             if self.bias() == bias {
                 let units = (u128::from(counts) * u128::from(self.scale)) >> 32;
-                return (units as u64).saturating_sub(bias);
+                return u64::try_from(units).unwrap_or(u64::MAX).saturating_sub(bias);
             }
         }
     }
@@ -314,5 +314,7 @@ fn shared_page_time() -> u64 {
     0
 }
 
+#[cfg(all(test, not(loom)))]
+mod properties;
 #[cfg(all(test, not(loom)))]
 mod tests;
