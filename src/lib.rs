@@ -20,6 +20,7 @@ mod backend;
 mod parker;
 mod spin;
 mod state;
+mod sync;
 pub mod sys;
 mod thread_parker;
 mod time;
@@ -32,3 +33,7 @@ pub use parker::{NoSpin, Parker, UnparkReason};
 pub use spin::{SpinWait, thread_yield};
 pub use thread_parker::{ThreadParker, UnparkHandle};
 pub use time::{Clock, Instant};
+
+#[cfg(all(loom, test))]
+#[path = "../tests/loom/mod.rs"]
+mod loom_tests;

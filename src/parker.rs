@@ -2,11 +2,12 @@
 
 use crate::backend::Backend;
 use crate::spin::spin;
-use crate::state::{Event, NOTIFIED, Outcome, Step, Word, const_unless_loom};
+use crate::state::{Event, NOTIFIED, Outcome, Step, Word};
+use crate::sync::const_unless_loom;
 use crate::time::Instant;
 use core::fmt;
 use core::time::Duration;
-use static_assertions::{assert_eq_align, assert_eq_size, assert_impl_all};
+use static_assertions::{assert_eq_align, assert_eq_size};
 
 /// The way a park begins: hoping for the one token.
 const TAKE: Event = Event::Take { seen: NOTIFIED };
@@ -46,7 +47,7 @@ pub struct Parker {
 assert_eq_size!(Parker, usize);
 assert_eq_align!(Parker, usize);
 #[cfg(not(loom))]
-assert_impl_all!(Parker: Send, Sync, core::panic::RefUnwindSafe);
+static_assertions::assert_impl_all!(Parker: Send, Sync, core::panic::RefUnwindSafe);
 
 /// Why a park returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

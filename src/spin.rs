@@ -95,6 +95,8 @@ impl SpinWait {
 /// Looks at a parker's word for a while, as long as it is EMPTY.
 pub(crate) fn spin(word: &Word) {
     let most = match Backend::chosen() {
+        // What is learnt would outlive loom's execution, and looking twice tells it nothing new.
+        _ if cfg!(loom) => 0,
         Some(Backend::Host(host)) => host.spin(),
         _ if is_single_processor() => 0,
         _ => LOOKS,

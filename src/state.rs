@@ -63,11 +63,9 @@ mod model;
 mod mutant;
 pub(crate) mod rendezvous;
 
-#[cfg(not(loom))]
-use core::sync::atomic::AtomicUsize;
+use crate::sync::atomic::AtomicUsize;
+use crate::sync::const_unless_loom;
 use core::sync::atomic::Ordering::{self, Acquire, Relaxed, Release};
-#[cfg(loom)]
-use loom::sync::atomic::AtomicUsize;
 use static_assertions::{const_assert, const_assert_eq};
 
 /// No token, nobody waits.
@@ -285,17 +283,6 @@ impl Event {
         }
     }
 }
-
-/// Makes a function `const`, but for loom, whose atomics can only be made at run time.
-macro_rules! const_unless_loom {
-    ($(#[$attribute:meta])* $visibility:vis fn $($rest:tt)*) => {
-        #[cfg(not(loom))]
-        $(#[$attribute])* $visibility const fn $($rest)*
-        #[cfg(loom)]
-        $(#[$attribute])* $visibility fn $($rest)*
-    };
-}
-pub(crate) use const_unless_loom;
 
 /// The word. Shared by any number of threads; changed by [`Event`]s alone.
 #[repr(transparent)]

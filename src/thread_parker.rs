@@ -2,10 +2,11 @@
 
 use crate::backend::Backend;
 use crate::parker::UnparkReason;
-use crate::state::{EMPTY, Event, Outcome, Step, Word, const_unless_loom};
+use crate::state::{EMPTY, Event, Outcome, Step, Word};
+use crate::sync::const_unless_loom;
 use crate::time::Instant;
 use core::{fmt, ptr};
-use static_assertions::{assert_eq_align, const_assert};
+use static_assertions::const_assert;
 
 /// Blocks one thread in a queue of somebody's own, in two phases.
 ///
@@ -35,7 +36,7 @@ pub struct ThreadParker {
 
 const_assert!(cfg!(loom) || size_of::<ThreadParker>() == 2 * size_of::<usize>());
 #[cfg(not(loom))]
-assert_eq_align!(ThreadParker, usize);
+static_assertions::assert_eq_align!(ThreadParker, usize);
 #[cfg(not(loom))]
 static_assertions::assert_impl_all!(ThreadParker: Send, Sync, core::panic::RefUnwindSafe);
 

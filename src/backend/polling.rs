@@ -5,7 +5,7 @@ use crate::state::Word;
 use crate::time::{Clock, Instant, Remaining};
 
 /// Looks between which the thread only gives way, before it sleeps.
-const LOOKS: u32 = 64;
+const LOOKS: u32 = if cfg!(loom) { 1 } else { 64 };
 
 /// Looks a while, then sleeps for a clock tick at most, if the word is still PARKED.
 pub(super) fn wait(clock: &Clock, word: &Word, deadline: Instant) -> Waited {

@@ -14,6 +14,8 @@ use super::keyed_event::KeyedEvent;
 use super::last_error::LastError;
 use super::wait_address::WaitAddress;
 use super::{Backend, Kind, Kinds, SelectError};
+use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8};
+use crate::sync::{UnsafeCell, const_unless_loom};
 use crate::sys::kernel32::{QueryTime, WaitOnAddress, WakeByAddressSingle};
 use crate::sys::ntdll::{
     KUSER_INTERRUPT_TIME_BIAS, KeyedEventAccess, NtCreateKeyedEvent, NtReleaseKeyedEvent, NtWaitForKeyedEvent,
@@ -21,12 +23,10 @@ use crate::sys::ntdll::{
 };
 use crate::sys::{BOOL, FALSE, HANDLE, STATUS_TIMEOUT, is_error};
 use crate::time::Clock;
-use core::cell::UnsafeCell;
 use core::ffi::{CStr, c_char, c_void};
 use core::mem::{MaybeUninit, transmute};
 use core::ptr;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8};
 
 /// The first choice.
 const PREFERRED: Kind = Kind::Host;
@@ -50,7 +50,12 @@ const REALTIME: &CStr = c"api-ms-win-core-realtime-l1-1-1.dll";
 const SYNCH: &CStr = c"api-ms-win-core-synch-l1-2-0.dll";
 
 /// The process's own.
+#[cfg(not(loom))]
 pub(super) static SELECTION: Selection = Selection::new(Loader::SYSTEM);
+#[cfg(loom)]
+loom::lazy_static! {
+    pub(super) static ref SELECTION: Selection = Selection::new(Loader::SYSTEM);
+}
 
 /// How functions are found, and handles closed.
 #[derive(Clone, Copy)]
@@ -78,7 +83,7 @@ impl Loader {
     };
 
     /// No modules, hence no functions and no handles.
-    #[cfg(not(windows))]
+    #[cfg(all(not(windows), not(all(loom, test))))]
     const SYSTEM: Self = {
         extern "system" fn module(_: *const c_char) -> HANDLE {
             ptr::null_mut()
@@ -92,6 +97,13 @@ impl Loader {
         fn major_version() -> u32 {
             0
         }
+        Self { module, function, close, major_version }
+    };
+
+    /// The simulated NT of the loom tests.
+    #[cfg(all(loom, test))]
+    const SYSTEM: Self = {
+        use crate::loom_tests::nt::{close, function, major_version, module};
         Self { module, function, close, major_version }
     };
 
@@ -125,14 +137,16 @@ pub(super) struct Selection {
 unsafe impl Sync for Selection {}
 
 impl Selection {
-    pub(super) const fn new(loader: Loader) -> Self {
-        Self {
-            loader,
-            kind: AtomicU8::new(0),
-            stored: AtomicBool::new(false),
-            backend: UnsafeCell::new(MaybeUninit::uninit()),
-            host: AtomicPtr::new(ptr::null_mut()),
-            handle: AtomicPtr::new(ptr::null_mut()),
+    const_unless_loom! {
+        pub(super) fn new(loader: Loader) -> Self {
+            Self {
+                loader,
+                kind: AtomicU8::new(0),
+                stored: AtomicBool::new(false),
+                backend: UnsafeCell::new(MaybeUninit::uninit()),
+                host: AtomicPtr::new(ptr::null_mut()),
+                handle: AtomicPtr::new(ptr::null_mut()),
+            }
         }
     }
 
@@ -144,7 +158,7 @@ impl Selection {
             return None;
         }
         // SAFETY: nobody writes it any more.
-        let backend = unsafe { &*self.backend.get() };
+        let backend = self.backend.with(|backend| unsafe { &*backend });
         // SAFETY: it has been stored.
         Some(unsafe { backend.assume_init_ref() })
     }
@@ -223,7 +237,7 @@ impl Selection {
         match self.kind.compare_exchange(0, kind as u8, Release, Acquire) {
             Ok(_) => {
                 // SAFETY: only the thread that has taken `kind` from 0 comes here, once, and nobody reads before `stored` is set.
-                unsafe { (*self.backend.get()).write(*backend) };
+                self.backend.with_mut(|stored| unsafe { (*stored).write(*backend) });
                 self.stored.store(true, Release);
                 Ok(())
             }

@@ -1,0 +1,378 @@
+//! A simulated NT of loom's mutexes: `WaitOnAddress`, keyed events (with and without the flaw of XP), a host, a loader and a clock.
+//!
+//! Time stands still at 0 until [`advance`] takes it past all deadlines. So a wait's timeout, which its caller has worked out from the time before, counts from 0, even if the call comes after. Only the slices in which a waiter on an XP-class kernel settles end by themselves, and only when there is something new to see: to end them sooner
+//! would only mean more rounds of the same.
+
+use crate::Host;
+use crate::state::RELEASED;
+use crate::sys::kernel32::{INFINITE, WaitOnAddress, WakeByAddressSingle};
+use crate::sys::ntdll::{NtCreateKeyedEvent, NtReleaseKeyedEvent, NtWaitForKeyedEvent, RtlDllShutdownInProgress};
+use crate::sys::{BOOL, BOOLEAN, HANDLE, NTSTATUS, STATUS_INVALID_HANDLE, STATUS_SUCCESS, STATUS_TIMEOUT};
+use core::ffi::{CStr, c_char, c_void};
+use core::ptr;
+use core::sync::atomic::Ordering::{Acquire, Relaxed};
+use loom::sync::atomic::AtomicUsize;
+use loom::sync::{Condvar, Mutex, MutexGuard};
+use std::cell::Cell;
+use std::vec::Vec;
+
+/// What a process finds itself on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum System {
+    /// With `WaitOnAddress`.
+    Windows10,
+    /// With keyed events and the null handle.
+    Vista,
+    /// With keyed events, whose timeouts may hide a release, and without the null handle.
+    Xp,
+    /// As XP, but with the null handle.
+    ReactOs,
+    /// As ReactOS, for a backend that takes it for something newer.
+    Mistaken,
+    /// No NT.
+    None,
+}
+
+std::thread_local! {
+    /// loom runs all threads of an execution on one thread of the system.
+    static SYSTEM: Cell<System> = const { Cell::new(System::None) };
+}
+
+/// What the executions to come run on.
+pub(crate) fn boot(system: System) {
+    SYSTEM.set(system);
+}
+
+fn hides_releases() -> bool {
+    matches!(SYSTEM.get(), System::Xp | System::ReactOs | System::Mistaken)
+}
+
+loom::lazy_static! {
+    static ref KERNEL: Kernel = Kernel { state: Mutex::new(State::default()), bell: Condvar::new() };
+}
+
+struct Kernel {
+    state: Mutex<State>,
+    /// Rung whenever something has happened that a blocked thread may wait for.
+    bell: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// In units of 100 ns.
+    now: u64,
+    waiters: Vec<Blocked>,
+    releasers: Vec<Blocked>,
+    /// How many threads have blocked so far: the next one's name.
+    blocked: usize,
+    handles_made: usize,
+    handles_closed: usize,
+}
+
+/// A thread that waits for another.
+struct Blocked {
+    name: usize,
+    key: usize,
+    is_met: bool,
+}
+
+impl State {
+    fn block(&mut self, key: usize) -> Blocked {
+        self.blocked += 1;
+        Blocked { name: self.blocked, key, is_met: false }
+    }
+}
+
+/// Meets a thread that is blocked with this key and not met yet, if there is one.
+fn meet(blocked: &mut [Blocked], key: usize) -> bool {
+    match blocked.iter_mut().find(|thread| thread.key == key && !thread.is_met) {
+        Some(thread) => {
+            thread.is_met = true;
+            KERNEL.bell.notify_all();
+            true
+        }
+        None => false,
+    }
+}
+
+/// Whether a thread has been met; if so, it is blocked no more.
+fn was_met(blocked: &mut Vec<Blocked>, name: usize) -> bool {
+    let is_met = blocked.iter().any(|thread| thread.name == name && thread.is_met);
+    if is_met {
+        remove(blocked, name);
+    }
+    is_met
+}
+
+fn remove(blocked: &mut Vec<Blocked>, name: usize) {
+    blocked.retain(|thread| thread.name != name);
+}
+
+fn lock() -> MutexGuard<'static, State> {
+    KERNEL.state.lock().expect("a panic ends the test")
+}
+
+/// Blocks until the bell is rung.
+fn await_bell(state: MutexGuard<'static, State>) -> MutexGuard<'static, State> {
+    KERNEL.bell.wait(state).expect("a panic ends the test")
+}
+
+/// Lets time pass.
+pub(crate) fn advance(units: u64) {
+    lock().now += units;
+    KERNEL.bell.notify_all();
+}
+
+/// The handles that are open.
+pub(crate) fn open_handles() -> usize {
+    let state = lock();
+    state.handles_made - state.handles_closed
+}
+
+/// Compares and blocks, for at most that many units. Whether it was woken, or did not block.
+///
+/// # Safety
+/// `word` is that of a live parker.
+unsafe fn compare_and_block(word: *const c_void, expected: usize, units: Option<u64>) -> bool {
+    let mut state = lock();
+    // SAFETY: a parker's word is an atomic of loom's.
+    let atomic = unsafe { &*word.cast::<AtomicUsize>() };
+    if atomic.load(Relaxed) != expected {
+        return true;
+    }
+    let thread = state.block(word.addr());
+    let name = thread.name;
+    state.waiters.push(thread);
+    loop {
+        if was_met(&mut state.waiters, name) {
+            return true;
+        }
+        if units.is_some_and(|units| units <= state.now) {
+            remove(&mut state.waiters, name);
+            return false;
+        }
+        state = await_bell(state);
+    }
+}
+
+/// Wakes a thread that waits at an address, for a reason or for none.
+pub(crate) fn wake_at(word: *const c_void) {
+    meet(&mut lock().waiters, word.addr());
+}
+
+unsafe extern "system" fn wait_on_address(
+    word: *const c_void,
+    compare: *const c_void,
+    size: usize,
+    milliseconds: u32,
+) -> BOOL {
+    assert_eq!(size, size_of::<usize>());
+    // SAFETY: promised by the caller; the address is that of a word of that size.
+    let expected = unsafe { compare.cast::<usize>().read() };
+    let units = (milliseconds != INFINITE).then(|| u64::from(milliseconds) * 10_000);
+    // SAFETY: the word is that of a parker whose thread is here.
+    BOOL::from(unsafe { compare_and_block(word, expected, units) })
+}
+
+unsafe extern "system" fn wake_by_address(word: *const c_void) {
+    wake_at(word);
+}
+
+/// A millisecond: the slice of a waiter that settles on an XP-class kernel.
+const GUARDED_SLICE: i64 = -10_000;
+/// A second: as good as for ever, to whoever waits for a thread that is certain to come.
+const SLICE: i64 = -10_000_000;
+
+unsafe extern "system" fn wait_for_keyed_event(
+    handle: HANDLE,
+    key: *const c_void,
+    alertable: BOOLEAN,
+    timeout: *const i64,
+) -> NTSTATUS {
+    assert_eq!(alertable, 0);
+    assert_eq!(key.addr() % 2, 0, "an odd key");
+    if handle.is_null() && SYSTEM.get() == System::Xp {
+        return STATUS_INVALID_HANDLE;
+    }
+    // SAFETY: null, or that of a live timeout.
+    let timeout = unsafe { timeout.as_ref() }.copied().filter(|&timeout| timeout != SLICE);
+    assert!(timeout.is_none_or(|timeout| timeout <= 0), "a time of the wall clock");
+    let mut state = lock();
+    if meet(&mut state.releasers, key.addr()) {
+        return STATUS_SUCCESS;
+    }
+    if timeout == Some(0) {
+        return STATUS_TIMEOUT;
+    }
+    let thread = state.block(key.addr());
+    let name = thread.name;
+    state.waiters.push(thread);
+    if timeout == Some(GUARDED_SLICE) {
+        return settle(state, key, name);
+    }
+    loop {
+        if was_met(&mut state.waiters, name) {
+            return STATUS_SUCCESS;
+        }
+        if timeout.is_some_and(|timeout| timeout.unsigned_abs() <= state.now) {
+            if hides_releases() {
+                // The flaw: the thread knows that its time is over, and can still be met.
+                drop(state);
+                state = lock();
+            }
+            remove(&mut state.waiters, name);
+            return STATUS_TIMEOUT;
+        }
+        state = await_bell(state);
+    }
+}
+
+/// A slice of a settle on an XP-class kernel: ends when the release is met, or when the waker has said that it is over.
+fn settle(mut state: MutexGuard<'static, State>, key: *const c_void, name: usize) -> NTSTATUS {
+    loop {
+        // SAFETY: the key is the word of a parker whose thread is here, an atomic of loom's.
+        let word = unsafe { &*key.cast::<AtomicUsize>() };
+        if word.load(Acquire) & RELEASED != 0 {
+            remove(&mut state.waiters, name);
+            return STATUS_TIMEOUT;
+        }
+        if was_met(&mut state.waiters, name) {
+            return STATUS_SUCCESS;
+        }
+        drop(state);
+        loom::thread::yield_now();
+        state = lock();
+    }
+}
+
+unsafe extern "system" fn release_keyed_event(
+    handle: HANDLE,
+    key: *const c_void,
+    alertable: BOOLEAN,
+    timeout: *const i64,
+) -> NTSTATUS {
+    assert_eq!(alertable, 0);
+    if handle.is_null() && SYSTEM.get() == System::Xp {
+        return STATUS_INVALID_HANDLE;
+    }
+    // SAFETY: null, or that of a live timeout.
+    let timeout = unsafe { timeout.as_ref() };
+    assert!(timeout.is_none_or(|&timeout| timeout == SLICE));
+    assert!(
+        timeout.is_none() || !hides_releases() || SYSTEM.get() == System::Mistaken,
+        "a timed release has the flaw as well"
+    );
+    let mut state = lock();
+    if meet(&mut state.waiters, key.addr()) {
+        return STATUS_SUCCESS;
+    }
+    let thread = state.block(key.addr());
+    let name = thread.name;
+    state.releasers.push(thread);
+    while !was_met(&mut state.releasers, name) {
+        state = await_bell(state);
+    }
+    STATUS_SUCCESS
+}
+
+unsafe extern "system" fn create_keyed_event(
+    handle: *mut HANDLE,
+    _access: u32,
+    attributes: *const c_void,
+    flags: u32,
+) -> NTSTATUS {
+    assert!(attributes.is_null());
+    assert_eq!(flags, 0);
+    let mut state = lock();
+    state.handles_made += 1;
+    // SAFETY: the address is that of a live handle.
+    unsafe { handle.write(ptr::without_provenance_mut(4 * state.handles_made)) };
+    STATUS_SUCCESS
+}
+
+unsafe extern "system" fn is_ending() -> BOOLEAN {
+    0
+}
+
+unsafe extern "system" fn query_time(time: *mut u64) {
+    let now = lock().now;
+    // SAFETY: the address is that of a live u64.
+    unsafe { time.write(now) };
+}
+
+/// `GetModuleHandleA`.
+pub(crate) unsafe extern "system" fn module(name: *const c_char) -> HANDLE {
+    // SAFETY: a string that ends with 0.
+    let name = unsafe { CStr::from_ptr(name) };
+    let is_there = match name.to_bytes() {
+        b"ntdll.dll" | b"kernel32.dll" => SYSTEM.get() != System::None,
+        b"api-ms-win-core-synch-l1-2-0.dll" => SYSTEM.get() == System::Windows10,
+        // So that every system has an exact clock here.
+        b"api-ms-win-core-realtime-l1-1-1.dll" => true,
+        _ => false,
+    };
+    if is_there { ptr::without_provenance_mut(1) } else { ptr::null_mut() }
+}
+
+/// `GetProcAddress`.
+pub(crate) unsafe extern "system" fn function(_module: HANDLE, name: *const c_char) -> *mut c_void {
+    // SAFETY: a string that ends with 0.
+    let name = unsafe { CStr::from_ptr(name) };
+    match name.to_bytes() {
+        b"WaitOnAddress" => wait_on_address as WaitOnAddress as *mut c_void,
+        b"WakeByAddressSingle" => wake_by_address as WakeByAddressSingle as *mut c_void,
+        b"NtWaitForKeyedEvent" => wait_for_keyed_event as NtWaitForKeyedEvent as *mut c_void,
+        b"NtReleaseKeyedEvent" => release_keyed_event as NtReleaseKeyedEvent as *mut c_void,
+        b"NtCreateKeyedEvent" => create_keyed_event as NtCreateKeyedEvent as *mut c_void,
+        b"RtlDllShutdownInProgress" => is_ending as RtlDllShutdownInProgress as *mut c_void,
+        b"QueryUnbiasedInterruptTimePrecise" => query_time as crate::sys::kernel32::QueryTime as *mut c_void,
+        _ => ptr::null_mut(),
+    }
+}
+
+/// `CloseHandle`.
+pub(crate) unsafe extern "system" fn close(_handle: HANDLE) -> BOOL {
+    lock().handles_closed += 1;
+    1
+}
+
+/// `KUSER_SHARED_DATA.NtMajorVersion`.
+pub(crate) fn major_version() -> u32 {
+    match SYSTEM.get() {
+        System::Windows10 => 10,
+        System::Vista => 6,
+        System::Xp | System::ReactOs | System::Mistaken => 5,
+        System::None => 0,
+    }
+}
+
+/// A keyed-event backend on an XP-class kernel that is taken for a newer one.
+pub(super) fn without_guard() -> crate::Backend {
+    // SAFETY: any even number is a handle here; the functions are what their types ask for.
+    let clock = unsafe { crate::Clock::precise(query_time) };
+    let handle = ptr::without_provenance_mut(4);
+    // SAFETY: as above.
+    crate::Backend::KeyedEvent(unsafe {
+        crate::KeyedEvent::new(handle, wait_for_keyed_event, release_keyed_event, is_ending, clock, false)
+    })
+}
+
+// SAFETY: the functions do what their types ask for, on any thread, and a panic ends the test.
+pub(crate) static HOST: Host = unsafe { Host::new(ptr::null_mut(), host_wait, host_wake, host_now, host_yield, 1) };
+
+unsafe extern "C" fn host_wait(_: *mut c_void, word: *const usize, expected: usize, timeout: u64) {
+    // SAFETY: the word is that of a parker whose thread is here.
+    unsafe { compare_and_block(word.cast(), expected, (timeout != u64::MAX).then_some(timeout)) };
+}
+
+unsafe extern "C" fn host_wake(_: *mut c_void, word: *const usize) {
+    wake_at(word.cast());
+}
+
+unsafe extern "C" fn host_now(_: *mut c_void) -> u64 {
+    lock().now
+}
+
+unsafe extern "C" fn host_yield(_: *mut c_void) {
+    loom::thread::yield_now();
+}

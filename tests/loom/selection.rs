@@ -1,0 +1,116 @@
+//! The choice of a backend, by threads that come to it at once.
+
+use super::explore;
+use super::nt::{self, System};
+use crate::{Backend, Kind, Parker, SelectError, UnparkReason};
+use loom::sync::Arc;
+use loom::thread;
+use std::println;
+
+const PREEMPTIONS: usize = 4;
+
+const SYSTEMS: [System; 5] = [System::Windows10, System::Vista, System::Xp, System::ReactOs, System::None];
+
+/// What a process comes to by itself.
+fn best(system: System) -> Kind {
+    match system {
+        System::Windows10 => Kind::WaitAddress,
+        System::Vista | System::Xp | System::ReactOs | System::Mistaken => Kind::KeyedEvent,
+        System::None => Kind::Polling,
+    }
+}
+
+/// The choice is made, by this kind, and no handle but its own is open.
+fn assert_chosen(kind: Kind) {
+    assert_eq!(Backend::get().kind(), kind);
+    assert_eq!(nt::open_handles(), usize::from(kind == Kind::KeyedEvent));
+}
+
+#[test]
+fn threads_agree() {
+    for system in SYSTEMS {
+        let executions = explore(system, PREEMPTIONS, move || {
+            let others = thread::spawn(|| Backend::get().kind());
+            assert_eq!(Backend::get().kind(), best(system));
+            assert_eq!(others.join().expect("no panic"), best(system));
+            assert_chosen(best(system));
+        });
+        println!("threads agree, {system:?}: {executions} executions");
+    }
+}
+
+#[test]
+fn whoever_forces_a_kind_gets_it_or_learns_what_is_in_use() {
+    for (system, kind) in [
+        (System::Windows10, Kind::KeyedEvent),
+        (System::Windows10, Kind::Polling),
+        (System::Vista, Kind::KeyedEventNull),
+        (System::Vista, Kind::KeyedEvent),
+        (System::Xp, Kind::Polling),
+    ] {
+        let executions = explore(system, PREEMPTIONS, move || {
+            let others = thread::spawn(|| Backend::get().kind());
+            let forced = Backend::force(kind);
+            let chosen = others.join().expect("no panic");
+            match forced {
+                Ok(()) => assert_eq!(chosen, kind),
+                Err(error) => assert_eq!(error, SelectError::InUse(chosen)),
+            }
+            assert_chosen(chosen);
+        });
+        println!("{kind} is forced, {system:?}: {executions} executions");
+    }
+}
+
+#[test]
+fn whoever_installs_a_host_gets_it_or_learns_what_is_in_use() {
+    for system in [System::Vista, System::None] {
+        let executions = explore(system, PREEMPTIONS, move || {
+            let others = thread::spawn(|| Backend::get().kind());
+            let installed = Backend::install(&nt::HOST);
+            let chosen = others.join().expect("no panic");
+            match installed {
+                Ok(()) => assert_eq!(chosen, Kind::Host),
+                Err(error) => assert_eq!(error, SelectError::InUse(chosen)),
+            }
+            assert_chosen(chosen);
+        });
+        println!("a host is installed, {system:?}: {executions} executions");
+    }
+}
+
+#[test]
+fn the_first_use_may_be_a_park_that_meets_an_unpark() {
+    for system in [System::Windows10, System::Vista, System::Xp] {
+        let executions = explore(system, PREEMPTIONS, move || {
+            let parker = Arc::new(Parker::new());
+            let unparker = thread::spawn({
+                let parker = Arc::clone(&parker);
+                move || parker.unpark()
+            });
+            assert_eq!(parker.park(), UnparkReason::Unparked);
+            unparker.join().expect("no panic");
+        });
+        println!("first use, {system:?}: {executions} executions");
+    }
+}
+
+#[test]
+fn the_guard_is_on_where_it_is_needed_and_off_elsewhere() {
+    for (system, kind, is_guarded) in [
+        (System::Windows10, Kind::KeyedEvent, false),
+        (System::Vista, Kind::KeyedEvent, false),
+        (System::Vista, Kind::KeyedEventNull, false),
+        (System::Xp, Kind::KeyedEvent, true),
+        (System::ReactOs, Kind::KeyedEvent, true),
+        (System::ReactOs, Kind::KeyedEventNull, true),
+    ] {
+        explore(system, PREEMPTIONS, move || {
+            assert_eq!(Backend::force(kind), Ok(()));
+            match Backend::get() {
+                Backend::KeyedEvent(backend) => assert_eq!(backend.is_guarded(), is_guarded, "{system:?} {kind}"),
+                other => panic!("{other:?}"),
+            }
+        });
+    }
+}
