@@ -18,6 +18,8 @@ pub(crate) enum What<'a> {
     Examples,
     /// All test programs of the package: unit tests and integration tests.
     Tests,
+    /// The unit tests of the package's library.
+    LibraryTests,
     /// The unit tests of the package's program of the same name.
     UnitTests,
 }
@@ -62,6 +64,7 @@ impl<'a> Build<'a> {
             What::Example(name) => toolchain.cargo(workspace, "build").args(["--example", name]),
             What::Examples => toolchain.cargo(workspace, "build").arg("--examples"),
             What::Tests => toolchain.cargo(workspace, "test").arg("--no-run"),
+            What::LibraryTests => toolchain.cargo(workspace, "test").args(["--no-run", "--lib"]),
             What::UnitTests => toolchain.cargo(workspace, "test").args(["--no-run", "--bin", self.package]),
         };
         task = task.args(["--package", self.package, "--message-format=json-render-diagnostics"]);
@@ -79,7 +82,7 @@ impl<'a> Build<'a> {
         // The messages are for programs; what a person needs has been on standard error.
         let messages = std::mem::take(&mut finished.output);
         finished.check()?;
-        programs(&messages, matches!(self.what, What::Tests | What::UnitTests))
+        programs(&messages, matches!(self.what, What::Tests | What::LibraryTests | What::UnitTests))
     }
 }
 

@@ -70,6 +70,8 @@ enum Suite {
     Examples,
     /// The examples as Windows programs, on each NT backend
     WindowsExamples,
+    /// The crate's own code on a simulated NT, in every interleaving that loom finds
+    Loom,
     /// The faults that the compile-time model has to reject
     Mutants,
     /// The tests of these commands themselves
@@ -142,6 +144,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             Suite::Stress => session.stress()?,
             Suite::Examples => examples::native(&mut session)?,
             Suite::WindowsExamples => examples::windows(&mut session)?,
+            Suite::Loom => session.loom()?,
             Suite::Mutants => session.mutants()?,
             Suite::Xtask => session.xtask()?,
         }
@@ -231,6 +234,12 @@ impl Session<'_> {
         };
         self.rows.push(Row { label, counts, elapsed: finished.elapsed });
         Ok(())
+    }
+
+    fn loom(&mut self) -> Result<()> {
+        let build = Build { rustflags: "--cfg loom", ..Build::new("ntpark", What::LibraryTests) };
+        let programs = build.run(self.workspace, &Toolchain::host(self.workspace))?;
+        self.programs("loom", &programs, &Runner::native(), None)
     }
 
     fn mutants(&mut self) -> Result<()> {
