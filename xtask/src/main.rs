@@ -34,8 +34,10 @@ struct Cli {
 enum Verb {
     Demo(verbs::demo::Options),
     Diagram(verbs::diagram::Options),
+    Targets(verbs::targets::Options),
     Test(verbs::test::Options),
     Lint(verbs::lint::Options),
+    Msrv(verbs::msrv::Options),
     Mutants(verbs::mutants::Options),
     Probe(verbs::probe::Options),
     Release(verbs::release::Options),
@@ -47,8 +49,10 @@ fn main() -> ExitCode {
     let result = Workspace::find().and_then(|workspace| match &cli.verb {
         Verb::Demo(options) => verbs::demo::run(&workspace, options),
         Verb::Diagram(options) => verbs::diagram::run(&workspace, options),
+        Verb::Targets(options) => verbs::targets::run(&workspace, options),
         Verb::Test(options) => verbs::test::run(&workspace, options),
         Verb::Lint(options) => verbs::lint::run(&workspace, options),
+        Verb::Msrv(options) => verbs::msrv::run(&workspace, options),
         Verb::Mutants(options) => verbs::mutants::run(&workspace, options),
         Verb::Probe(options) => verbs::probe::run(&workspace, options),
         Verb::Release(options) => verbs::release::run(&workspace, options),

