@@ -302,7 +302,7 @@ impl Session<'_> {
         println!();
         let mut sum = Counts::default();
         for Row { label, counts, elapsed } in &self.rows {
-            println!("{label:<28} {} in {:.1} s", in_words(*counts), elapsed.as_secs_f64());
+            println!("{label:<32} {} in {:.1} s", in_words(*counts), elapsed.as_secs_f64());
             sum += *counts;
         }
         println!("\n{} passed, {} failed", sum.passed, sum.failed);
