@@ -1,6 +1,6 @@
 use super::*;
 use crate::ThreadParker;
-use crate::fake_nt::{self, Call, Class, NULL, Nt, Point, STATUS_INSUFFICIENT_RESOURCES};
+use crate::fake_nt::{self, Call, Class, Nt, Point, STATUS_INSUFFICIENT_RESOURCES};
 use crate::sys::{STATUS_ACCESS_DENIED, STATUS_ALERTED, STATUS_INVALID_HANDLE, STATUS_SUCCESS};
 use crate::watchdog::Watchdog;
 use std::sync::Barrier;
@@ -243,19 +243,25 @@ fn a_handle_is_closed_when_another_kind_is_published_first() {
     }
 }
 
+/// A host that is never waited on. It shows the time in its context.
+const fn host(time: &'static u64) -> Host {
+    unsafe extern "C" fn wait(_: *mut c_void, _: *const usize, _: usize, _: u64) {}
+    unsafe extern "C" fn wake(_: *mut c_void, _: *const usize) {}
+    unsafe extern "C" fn now(time: *mut c_void) -> u64 {
+        // SAFETY: the context is that of this function.
+        unsafe { time.cast::<u64>().read() }
+    }
+    unsafe extern "C" fn give_way(_: *mut c_void) {}
+    // SAFETY: to return at once is to return for no reason, which a host may; the time lives for ever.
+    unsafe { Host::new(ptr::from_ref(time).cast_mut().cast(), wait, wake, now, give_way, 0) }
+}
+
+static HOST: Host = host(&7);
+static ANOTHER: Host = host(&9);
+
 #[test]
 fn threads_that_race_make_one_choice() {
     let _watchdog = Watchdog::new();
-    static HOST: Host = {
-        unsafe extern "C" fn wait(_: *mut c_void, _: *const usize, _: usize, _: u64) {}
-        unsafe extern "C" fn wake(_: *mut c_void, _: *const usize) {}
-        unsafe extern "C" fn now(_: *mut c_void) -> u64 {
-            0
-        }
-        unsafe extern "C" fn give_way(_: *mut c_void) {}
-        // SAFETY: to return at once is to return for no reason, which a host may.
-        unsafe { Host::new(ptr::null_mut(), wait, wake, now, give_way, 0) }
-    };
     const THREADS: usize = 6;
     for round in 0..120 {
         let nt = boot(Class::Vista, if round % 2 == 0 { &["WaitOnAddress"] } else { &[] });
@@ -270,7 +276,8 @@ fn threads_that_race_make_one_choice() {
                     let result = match (round / 2 % 3, (index + round) % THREADS) {
                         (0, _) | (1, 0 | 1) | (2, 0) => Some(selection.force(Kind::KeyedEvent)),
                         (1, 2) | (2, 1) => Some(selection.force(Kind::Polling)),
-                        (2, 2 | 3) => Some(selection.install(&HOST)),
+                        (2, 2) => Some(selection.install(&HOST)),
+                        (2, 3) => Some(selection.install(&ANOTHER)),
                         _ => None,
                     };
                     (result, format!("{:?}", selection.get()))
@@ -293,16 +300,6 @@ fn threads_that_race_make_one_choice() {
 #[test]
 fn a_host_comes_first() {
     let _watchdog = Watchdog::new();
-    static HOST: Host = {
-        unsafe extern "C" fn wait(_: *mut c_void, _: *const usize, _: usize, _: u64) {}
-        unsafe extern "C" fn wake(_: *mut c_void, _: *const usize) {}
-        unsafe extern "C" fn now(_: *mut c_void) -> u64 {
-            7
-        }
-        unsafe extern "C" fn give_way(_: *mut c_void) {}
-        // SAFETY: to return at once is to return for no reason, which a host may.
-        unsafe { Host::new(NULL, wait, wake, now, give_way, 0) }
-    };
     let nt = boot(Class::Vista, &[]);
     let selection = Selection::new(LOADER);
     assert_eq!(selection.force(Kind::Host), Err(SelectError::Unavailable(Kind::Host)));
@@ -321,7 +318,7 @@ fn a_host_comes_first() {
     // A second one that is installed meanwhile makes it the choice, and is told so.
     let selection = Selection::new(LOADER);
     selection.host.store(ptr::from_ref(&HOST).cast_mut(), Release);
-    assert_eq!(selection.install(&HOST), Err(SelectError::InUse(Kind::Host)));
-    assert_eq!(selection.chosen(), Some(Kind::Host));
+    assert_eq!(selection.install(&ANOTHER), Err(SelectError::InUse(Kind::Host)));
+    assert_eq!(selection.get().now().ticks(), 8, "the first one is");
     drop(nt);
 }

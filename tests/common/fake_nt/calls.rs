@@ -3,7 +3,6 @@
 #![allow(clippy::missing_const_for_thread_local, reason = "it is one; clippy 1.96 does not see that on Windows")]
 
 use super::kernel::{Call, Kernel};
-use super::sync::thread_local;
 use ntpark::sys::kernel32::{QueryTime, WaitOnAddress, WakeByAddressSingle};
 use ntpark::sys::ntdll::{NtCreateKeyedEvent, NtReleaseKeyedEvent, NtWaitForKeyedEvent, RtlDllShutdownInProgress};
 use ntpark::sys::{BOOL, BOOLEAN, FALSE, HANDLE, NTSTATUS, STATUS_SUCCESS};

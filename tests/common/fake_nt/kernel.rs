@@ -1,6 +1,5 @@
 //! The system: who blocks, who is met, what time it is.
 
-use super::sync::{Condvar, Mutex, MutexGuard, load, yield_now};
 use ntpark::sys::ntdll::KeyedEventAccess;
 use ntpark::sys::{
     HANDLE, NTSTATUS, STATUS_ACCESS_DENIED, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER_1,
@@ -8,6 +7,9 @@ use ntpark::sys::{
 };
 use std::collections::BTreeMap;
 use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Condvar, Mutex, MutexGuard};
+use std::thread::yield_now;
 
 /// What [`Call::Create`] fails with when memory or handles are used up.
 pub(crate) const STATUS_INSUFFICIENT_RESOURCES: NTSTATUS = 0xC000_009A_u32 as i32;
@@ -279,8 +281,10 @@ impl Kernel {
             return result;
         }
         state = self.stop(state, Point::Waiting);
-        // SAFETY: promised by the caller. Whoever changes the word takes the lock to wake, later.
-        if unsafe { load(address) } != expected {
+        // SAFETY: promised by the caller.
+        let word = unsafe { &*address.cast::<AtomicUsize>() };
+        // Whoever changes the word takes the lock to wake, later.
+        if word.load(Relaxed) != expected {
             return TRUE;
         }
         let timeout = match limit {

@@ -7,12 +7,9 @@
 //! - **What was asked** is written down ([`Nt::requests`]). A call that breaks NT's rules, as with a positive timeout, fails the test when the system goes ([`Nt`]'s drop).
 //! - NT's functions are given no context, so each thread must be told which system it calls: the one that [boots](Nt::boot) it is in it already, others are started with [`Nt::spawn`] or bring a
 //!   [`Pass`]. Tests that run side by side do not see each other.
-//!
-//! Built of what [`sync`] names, which is loom's where loom is: there, a thread that moves the time is one more thread, and every moment at which a timeout can come is tried.
 
 mod calls;
 mod kernel;
-mod sync;
 
 #[allow(unused_imports, reason = "each test program uses a part of this")]
 pub(crate) use calls::{address_of, close_handle, function, major_version, module};
@@ -57,7 +54,6 @@ impl Nt {
     }
 
     /// Starts a thread that is in this system.
-    #[cfg(not(loom))]
     pub(crate) fn spawn<'scope, T: Send + 'scope>(
         &self,
         scope: &'scope std::thread::Scope<'scope, '_>,
