@@ -1,10 +1,11 @@
 //! Seeded faults, one at a time: each is a plausible slip, and the compile-time model has to reject it.
 //!
-//! `cargo xtask mutants` compiles the crate once for each, with `--cfg ntpark_mutant --cfg ntpark_mutant="NAME"`, and fails if one compiles.
+//! `cargo xtask mutants` compiles the crate once for each, with `--cfg ntpark_mutant --cfg ntpark_mutant="NAME"`, and fails if one compiles. Those called `…-unordered` are for loom instead, since the
+//! model knows nothing of memory order: the crate has to compile, and the loom tests have to fail.
 
 use super::rendezvous::Turn;
 use super::{
-    ARMED, EMPTY, Event, NOTIFIED, Operation, Outcome, PARKED, Step, TIMED_OUT, TOKENS, WAIT_FOR_NOTICE,
+    ARMED, EMPTY, Event, NOTIFIED, Operation, Outcome, PARKED, RELEASED, Step, TIMED_OUT, TOKENS, WAIT_FOR_NOTICE,
     WAIT_FOR_TOKEN, has_token,
 };
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -47,6 +48,13 @@ faults! {
     "acknowledgement-not-awaited" => "a released waiter leaves while the waker still has the word to write",
     "acknowledgement-not-sent" => "the waker goes without a word",
     "acknowledgement-not-seen" => "only a call that says so has received a release",
+    "take-unordered" => "a token that is taken at once brings nothing along",
+    "leave-unordered" => "a token that was waited for brings nothing along",
+    "unpark-unordered" => "a token takes nothing along",
+    "block-unordered" => "a notice that came early brings nothing along",
+    "recheck-unordered" => "a notice that was waited for brings nothing along",
+    "notify-unordered" => "a notice takes nothing along",
+    "release-unordered" => "the waker's last access may come after the waiter has left",
 }
 
 macro_rules! seeded {
@@ -77,6 +85,13 @@ pub(super) const fn operation(event: Event) -> Option<Operation> {
         Event::Block if seeded!("armed-is-parked") => Operation::Load(Acquire),
         Event::Block if seeded!("block-swaps") => Operation::Swap(PARKED, Acquire),
         Event::Abandon if seeded!("abandon-swaps") => Operation::Swap(TIMED_OUT, Acquire),
+        Event::Take { seen } if seeded!("take-unordered") => Operation::CompareExchange(seen, EMPTY, Relaxed, Relaxed),
+        Event::Leave if seeded!("leave-unordered") => Operation::Swap(EMPTY, Relaxed),
+        Event::Unpark if seeded!("unpark-unordered") => Operation::Add(NOTIFIED, Relaxed),
+        Event::Block if seeded!("block-unordered") => Operation::CompareExchange(ARMED, PARKED, Relaxed, Relaxed),
+        Event::Recheck if seeded!("recheck-unordered") => Operation::Load(Relaxed),
+        Event::Notify if seeded!("notify-unordered") => Operation::Swap(NOTIFIED, Relaxed),
+        Event::Release if seeded!("release-unordered") => Operation::Or(RELEASED, Relaxed),
         _ => return None,
     })
 }

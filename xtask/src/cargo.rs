@@ -9,6 +9,9 @@ use crate::process::Output;
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
 
+/// The flags for the loom tests.
+pub(crate) const LOOM: &str = "--cfg loom";
+
 /// What to build.
 #[derive(Clone, Copy)]
 pub(crate) enum What<'a> {
@@ -36,6 +39,8 @@ pub(crate) struct Build<'a> {
     pub(crate) features: &'a [&'a str],
     /// Flags for rustc. Different flags make cargo build everything anew, std included where it is built.
     pub(crate) rustflags: &'a str,
+    /// `cfg`s for the library's tests alone, which are all that is built anew for them.
+    pub(crate) cfgs: &'a [&'a str],
 }
 
 /// A program that cargo has built.
@@ -52,7 +57,7 @@ pub(crate) struct Program {
 impl<'a> Build<'a> {
     /// A plain build of `what` of `package`.
     pub(crate) fn new(package: &'a str, what: What<'a>) -> Self {
-        Self { package, what, profile: None, features: &[], rustflags: "" }
+        Self { package, what, profile: None, features: &[], rustflags: "", cfgs: &[] }
     }
 
     /// Builds with `toolchain` and tells what programs came out of it. Cargo's messages go to standard error.
@@ -64,7 +69,10 @@ impl<'a> Build<'a> {
             What::Example(name) => toolchain.cargo(workspace, "build").args(["--example", name]),
             What::Examples => toolchain.cargo(workspace, "build").arg("--examples"),
             What::Tests => toolchain.cargo(workspace, "test").arg("--no-run"),
-            What::LibraryTests => toolchain.cargo(workspace, "test").args(["--no-run", "--lib"]),
+            What::LibraryTests if self.cfgs.is_empty() => {
+                toolchain.cargo(workspace, "test").args(["--no-run", "--lib"])
+            }
+            What::LibraryTests => toolchain.cargo(workspace, "rustc").args(["--lib", "--profile", "test"]),
             What::UnitTests => toolchain.cargo(workspace, "test").args(["--no-run", "--bin", self.package]),
         };
         task = task.args(["--package", self.package, "--message-format=json-render-diagnostics"]);
@@ -77,6 +85,9 @@ impl<'a> Build<'a> {
         if !self.rustflags.is_empty() {
             let users = std::env::var("RUSTFLAGS").unwrap_or_default();
             task = task.env("RUSTFLAGS", format!("{users} {}", self.rustflags).trim());
+        }
+        if !self.cfgs.is_empty() {
+            task = task.arg("--").args(self.cfgs.iter().flat_map(|cfg| ["--cfg", cfg]));
         }
         let mut finished = task.run(Output::KeepStdout)?;
         // The messages are for programs; what a person needs has been on standard error.

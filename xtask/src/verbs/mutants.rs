@@ -1,7 +1,7 @@
 //! `cargo xtask mutants`: faults that have to be noticed.
 //!
-//! Two sorts. The *seeded* ones are written down in `src/state/mutant.rs`, each a plausible slip in the protocol, and the compile-time model has to
-//! reject each while the crate is compiled. The others are made by cargo-mutants from the sources, and the crate's tests have to fail with each,
+//! Two sorts. The *seeded* ones are written down in `src/state/mutant.rs`, each a plausible slip in the protocol. The compile-time model has to reject
+//! each while the crate is compiled, but for those in memory order, with which the loom tests have to fail. The others are made by cargo-mutants from the sources, and the crate's tests have to fail with each,
 //! or the model to stop the build.
 
 use std::collections::BTreeSet;
@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
+use crate::cargo::{Build, LOOM, What};
 use crate::libtest::Counts;
-use crate::process::{Output, Task};
+use crate::process::{Finished, Output, Task};
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
 
@@ -21,6 +22,10 @@ use crate::workspace::Workspace;
 const SEEDED: &str = "src/state/mutant.rs";
 /// What the model's messages begin with.
 const MODEL: &str = "ntpark model: ";
+/// What the names of the faults in memory order end with.
+const UNORDERED: &str = "-unordered";
+/// The loom tests with a fault.
+const LOOM_LIMIT: Duration = Duration::from_secs(10 * 60);
 /// Fewer seeded faults than this mean that the list has been misread.
 const FEWEST_SEEDED: usize = 12;
 
@@ -48,7 +53,7 @@ const ACCEPTED: &str = "xtask/accepted-mutants.json";
 
 /// Seed faults and see whether they are noticed
 ///
-/// First the faults that are written down in src/state/mutant.rs: the compile-time model has to reject each (about a second each). Then those that
+/// First the faults that are written down in src/state/mutant.rs: the compile-time model has to reject each (about a second each), or, if they are in memory order, loom. Then those that
 /// cargo-mutants makes: the crate's tests have to notice each, but for those listed in xtask/accepted-mutants.json with the reason why nobody could. That
 /// takes an hour or so.
 #[derive(clap::Args)]
@@ -69,7 +74,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     if options.only.is_empty() {
         let counts = seeded(workspace)?;
         if counts.failed > 0 {
-            bail!("{} seeded faults get past the model", counts.failed);
+            bail!("{} seeded faults go unnoticed", counts.failed);
         }
     }
     if options.seeded_only {
@@ -78,7 +83,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     generated(workspace, options)
 }
 
-/// Compiles the crate with each of the seeded faults, and prints a line for each: which rule stopped it.
+/// Seeds each of the faults that are written down, and prints a line for each: what has noticed it.
 pub(crate) fn seeded(workspace: &Workspace) -> Result<Counts> {
     let source = fs::read_to_string(workspace.root().join(SEEDED)).context(SEEDED)?;
     let names = seeded_names(&source);
@@ -90,22 +95,44 @@ pub(crate) fn seeded(workspace: &Workspace) -> Result<Counts> {
     check(workspace, None)?.check()?;
     let mut counts = Counts::default();
     for (index, name) in names.iter().enumerate() {
-        let finished = check(workspace, Some(name))?;
-        let rule = finished.output.lines().find_map(|line| line.split_once(MODEL)).map(|(_, rule)| rule);
-        match rule.filter(|_| !finished.success()) {
-            Some(rule) => {
+        let place = format!("{:>2}/{}", index + 1, names.len());
+        let (finished, noticed) =
+            if name.ends_with(UNORDERED) { under_loom(workspace, name)? } else { at_compile_time(workspace, name)? };
+        match noticed {
+            Some(noticed) => {
                 counts.passed += 1;
-                println!("{:>2}/{} rejected {name:<28} {rule}", index + 1, names.len());
+                println!("{place} rejected {name:<28} {noticed}");
             }
             None => {
                 counts.failed += 1;
-                println!("{:>2}/{} NOT REJECTED by the model: {name}", index + 1, names.len());
-                println!("{}", finished.output.trim_end());
+                println!("{place} NOT REJECTED: {name}\n{}\n{}", finished.output.trim_end(), finished.how());
             }
         }
     }
     println!("{} of {} seeded faults rejected in {:.0} s", counts.passed, names.len(), start.elapsed().as_secs_f64());
     Ok(counts)
+}
+
+/// Compiles the library with a fault. The rule by which the model has rejected it, if it has.
+fn at_compile_time(workspace: &Workspace, fault: &str) -> Result<(Finished, Option<String>)> {
+    let finished = check(workspace, Some(fault))?;
+    let rule = finished.output.lines().find_map(|line| line.split_once(MODEL)).map(|(_, rule)| rule.to_owned());
+    let rule = rule.filter(|_| !finished.success());
+    Ok((finished, rule))
+}
+
+/// Runs the loom tests, but for the longest, with a fault. What loom has said, if it has stopped one.
+fn under_loom(workspace: &Workspace, fault: &str) -> Result<(Finished, Option<String>)> {
+    let fault = format!("ntpark_mutant=\"{fault}\"");
+    let cfgs = ["ntpark_mutant", &fault];
+    let build = Build { rustflags: LOOM, cfgs: &cfgs, ..Build::new("ntpark", What::LibraryTests) };
+    let programs = build.run(workspace, &Toolchain::host(workspace))?;
+    let program = programs.first().context("no test program was built")?;
+    let task = Task::new(&program.path, LOOM_LIMIT).args(["loom_tests", "--skip", "a_second_thread"]);
+    let finished = task.run(Output::Keep)?;
+    let violation = finished.output.lines().find(|line| line.contains("Causality violation")).map(str::to_owned);
+    let violation = violation.filter(|_| !finished.success());
+    Ok((finished, violation))
 }
 
 /// The names in the list, which has one of them a line: `"name" => "fault",`.
@@ -120,7 +147,7 @@ fn seeded_names(source: &str) -> Vec<&str> {
 }
 
 /// Checks the library, with one seeded fault or with none.
-fn check(workspace: &Workspace, fault: Option<&str>) -> Result<crate::process::Finished> {
+fn check(workspace: &Workspace, fault: Option<&str>) -> Result<Finished> {
     let mut task = Toolchain::host(workspace)
         .cargo(workspace, "rustc")
         .args(["--quiet", "--package", "ntpark", "--lib", "--profile", "check"])
@@ -195,6 +222,7 @@ fn generated(workspace: &Workspace, options: &Options) -> Result<()> {
     for source in SOURCES {
         task = task.args(["--file", source]);
     }
+    task = task.args(["--exclude", "**/tests.rs"]);
     for only in &options.only {
         task = task.args(["--re", only]);
     }

@@ -11,7 +11,7 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 
 use crate::backend::Backend;
-use crate::cargo::{Build, Program, What};
+use crate::cargo::{Build, LOOM, Program, What};
 use crate::libtest::{self, Counts};
 use crate::process::{Finished, Output, Task};
 use crate::setup::{self, Setup};
@@ -72,7 +72,7 @@ enum Suite {
     WindowsExamples,
     /// The crate's own code on a simulated NT, in every interleaving that loom finds
     Loom,
-    /// The faults that the compile-time model has to reject
+    /// The faults that the compile-time model, or loom, has to reject
     Mutants,
     /// The tests of these commands themselves
     Xtask,
@@ -237,7 +237,7 @@ impl Session<'_> {
     }
 
     fn loom(&mut self) -> Result<()> {
-        let build = Build { rustflags: "--cfg loom", ..Build::new("ntpark", What::LibraryTests) };
+        let build = Build { rustflags: LOOM, ..Build::new("ntpark", What::LibraryTests) };
         let programs = build.run(self.workspace, &Toolchain::host(self.workspace))?;
         self.programs("loom", &programs, &Runner::native(), None)
     }
