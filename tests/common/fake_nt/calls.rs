@@ -1,7 +1,5 @@
 //! NT's functions, as the system of the calling thread carries them out, and where they are found.
 
-#![allow(clippy::missing_const_for_thread_local, reason = "it is one; clippy 1.96 does not see that on Windows")]
-
 use super::kernel::{Call, Kernel};
 use ntpark::sys::kernel32::{QueryTime, WaitOnAddress, WakeByAddressSingle};
 use ntpark::sys::ntdll::{NtCreateKeyedEvent, NtReleaseKeyedEvent, NtWaitForKeyedEvent, RtlDllShutdownInProgress};
