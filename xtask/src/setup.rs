@@ -82,10 +82,11 @@ impl Need {
         }
     }
 
-    /// What it is, and where Debian and Ubuntu have it.
+    /// What it is, and where Debian has it, and Ubuntu mostly too.
     fn on_debian(self) -> String {
         let place = match self {
             Self::Wine32 => "out of the package libwine for i386, which is not installed".to_owned(),
+            Self::DebianRust | Self::DebianClippy => format!("packages on Debian: {}", self.packages().join(" ")),
             _ => format!("packages on Debian and Ubuntu: {}", self.packages().join(" ")),
         };
         format!("{} ({place})", self.purpose())
