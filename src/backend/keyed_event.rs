@@ -25,8 +25,8 @@
 //! once the process is ending, which is asked before a release and then about once a second.
 //!
 //! # Failures
-//! With an even key and a good handle, neither call fails. Should one, as when someone closed our handle, both sides meet the same failure: the waiter falls back to looking at the word now and then, and
-//! the waker tries a few times more and goes.
+//! With an even key and a good handle, neither call fails. Should both fail, as when the handle was closed before they came, the waiter falls back to looking at the word now
+//! and then, and the waker tries a few times more and goes. If someone closes our handle while a thread blocks on it already, nothing can reach that thread any more but its deadline.
 
 use super::Waited;
 use super::polling::{pause, thread_yield};
