@@ -23,6 +23,8 @@ pub(crate) enum What<'a> {
     Tests,
     /// The unit tests of the package's library.
     LibraryTests,
+    /// The same, without the examples that cargo builds along with them.
+    TestsAlone,
     /// The unit tests of the package's program of the same name.
     UnitTests,
 }
@@ -73,6 +75,7 @@ impl<'a> Build<'a> {
                 toolchain.cargo(workspace, "test").args(["--no-run", "--lib"])
             }
             What::LibraryTests => toolchain.cargo(workspace, "rustc").args(["--lib", "--profile", "test"]),
+            What::TestsAlone => toolchain.cargo(workspace, "test").args(["--no-run", "--lib", "--tests"]),
             What::UnitTests => toolchain.cargo(workspace, "test").args(["--no-run", "--bin", self.package]),
         };
         task = task.args(["--package", self.package, "--message-format=json-render-diagnostics"]);
@@ -93,7 +96,7 @@ impl<'a> Build<'a> {
         // The messages are for programs; what a person needs has been on standard error.
         let messages = std::mem::take(&mut finished.output);
         finished.check()?;
-        programs(&messages, matches!(self.what, What::Tests | What::LibraryTests | What::UnitTests))
+        programs(&messages, matches!(self.what, What::Tests | What::LibraryTests | What::TestsAlone | What::UnitTests))
     }
 }
 

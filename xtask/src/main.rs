@@ -41,6 +41,7 @@ enum Verb {
     Mutants(verbs::mutants::Options),
     Probe(verbs::probe::Options),
     Release(verbs::release::Options),
+    Sanitize(verbs::sanitize::Options),
     Stress(verbs::stress::Options),
 }
 
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         Verb::Mutants(options) => verbs::mutants::run(&workspace, options),
         Verb::Probe(options) => verbs::probe::run(&workspace, options),
         Verb::Release(options) => verbs::release::run(&workspace, options),
+        Verb::Sanitize(options) => verbs::sanitize::run(&workspace, options),
         Verb::Stress(options) => verbs::stress::run(&workspace, options),
     });
     match result {

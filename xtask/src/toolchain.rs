@@ -71,6 +71,14 @@ impl Target {
         build_std: STD,
         gcc: Some(Gcc { program: "i686-w64-mingw32-gcc", package: "gcc-mingw-w64-i686-win32" }),
     };
+    /// This machine, for programs under a sanitizer, which has to see std as well.
+    pub(crate) const SANITIZED: Self = Self {
+        name: "x86_64 Linux",
+        own: None,
+        debian: "x86_64-unknown-linux-gnu",
+        build_std: "std,panic_abort,panic_unwind,test",
+        gcc: None,
+    };
     /// Microsoft's targets, without std: code for them can be checked anywhere, but not linked.
     pub(crate) const MSVC: [Self; 3] = [
         Self::bare("x86_64-pc-windows-msvc"),

@@ -7,6 +7,7 @@ pub(crate) mod msrv;
 pub(crate) mod mutants;
 pub(crate) mod probe;
 pub(crate) mod release;
+pub(crate) mod sanitize;
 pub(crate) mod stress;
 pub(crate) mod targets;
 pub(crate) mod test;
