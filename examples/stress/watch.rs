@@ -3,7 +3,7 @@
 use ntpark::{Kind, Parker};
 use std::ptr;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// Nothing may stand still for longer.
@@ -123,8 +123,9 @@ impl Watch {
             let word = if parker.is_null() {
                 String::new()
             } else {
-                // SAFETY: a parker is one word, promised by its documentation, and this one outlives its thread, which is not over. Volatile, since others write it.
-                format!(", its word is {:#x}", unsafe { parker.cast::<usize>().read_volatile() })
+                // SAFETY: a parker is one atomic word, promised by its documentation, and this one outlives its thread, which is not over.
+                let word = unsafe { AtomicUsize::from_ptr(parker.cast()) };
+                format!(", its word is {:#x}", word.load(Relaxed))
             };
             eprintln!("  thread {index}: {doing:?} after {} steps{word}", place.steps.load(Relaxed));
         }

@@ -35,7 +35,7 @@ fn saturated(exact: u128) -> u64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_span_later(ticks in numbers(), span in spans()) {
