@@ -1,0 +1,344 @@
+//! What is measured: ntpark, its peers, and the limits.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicU32, AtomicUsize};
+use std::thread::Thread;
+
+use crossbeam_utils::CachePadded;
+use crossbeam_utils::sync::{Parker as CrossbeamParker, Unparker as CrossbeamUnparker};
+use ntpark::Kind;
+
+/// A way to park: at most one token, which `unpark` leaves and `park` takes or waits for.
+pub(crate) trait Subject: 'static {
+    const NAME: &'static str;
+    /// The side of the thread that waits.
+    type Parker: 'static;
+    /// The other side.
+    type Unparker: Clone + Send + 'static;
+
+    /// A new one, for the calling thread to park on.
+    fn pair() -> (Self::Parker, Self::Unparker);
+    fn park(parker: &Self::Parker);
+    fn unpark(unparker: &Self::Unparker);
+}
+
+/// Both sides of a subject that is one shared word.
+type Shared<T> = Arc<CachePadded<T>>;
+
+fn share<T: Default>() -> (Shared<T>, Shared<T>) {
+    let shared = Shared::<T>::default();
+    (Arc::clone(&shared), shared)
+}
+
+/// [`ntpark::Parker`].
+pub(crate) struct Ntpark;
+
+impl Subject for Ntpark {
+    const NAME: &'static str = "ntpark";
+    type Parker = Shared<ntpark::Parker>;
+    type Unparker = Shared<ntpark::Parker>;
+
+    fn pair() -> (Self::Parker, Self::Unparker) {
+        share()
+    }
+
+    fn park(parker: &Self::Parker) {
+        let _ = parker.park();
+    }
+
+    fn unpark(unparker: &Self::Unparker) {
+        unparker.unpark();
+    }
+}
+
+/// [`ntpark::Parker::no_spin`].
+pub(crate) struct NtparkNoSpin;
+
+impl Subject for NtparkNoSpin {
+    const NAME: &'static str = "ntpark-no-spin";
+    type Parker = Shared<ntpark::Parker>;
+    type Unparker = Shared<ntpark::Parker>;
+
+    fn pair() -> (Self::Parker, Self::Unparker) {
+        share()
+    }
+
+    fn park(parker: &Self::Parker) {
+        let _ = parker.no_spin().park();
+    }
+
+    fn unpark(unparker: &Self::Unparker) {
+        unparker.unpark();
+    }
+}
+
+/// [`std::thread::park`]. There is one token for each thread.
+pub(crate) struct Std;
+
+impl Subject for Std {
+    const NAME: &'static str = "std";
+    type Parker = ();
+    type Unparker = Thread;
+
+    fn pair() -> (Self::Parker, Self::Unparker) {
+        // The thread may have a token already: std leaves one when the threads of a scope have ended.
+        std::thread::park_timeout(std::time::Duration::ZERO);
+        ((), std::thread::current())
+    }
+
+    fn park((): &Self::Parker) {
+        std::thread::park();
+    }
+
+    fn unpark(unparker: &Self::Unparker) {
+        unparker.unpark();
+    }
+}
+
+/// crossbeam-utils: a mutex and a condition variable of std's behind an atomic.
+pub(crate) struct Crossbeam;
+
+impl Subject for Crossbeam {
+    const NAME: &'static str = "crossbeam-utils";
+    type Parker = CrossbeamParker;
+    type Unparker = CrossbeamUnparker;
+
+    fn pair() -> (Self::Parker, Self::Unparker) {
+        let parker = CrossbeamParker::new();
+        let unparker = parker.unparker().clone();
+        (parker, unparker)
+    }
+
+    fn park(parker: &Self::Parker) {
+        parker.park();
+    }
+
+    fn unpark(unparker: &Self::Unparker) {
+        unparker.unpark();
+    }
+}
+
+/// parking, on which async executors block.
+pub(crate) struct Parking;
+
+impl Subject for Parking {
+    const NAME: &'static str = "parking";
+    type Parker = parking::Parker;
+    type Unparker = parking::Unparker;
+
+    fn pair() -> (Self::Parker, Self::Unparker) {
+        parking::pair()
+    }
+
+    fn park(parker: &Self::Parker) {
+        parker.park();
+    }
+
+    fn unpark(unparker: &Self::Unparker) {
+        unparker.unpark();
+    }
+}
+
+/// What blocks a thread while a word holds a value, and wakes it.
+pub(crate) trait Primitive: 'static {
+    const NAME: &'static str;
+    /// Blocks while the word is `value`; may return for no reason.
+    fn wait(word: &AtomicU32, value: u32);
+    /// Wakes the thread that waits on the word.
+    fn wake(word: &AtomicU32);
+}
+
+/// The usual loop around a primitive: what one would write by hand. On a bare system call it is the limit for whoever blocks there.
+pub(crate) struct Raw<P>(P);
+
+const EMPTY: u32 = 0;
+const NOTIFIED: u32 = EMPTY + 1;
+const PARKED: u32 = EMPTY.wrapping_sub(1);
+
+impl<P: Primitive> Subject for Raw<P> {
+    const NAME: &'static str = P::NAME;
+    type Parker = Shared<AtomicU32>;
+    type Unparker = Shared<AtomicU32>;
+
+    fn pair() -> (Self::Parker, Self::Unparker) {
+        share()
+    }
+
+    fn park(word: &Self::Parker) {
+        // NOTIFIED=>EMPTY, EMPTY=>PARKED
+        if word.fetch_sub(1, Acquire) == NOTIFIED {
+            return;
+        }
+        while word.load(Relaxed) == PARKED {
+            P::wait(word, PARKED);
+        }
+        word.swap(EMPTY, Acquire);
+    }
+
+    fn unpark(word: &Self::Unparker) {
+        if word.swap(NOTIFIED, Release) == PARKED {
+            P::wake(word);
+        }
+    }
+}
+
+/// atomic-wait.
+pub(crate) struct AtomicWait;
+
+impl Primitive for AtomicWait {
+    const NAME: &'static str = "atomic-wait";
+
+    fn wait(word: &AtomicU32, value: u32) {
+        atomic_wait::wait(word, value);
+    }
+
+    fn wake(word: &AtomicU32) {
+        atomic_wait::wake_one(word);
+    }
+}
+
+/// parking_lot_core: a queue of waiting threads for each address.
+pub(crate) struct ParkingLotCore;
+
+impl Primitive for ParkingLotCore {
+    const NAME: &'static str = "parking_lot_core";
+
+    fn wait(word: &AtomicU32, value: u32) {
+        use parking_lot_core::{DEFAULT_PARK_TOKEN, ParkToken};
+        const TOKEN: ParkToken = DEFAULT_PARK_TOKEN;
+        let validate = || word.load(Relaxed) == value;
+        // SAFETY: the key is an address of our own, and the closures neither panic nor call into parking_lot.
+        unsafe { parking_lot_core::park(key(word), validate, || {}, |_, _| {}, TOKEN, None) };
+    }
+
+    fn wake(word: &AtomicU32) {
+        // SAFETY: as above.
+        unsafe { parking_lot_core::unpark_one(key(word), |_| parking_lot_core::DEFAULT_UNPARK_TOKEN) };
+    }
+}
+
+fn key(word: &AtomicU32) -> usize {
+    std::ptr::from_ref(word).addr()
+}
+
+/// The limit for who does not wait: a token left by one swap, taken by another.
+pub(crate) struct BareSwaps;
+
+impl Subject for BareSwaps {
+    const NAME: &'static str = "bare-swaps";
+    type Parker = Shared<AtomicUsize>;
+    type Unparker = Shared<AtomicUsize>;
+
+    fn pair() -> (Self::Parker, Self::Unparker) {
+        share()
+    }
+
+    fn park(word: &Self::Parker) {
+        std::hint::black_box(word.swap(0, Acquire));
+    }
+
+    fn unpark(word: &Self::Unparker) {
+        std::hint::black_box(word.swap(1, Release));
+    }
+}
+
+/// The limit for who waits on another processor: stores on one side, looks on the other.
+pub(crate) struct BareSpin;
+
+impl Subject for BareSpin {
+    const NAME: &'static str = "bare-spin";
+    type Parker = Shared<AtomicUsize>;
+    type Unparker = Shared<AtomicUsize>;
+
+    fn pair() -> (Self::Parker, Self::Unparker) {
+        share()
+    }
+
+    fn park(word: &Self::Parker) {
+        while word.load(Acquire) == 0 {
+            std::hint::spin_loop();
+        }
+        word.store(0, Relaxed);
+    }
+
+    fn unpark(word: &Self::Unparker) {
+        word.store(1, Release);
+    }
+}
+
+/// A work, written once for all subjects.
+pub(crate) trait Measure {
+    type Output;
+    fn measure<S: Subject>(&self) -> Self::Output;
+}
+
+/// The work on each peer that parks on the primitive of ntpark's backend. Others are left out, with the reason in [`ABSENT`].
+pub(crate) fn peers<M: Measure>(measure: &M) -> Vec<M::Output> {
+    let mut outputs = Vec::new();
+    #[cfg(windows)]
+    {
+        use crate::sys::{AutoResetEvent, KeyedEvents, WaitOnAddress};
+        if is_keyed() {
+            outputs.push(measure.measure::<Raw<KeyedEvents>>());
+        } else {
+            outputs.push(measure.measure::<Raw<WaitOnAddress>>());
+        }
+        outputs.push(measure.measure::<AutoResetEvent>());
+    }
+    #[cfg(target_os = "linux")]
+    outputs.push(measure.measure::<Raw<crate::sys::Futex>>());
+    if !is_keyed() {
+        outputs.push(measure.measure::<Std>());
+        outputs.push(measure.measure::<Crossbeam>());
+        outputs.push(measure.measure::<Parking>());
+        outputs.push(measure.measure::<Raw<ParkingLotCore>>());
+        outputs.push(measure.measure::<Raw<AtomicWait>>());
+    }
+    outputs
+}
+
+/// The work on the bare loop around the primitive of ntpark's backend.
+pub(crate) fn raw<M: Measure>(measure: &M) -> M::Output {
+    #[cfg(windows)]
+    return if is_keyed() {
+        measure.measure::<Raw<crate::sys::KeyedEvents>>()
+    } else {
+        measure.measure::<Raw<crate::sys::WaitOnAddress>>()
+    };
+    #[cfg(target_os = "linux")]
+    measure.measure::<Raw<crate::sys::Futex>>()
+}
+
+/// The name of that loop.
+pub(crate) fn raw_name() -> &'static str {
+    struct Name;
+    impl Measure for Name {
+        type Output = &'static str;
+        fn measure<S: Subject>(&self) -> Self::Output {
+            S::NAME
+        }
+    }
+    raw(&Name)
+}
+
+/// Whether ntpark parks on keyed events.
+pub(crate) fn is_keyed() -> bool {
+    matches!(ntpark::Backend::get().kind(), Kind::KeyedEvent | Kind::KeyedEventNull)
+}
+
+/// Peers that do not run on the backend, and why.
+pub(crate) fn absent() -> Vec<(&'static str, &'static str)> {
+    let mut absent = Vec::new();
+    if is_keyed() {
+        absent.push(("std", "takes WaitOnAddress wherever there is one, and cannot be told otherwise"));
+        absent.push(("parking_lot_core", "takes WaitOnAddress wherever there is one, and cannot be told otherwise"));
+        absent.push(("crossbeam-utils", "blocks on std's mutex and condition variable, not on keyed events"));
+        absent.push(("parking", "blocks on std's mutex and condition variable, not on keyed events"));
+        absent.push(("atomic-wait", "knows WaitOnAddress alone"));
+    }
+    if !cfg!(windows) {
+        absent.push(("WaitOnAddress, keyed events, auto-reset events", "are Windows'"));
+    }
+    absent
+}

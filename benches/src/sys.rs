@@ -1,0 +1,41 @@
+//! What differs between systems: the raw primitives, processor time, and how ntpark's backend is chosen.
+
+#[cfg(target_os = "linux")]
+#[path = "../../examples/common/futex.rs"]
+mod futex;
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(windows)]
+mod windows;
+
+#[cfg(target_os = "linux")]
+pub(crate) use linux::*;
+#[cfg(windows)]
+pub(crate) use windows::*;
+
+/// A counter that is cheap to read, for single operations of some tens of nanoseconds.
+pub(crate) fn ticks() -> u64 {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: every x86_64 has it.
+    return unsafe { std::arch::x86_64::_rdtsc() };
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        use std::sync::OnceLock;
+        use std::time::Instant;
+        static START: OnceLock<Instant> = OnceLock::new();
+        START.get_or_init(Instant::now).elapsed().as_nanos() as u64
+    }
+}
+
+/// Nanoseconds in a tick, measured once against the system's clock.
+pub(crate) fn nanos_per_tick() -> f64 {
+    use std::sync::OnceLock;
+    use std::time::{Duration, Instant};
+    static SCALE: OnceLock<f64> = OnceLock::new();
+    *SCALE.get_or_init(|| {
+        let (start, first) = (Instant::now(), ticks());
+        std::thread::sleep(Duration::from_millis(50));
+        let (elapsed, last) = (start.elapsed(), ticks());
+        elapsed.as_secs_f64() * 1e9 / (last - first) as f64
+    })
+}
