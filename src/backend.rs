@@ -21,7 +21,7 @@ pub(crate) mod selection;
 mod tests;
 pub(crate) mod wait_address;
 
-use crate::state::{Event, Outcome, Step, WAIT_FOR_NOTICE, Word};
+use crate::state::{Event, Outcome, Step, Word};
 use crate::time::{Clock, Instant};
 use bitflags::bitflags;
 use core::fmt;
@@ -172,6 +172,11 @@ impl Backend {
         SELECTION.stored()
     }
 
+    /// How often a parker may look at its word before it blocks on the process's backend.
+    pub(crate) fn looks() -> u32 {
+        SELECTION.looks()
+    }
+
     /// Makes this kind the process's backend. [`Kind::Host`] asks for one that is being [installed](Backend::install).
     ///
     /// # Errors
@@ -239,51 +244,64 @@ impl Backend {
         }
     }
 
+    // A function of its own, so that only the first park has a backend on its stack.
     #[cold]
+    #[inline(never)]
     fn choose_and_take_token(word: &Word, deadline: Instant) -> Outcome {
         SELECTION.choose().take_token_here(word, deadline)
     }
 
     /// The token protocol. Each event is spelt out where it happens, so that the compiler makes one instruction of it; `state` asserts that they are those which the steps name.
     fn take_token_here(&self, word: &Word, deadline: Instant) -> Outcome {
-        let mut step = word.apply(Event::Look);
+        // A Take or a Commit that was too late says what it found. It would do to go on from there, but that is rare, and looking again is less code.
         loop {
-            step = match step {
+            let step = match word.apply(Event::Look) {
                 Step::Do(Event::Take { seen }) => word.apply(Event::Take { seen }),
                 // A thread that only looks must not be in another's way, not even for a moment.
-                Step::Do(Event::Commit) if deadline == Instant::MIN => return Outcome::TimedOut,
-                Step::Do(Event::Commit) => word.apply(Event::Commit),
-                Step::Do(Event::Leave) => word.apply(Event::Leave),
-                Step::Do(_) => word.apply(Event::Look),
-                Step::Wait { .. } => match self.wait(word, deadline) {
-                    Waited::Woken => word.apply(Event::Check),
-                    Waited::Expired => word.apply(Event::GiveUp),
+                Step::Do(_) if deadline == Instant::MIN => return Outcome::TimedOut,
+                Step::Do(_) => match word.apply(Event::Commit) {
+                    Step::Wait { .. } => return self.await_token(word, deadline),
+                    step => step,
                 },
-                Step::Settle { .. } => {
-                    self.settle(word);
-                    word.apply(Event::Leave)
-                }
-                Step::Wake => return Outcome::Done,
-                Step::Return(outcome) => return outcome,
+                step => step,
+            };
+            if let Step::Return(outcome) = step {
+                return outcome;
             }
         }
     }
 
-    /// The two-phase protocol, from PARKED on. Events are spelt out as in `take_token_here`.
-    pub(crate) fn await_notice(&self, word: &Word, deadline: Instant) -> Outcome {
-        let mut step = WAIT_FOR_NOTICE;
+    /// The token protocol, from PARKED on.
+    fn await_token(&self, word: &Word, deadline: Instant) -> Outcome {
         loop {
-            step = match step {
-                Step::Wait { .. } => match self.wait(word, deadline) {
-                    Waited::Woken => word.apply(Event::Recheck),
-                    Waited::Expired => word.apply(Event::Abandon),
-                },
-                Step::Settle { .. } => {
-                    self.settle(word);
-                    word.apply(Event::Recheck)
-                }
+            let step = match self.wait(word, deadline) {
+                Waited::Woken => word.apply(Event::Check),
+                Waited::Expired => word.apply(Event::GiveUp),
+            };
+            match step {
+                Step::Wait { .. } => continue,
                 Step::Return(outcome) => return outcome,
-                Step::Do(_) | Step::Wake => return Outcome::Done,
+                Step::Settle { .. } => self.settle(word),
+                Step::Do(_) | Step::Wake => {}
+            }
+            word.apply(Event::Leave);
+            return Outcome::Unparked;
+        }
+    }
+
+    /// The two-phase protocol, from PARKED on.
+    pub(crate) fn await_notice(&self, word: &Word, deadline: Instant) -> Outcome {
+        loop {
+            let mut step = match self.wait(word, deadline) {
+                Waited::Woken => word.apply(Event::Recheck),
+                Waited::Expired => word.apply(Event::Abandon),
+            };
+            if let Step::Settle { .. } = step {
+                self.settle(word);
+                step = word.apply(Event::Recheck);
+            }
+            if let Step::Return(outcome) = step {
+                return outcome;
             }
         }
     }
@@ -297,6 +315,7 @@ impl Backend {
     }
 
     #[cold]
+    #[inline(never)]
     fn choose_and_wake(word: *const Word) {
         SELECTION.choose().wake(word);
     }

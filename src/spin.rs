@@ -94,13 +94,8 @@ impl SpinWait {
 
 /// Looks at a parker's word for a while, as long as it is EMPTY.
 pub(crate) fn spin(word: &Word) {
-    let most = match Backend::chosen() {
-        // What is learnt would outlive loom's execution, and looking twice tells it nothing new.
-        _ if cfg!(loom) => 0,
-        Some(Backend::Host(host)) => host.spin(),
-        _ if is_single_processor() => 0,
-        _ => LOOKS,
-    };
+    // What is learnt would outlive loom's execution, and looking twice tells it nothing new.
+    let most = if cfg!(loom) { 0 } else { Backend::looks() };
     if most > 0 {
         let misses = misses(word);
         let missed = misses.load(Relaxed);
@@ -110,6 +105,15 @@ pub(crate) fn spin(word: &Word) {
         if learnt != missed {
             misses.store(learnt, Relaxed);
         }
+    }
+}
+
+/// How often a parker may look at its word before it blocks on this backend.
+pub(crate) fn looks(backend: &Backend) -> u32 {
+    match backend {
+        Backend::Host(host) => host.spin(),
+        _ if is_single_processor() => 0,
+        _ => LOOKS,
     }
 }
 
@@ -123,23 +127,15 @@ fn misses(word: &Word) -> &'static AtomicU8 {
     &MISSES[(hash >> (u32::BITS - BITS)) as usize % MISSES.len()]
 }
 
-/// Whether this process's threads all run on one processor, so that what is spun for cannot happen meanwhile. Asked once.
+/// Whether this process's threads all run on one processor, so that what is spun for cannot happen meanwhile.
 #[cfg(windows)]
 fn is_single_processor() -> bool {
-    use crate::sys::kernel32::GetProcessAffinityMask;
-
-    /// The number of processors, counted up to 2; 0 is not asked yet.
-    static PROCESSORS: AtomicU8 = AtomicU8::new(0);
-
-    if PROCESSORS.load(Relaxed) == 0 {
-        let (mut process, mut system) = (0_usize, 0_usize);
-        let this_process = core::ptr::without_provenance_mut(usize::MAX);
-        // SAFETY: -1 is the handle of the calling process; both masks are live. Left 0 on failure.
-        unsafe { GetProcessAffinityMask(this_process, &raw mut process, &raw mut system) };
-        // A mask without a bit is that of a process on several processor groups.
-        PROCESSORS.store(if process.count_ones() == 1 { 1 } else { 2 }, Relaxed);
-    }
-    PROCESSORS.load(Relaxed) == 1
+    let (mut process, mut system) = (0_usize, 0_usize);
+    let this_process = core::ptr::without_provenance_mut(usize::MAX);
+    // SAFETY: -1 is the handle of the calling process; both masks are live. Left 0 on failure.
+    unsafe { crate::sys::kernel32::GetProcessAffinityMask(this_process, &raw mut process, &raw mut system) };
+    // A mask without a bit is that of a process on several processor groups.
+    process.is_power_of_two()
 }
 
 #[cfg(not(windows))]

@@ -14,16 +14,17 @@ use super::keyed_event::KeyedEvent;
 use super::last_error::LastError;
 use super::wait_address::WaitAddress;
 use super::{Backend, Kind, Kinds, SelectError};
-use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8};
+use crate::spin;
+use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32};
 use crate::sync::{UnsafeCell, const_unless_loom};
 use crate::sys::kernel32::{QueryTime, WaitOnAddress, WakeByAddressSingle};
 use crate::sys::ntdll::{
     KUSER_INTERRUPT_TIME_BIAS, KeyedEventAccess, NtCreateKeyedEvent, NtReleaseKeyedEvent, NtWaitForKeyedEvent,
     RtlDllShutdownInProgress,
 };
-use crate::sys::{BOOL, FALSE, HANDLE, STATUS_TIMEOUT, is_error};
+use crate::sys::{FALSE, HANDLE, STATUS_TIMEOUT, is_error};
 use crate::time::Clock;
-use core::ffi::{CStr, c_char, c_void};
+use core::ffi::{CStr, c_void};
 use core::mem::{MaybeUninit, transmute};
 use core::ptr;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -51,82 +52,106 @@ const SYNCH: &CStr = c"api-ms-win-core-synch-l1-2-0.dll";
 
 /// The process's own.
 #[cfg(not(loom))]
-pub(super) static SELECTION: Selection = Selection::new(Loader::SYSTEM);
+pub(super) static SELECTION: Selection<System> = Selection::new(System);
 #[cfg(loom)]
 loom::lazy_static! {
-    pub(super) static ref SELECTION: Selection = Selection::new(Loader::SYSTEM);
+    pub(super) static ref SELECTION: Selection<System> = Selection::new(System);
 }
 
 /// How functions are found, and handles closed.
-#[derive(Clone, Copy)]
-pub(super) struct Loader {
+pub(super) trait Loader: Copy {
     /// The handle of a module that is loaded already, or null.
-    module: unsafe extern "system" fn(*const c_char) -> HANDLE,
-    /// The address of one of its functions, or null.
-    function: unsafe extern "system" fn(HANDLE, *const c_char) -> *mut c_void,
-    /// Closes a handle.
-    close: unsafe extern "system" fn(HANDLE) -> BOOL,
+    fn module(self, name: &CStr) -> HANDLE;
+    /// The address of a function of a module that is loaded already, or null.
+    fn function(self, module: HANDLE, name: &CStr) -> *mut c_void;
+    /// Closes a handle of our own that no other thread knows.
+    fn close(self, handle: HANDLE);
     /// The kernel's major version: 5 is XP, 2003 and ReactOS, 6 is Vista.
-    major_version: fn() -> u32,
-}
-
-impl Loader {
-    #[cfg(windows)]
-    const SYSTEM: Self = {
-        use crate::sys::kernel32::{CloseHandle, GetModuleHandleA, GetProcAddress};
-        fn major_version() -> u32 {
-            let version = ptr::with_exposed_provenance::<u32>(crate::sys::ntdll::KUSER_NT_MAJOR_VERSION);
-            // SAFETY: readable in every process and aligned; see the declaration.
-            unsafe { version.read_volatile() }
-        }
-        Self { module: GetModuleHandleA, function: GetProcAddress, close: CloseHandle, major_version }
-    };
-
-    /// No modules, hence no functions and no handles.
-    #[cfg(all(not(windows), not(all(loom, test))))]
-    const SYSTEM: Self = {
-        extern "system" fn module(_: *const c_char) -> HANDLE {
-            ptr::null_mut()
-        }
-        extern "system" fn function(_: HANDLE, _: *const c_char) -> *mut c_void {
-            ptr::null_mut()
-        }
-        extern "system" fn close(_: HANDLE) -> BOOL {
-            0
-        }
-        fn major_version() -> u32 {
-            0
-        }
-        Self { module, function, close, major_version }
-    };
-
-    /// The simulated NT of the loom tests.
-    #[cfg(all(loom, test))]
-    const SYSTEM: Self = {
-        use crate::loom_tests::nt::{close, function, major_version, module};
-        Self { module, function, close, major_version }
-    };
+    fn major_version(self) -> u32;
 
     /// The address of a function in a module that is loaded already; null if there is no such module or function.
     #[inline(never)]
-    fn find(&self, module: &CStr, function: &CStr) -> *mut c_void {
+    fn find(self, module: &CStr, function: &CStr) -> *mut c_void {
+        let module = self.module(module);
+        if module.is_null() { ptr::null_mut() } else { self.function(module, function) }
+    }
+}
+
+/// The loader of the system.
+#[derive(Clone, Copy)]
+pub(super) struct System;
+
+#[cfg(windows)]
+impl Loader for System {
+    fn module(self, name: &CStr) -> HANDLE {
         // SAFETY: the name is a string that ends with 0.
-        let module = unsafe { (self.module)(module.as_ptr()) };
-        if module.is_null() {
-            return ptr::null_mut();
-        }
+        unsafe { crate::sys::kernel32::GetModuleHandleA(name.as_ptr()) }
+    }
+
+    fn function(self, module: HANDLE, name: &CStr) -> *mut c_void {
         // SAFETY: the module stays loaded: these are ntdll, kernel32 and kernelbase, which no process unloads; the name is a string that ends with 0.
-        unsafe { (self.function)(module, function.as_ptr()) }
+        unsafe { crate::sys::kernel32::GetProcAddress(module, name.as_ptr()) }
+    }
+
+    fn close(self, handle: HANDLE) {
+        // SAFETY: the handle is one of our own that no other thread knows.
+        unsafe { crate::sys::kernel32::CloseHandle(handle) };
+    }
+
+    fn major_version(self) -> u32 {
+        let version = ptr::with_exposed_provenance::<u32>(crate::sys::ntdll::KUSER_NT_MAJOR_VERSION);
+        // SAFETY: readable in every process and aligned; see the declaration.
+        unsafe { version.read_volatile() }
+    }
+}
+
+/// No modules, hence no functions and no handles.
+#[cfg(all(not(windows), not(all(loom, test))))]
+impl Loader for System {
+    fn module(self, _: &CStr) -> HANDLE {
+        ptr::null_mut()
+    }
+
+    fn function(self, _: HANDLE, _: &CStr) -> *mut c_void {
+        ptr::null_mut()
+    }
+
+    fn close(self, _: HANDLE) {}
+
+    fn major_version(self) -> u32 {
+        0
+    }
+}
+
+/// The simulated NT of the loom tests.
+#[cfg(all(loom, test))]
+impl Loader for System {
+    fn module(self, name: &CStr) -> HANDLE {
+        crate::loom_tests::nt::module(name.as_ptr())
+    }
+
+    fn function(self, module: HANDLE, name: &CStr) -> *mut c_void {
+        crate::loom_tests::nt::function(module, name.as_ptr())
+    }
+
+    fn close(self, handle: HANDLE) {
+        crate::loom_tests::nt::close(handle);
+    }
+
+    fn major_version(self) -> u32 {
+        crate::loom_tests::nt::major_version()
     }
 }
 
 /// The choice.
-pub(super) struct Selection {
-    loader: Loader,
+pub(super) struct Selection<L> {
+    loader: L,
     /// 0 until the choice is made, then a [`Kind`], for good.
     kind: AtomicU8,
     /// Whether `backend` has been stored.
     stored: AtomicBool,
+    /// How often a parker may look at its word before it blocks; 0 until the choice is made.
+    looks: AtomicU32,
     /// The backend of the published kind, written by the thread that has published it.
     backend: UnsafeCell<MaybeUninit<Backend>>,
     host: AtomicPtr<Host>,
@@ -134,22 +159,25 @@ pub(super) struct Selection {
 }
 
 // SAFETY: `backend` is written once, by the one thread that takes `kind` from 0, and read only where `stored` says that it has been.
-unsafe impl Sync for Selection {}
+unsafe impl<L: Sync> Sync for Selection<L> {}
 
-impl Selection {
+impl<L> Selection<L> {
     const_unless_loom! {
-        pub(super) fn new(loader: Loader) -> Self {
+        pub(super) fn new(loader: L) -> Self {
             Self {
                 loader,
                 kind: AtomicU8::new(0),
                 stored: AtomicBool::new(false),
+                looks: AtomicU32::new(0),
                 backend: UnsafeCell::new(MaybeUninit::uninit()),
                 host: AtomicPtr::new(ptr::null_mut()),
                 handle: AtomicPtr::new(ptr::null_mut()),
             }
         }
     }
+}
 
+impl<L: Loader> Selection<L> {
     /// The chosen backend, if it has been stored.
     #[inline]
     pub(super) fn stored(&self) -> Option<&Backend> {
@@ -161,6 +189,11 @@ impl Selection {
         let backend = self.backend.with(|backend| unsafe { &*backend });
         // SAFETY: it has been stored.
         Some(unsafe { backend.assume_init_ref() })
+    }
+
+    /// How often a parker may look at its word before it blocks. The first park of a process does not: it has the choice to make.
+    pub(super) fn looks(&self) -> u32 {
+        self.looks.load(Relaxed)
     }
 
     /// The chosen backend; chooses if nobody has yet.
@@ -238,6 +271,7 @@ impl Selection {
             Ok(_) => {
                 // SAFETY: only the thread that has taken `kind` from 0 comes here, once, and nobody reads before `stored` is set.
                 self.backend.with_mut(|stored| unsafe { (*stored).write(*backend) });
+                self.looks.store(spin::looks(backend), Relaxed);
                 self.stored.store(true, Release);
                 Ok(())
             }
@@ -300,7 +334,7 @@ impl Selection {
             _ => self.own_handle()?,
         };
         // Vista mended the race and brought the null handle. XP does not know the latter; ReactOS does, but tells its version.
-        let guarded = !knows_null || (self.loader.major_version)() < VISTA;
+        let guarded = !knows_null || self.loader.major_version() < VISTA;
         // SAFETY: ntdll's own functions, which do what is documented where they are declared; the handle is null or one that `own_handle` made, which is
         // closed only if this kind is not the one in use.
         Some(Backend::KeyedEvent(unsafe { KeyedEvent::new(handle, wait, release, ending, self.clock(), guarded) }))
@@ -326,7 +360,7 @@ impl Selection {
         match self.handle.compare_exchange(ptr::null_mut(), handle, Relaxed, Relaxed) {
             Ok(_) => Some(handle),
             Err(others) => {
-                self.close(handle);
+                self.loader.close(handle);
                 Some(others)
             }
         }
@@ -336,13 +370,8 @@ impl Selection {
     fn close_handle(&self) {
         let handle = self.handle.swap(ptr::null_mut(), Relaxed);
         if !handle.is_null() {
-            self.close(handle);
+            self.loader.close(handle);
         }
-    }
-
-    fn close(&self, handle: HANDLE) {
-        // SAFETY: the handle is one of our own that no other thread knows.
-        unsafe { (self.loader.close)(handle) };
     }
 
     /// The best clock there is.

@@ -6,12 +6,31 @@ use crate::watchdog::Watchdog;
 use std::sync::Barrier;
 use std::thread;
 
-const LOADER: Loader = Loader {
-    module: fake_nt::module,
-    function: fake_nt::function,
-    close: fake_nt::close_handle,
-    major_version: fake_nt::major_version,
-};
+const LOADER: Simulated = Simulated;
+
+#[derive(Clone, Copy)]
+struct Simulated;
+
+impl Loader for Simulated {
+    fn module(self, name: &CStr) -> HANDLE {
+        // SAFETY: the name is a string that ends with 0.
+        unsafe { fake_nt::module(name.as_ptr()) }
+    }
+
+    fn function(self, module: HANDLE, name: &CStr) -> *mut c_void {
+        // SAFETY: as above.
+        unsafe { fake_nt::function(module, name.as_ptr()) }
+    }
+
+    fn close(self, handle: HANDLE) {
+        // SAFETY: the handle is one of the simulation's.
+        unsafe { fake_nt::close_handle(handle) };
+    }
+
+    fn major_version(self) -> u32 {
+        fake_nt::major_version()
+    }
+}
 
 const CLASSES: [Class; 3] = [Class::Vista, Class::Xp, Class::ReactOs];
 
