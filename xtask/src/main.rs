@@ -6,6 +6,7 @@ mod backend;
 #[cfg(test)]
 mod build_script;
 mod cargo;
+mod image;
 mod libtest;
 mod process;
 mod report;
@@ -42,6 +43,7 @@ enum Verb {
     Probe(verbs::probe::Options),
     Release(verbs::release::Options),
     Sanitize(verbs::sanitize::Options),
+    Size(verbs::size::Options),
     Stress(verbs::stress::Options),
 }
 
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         Verb::Probe(options) => verbs::probe::run(&workspace, options),
         Verb::Release(options) => verbs::release::run(&workspace, options),
         Verb::Sanitize(options) => verbs::sanitize::run(&workspace, options),
+        Verb::Size(options) => verbs::size::run(&workspace, options),
         Verb::Stress(options) => verbs::stress::run(&workspace, options),
     });
     match result {

@@ -79,6 +79,10 @@ impl Target {
         build_std: "std,panic_abort,panic_unwind,test",
         gcc: None,
     };
+    /// 64-bit Windows, for programs without std: any Windows, since it is std that sets a limit.
+    pub(crate) const X86_64_BARE: Self = Self { gcc: Self::X86_64.gcc, ..Self::bare("x86_64-pc-windows-gnu") };
+    /// 64-bit Windows, for programs with std that end when they panic.
+    pub(crate) const X86_64_ABORT: Self = Self { build_std: "std,panic_abort", ..Self::X86_64 };
     /// Microsoft's targets, without std: code for them can be checked anywhere, but not linked.
     pub(crate) const MSVC: [Self; 3] = [
         Self::bare("x86_64-pc-windows-msvc"),

@@ -41,13 +41,13 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             clippy(workspace, toolchain, &["--package", "ntpark", "--lib"]),
         ));
     }
-    // A package of its own, which the workspace knows nothing of.
-    let no_crt = ["--manifest-path", "examples/no_crt/Cargo.toml"];
-    steps.push((
-        "format, no_crt".to_owned(),
-        Toolchain::host(workspace).cargo(workspace, "fmt").args(no_crt).arg("--check"),
-    ));
-    steps.push(("clippy, no_crt".to_owned(), clippy(workspace, &windows, &no_crt)));
+    // Workspaces of their own, which this one knows nothing of.
+    for (name, manifest) in [("no_crt", "examples/no_crt/Cargo.toml"), ("programs", "benches/programs/Cargo.toml")] {
+        let of_it = ["--manifest-path", manifest];
+        let format = Toolchain::host(workspace).cargo(workspace, "fmt").arg("--all").args(of_it).arg("--check");
+        steps.push((format!("format, {name}"), format));
+        steps.push((format!("clippy, {name}"), clippy(workspace, &windows, &of_it)));
+    }
     steps.push(("documentation, this machine".to_owned(), doc(workspace, &host)));
     steps.push((format!("documentation, {}", Target::X86_64.name), doc(workspace, &windows)));
 

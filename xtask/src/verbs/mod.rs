@@ -8,6 +8,7 @@ pub(crate) mod mutants;
 pub(crate) mod probe;
 pub(crate) mod release;
 pub(crate) mod sanitize;
+pub(crate) mod size;
 pub(crate) mod stress;
 pub(crate) mod targets;
 pub(crate) mod test;

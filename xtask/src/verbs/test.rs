@@ -16,8 +16,8 @@ use crate::libtest::{self, Counts};
 use crate::process::{Finished, Output, Task};
 use crate::setup::{self, Setup};
 use crate::toolchain::{Target, Toolchain};
-use crate::verbs::mutants;
 use crate::verbs::stress::Stress;
+use crate::verbs::{mutants, size};
 use crate::wine::Runner;
 use crate::workspace::Workspace;
 
@@ -74,6 +74,8 @@ enum Suite {
     Loom,
     /// The faults that the compile-time model, or loom, has to reject
     Mutants,
+    /// The size of the smallest program, its imports and its stack, against their goals
+    Size,
     /// The tests of these commands themselves
     Xtask,
 }
@@ -146,6 +148,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             Suite::WindowsExamples => examples::windows(&mut session)?,
             Suite::Loom => session.loom()?,
             Suite::Mutants => session.mutants()?,
+            Suite::Size => session.size()?,
             Suite::Xtask => session.xtask()?,
         }
     }
@@ -247,6 +250,22 @@ impl Session<'_> {
         let start = Instant::now();
         let counts = mutants::seeded(self.workspace)?;
         self.rows.push(Row { label: "seeded faults".to_owned(), counts, elapsed: start.elapsed() });
+        Ok(())
+    }
+
+    fn size(&mut self) -> Result<()> {
+        println!("== size");
+        let start = Instant::now();
+        let mut counts = Counts::default();
+        for item in size::core(self.workspace, &self.options.setup)? {
+            println!("{}", item.line());
+            match item.met {
+                Some(true) => counts.passed += 1,
+                Some(false) => counts.failed += 1,
+                None => {}
+            }
+        }
+        self.rows.push(Row { label: "size".to_owned(), counts, elapsed: start.elapsed() });
         Ok(())
     }
 
