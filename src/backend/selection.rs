@@ -127,15 +127,18 @@ impl Loader for System {
 #[cfg(all(loom, test))]
 impl Loader for System {
     fn module(self, name: &CStr) -> HANDLE {
-        crate::loom_tests::nt::module(name.as_ptr())
+        // SAFETY: the name is a string that ends with 0.
+        unsafe { crate::loom_tests::nt::module(name.as_ptr()) }
     }
 
     fn function(self, module: HANDLE, name: &CStr) -> *mut c_void {
-        crate::loom_tests::nt::function(module, name.as_ptr())
+        // SAFETY: as above.
+        unsafe { crate::loom_tests::nt::function(module, name.as_ptr()) }
     }
 
     fn close(self, handle: HANDLE) {
-        crate::loom_tests::nt::close(handle);
+        // SAFETY: the handle is one of the simulation's.
+        unsafe { crate::loom_tests::nt::close(handle) };
     }
 
     fn major_version(self) -> u32 {
