@@ -5,7 +5,10 @@
 mod backend;
 #[cfg(test)]
 mod build_script;
+mod c_header;
+mod c_library;
 mod cargo;
+mod coff;
 mod image;
 mod libtest;
 mod process;
@@ -37,6 +40,8 @@ enum Verb {
     Diagram(verbs::diagram::Options),
     Targets(verbs::targets::Options),
     Test(verbs::test::Options),
+    Header(verbs::header::Options),
+    Dist(verbs::dist::Options),
     Lint(verbs::lint::Options),
     Msrv(verbs::msrv::Options),
     Mutants(verbs::mutants::Options),
@@ -54,6 +59,8 @@ fn main() -> ExitCode {
         Verb::Diagram(options) => verbs::diagram::run(&workspace, options),
         Verb::Targets(options) => verbs::targets::run(&workspace, options),
         Verb::Test(options) => verbs::test::run(&workspace, options),
+        Verb::Header(options) => verbs::header::run(&workspace, options),
+        Verb::Dist(options) => verbs::dist::run(&workspace, options),
         Verb::Lint(options) => verbs::lint::run(&workspace, options),
         Verb::Msrv(options) => verbs::msrv::run(&workspace, options),
         Verb::Mutants(options) => verbs::mutants::run(&workspace, options),

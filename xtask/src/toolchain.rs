@@ -81,6 +81,9 @@ impl Target {
     };
     /// 64-bit Windows, for programs without std: any Windows, since it is std that sets a limit.
     pub(crate) const X86_64_BARE: Self = Self { gcc: Self::X86_64.gcc, ..Self::bare("x86_64-pc-windows-gnu") };
+    /// 32-bit Windows, for programs without std.
+    pub(crate) const I686_BARE: Self =
+        Self { debian: Self::I686.debian, gcc: Self::I686.gcc, ..Self::bare("i686-pc-windows-gnu") };
     /// 64-bit Windows, for programs with std that end when they panic.
     pub(crate) const X86_64_ABORT: Self = Self { build_std: "std,panic_abort", ..Self::X86_64 };
     /// Microsoft's targets, without std: code for them can be checked anywhere, but not linked.
@@ -149,6 +152,11 @@ impl Toolchain {
     /// The target triple; `None` is the host.
     pub(crate) fn triple(&self) -> Option<&'static str> {
         self.triple
+    }
+
+    /// Where what cargo builds with this profile lies.
+    pub(crate) fn artifacts(&self, profile: &str) -> PathBuf {
+        self.triple.map_or_else(|| self.target_dir.clone(), |triple| self.target_dir.join(triple)).join(profile)
     }
 
     /// A cargo command: the subcommand (`build`, `test`, `clippy`, …) and all that selects toolchain and target. The caller adds its

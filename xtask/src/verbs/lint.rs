@@ -2,11 +2,12 @@
 
 use anyhow::Result;
 
+use crate::c_library;
 use crate::process::{Output, Task};
 use crate::report::Report;
 use crate::setup::{self, Setup};
 use crate::toolchain::{Target, Toolchain};
-use crate::verbs::diagram;
+use crate::verbs::{diagram, header};
 use crate::workspace::Workspace;
 
 /// Check formatting, clippy and documentation, on this machine and for Windows
@@ -41,6 +42,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             clippy(workspace, toolchain, &["--package", "ntpark", "--lib"]),
         ));
     }
+    // In its own profile the C library is without std, on every target alike.
+    let c_library = ["--package", "ntpark-ffi", "--profile", c_library::PROFILE];
+    steps.push(("clippy, C library".to_owned(), clippy(workspace, &msvc[0].1, &c_library)));
     // Workspaces of their own, which this one knows nothing of.
     for (name, manifest) in [("no_crt", "examples/no_crt/Cargo.toml"), ("programs", "benches/programs/Cargo.toml")] {
         let of_it = ["--manifest-path", manifest];
@@ -55,6 +59,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     for (name, task) in steps {
         report.step(&name, || task.run(Output::Keep)?.check().map(drop))?;
     }
+    report.step("C header", || header::check(workspace))?;
     report.step("diagrams", || diagram::check(workspace))?;
     report.verdict()
 }

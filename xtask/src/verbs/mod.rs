@@ -2,6 +2,8 @@
 
 pub(crate) mod demo;
 pub(crate) mod diagram;
+pub(crate) mod dist;
+pub(crate) mod header;
 pub(crate) mod lint;
 pub(crate) mod msrv;
 pub(crate) mod mutants;

@@ -2,6 +2,7 @@
 //!
 //! A suite is a function that returns rows; to add one, add a variant of [`Suite`], its description and its function.
 
+mod c;
 mod examples;
 
 use std::io::Write as _;
@@ -70,6 +71,8 @@ enum Suite {
     Examples,
     /// The examples as Windows programs, on each NT backend
     WindowsExamples,
+    /// The C interface: its libraries, and C and C++ programs that use them
+    C,
     /// The crate's own code on a simulated NT, in every interleaving that loom finds
     Loom,
     /// The faults that the compile-time model, or loom, has to reject
@@ -146,6 +149,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             Suite::Stress => session.stress()?,
             Suite::Examples => examples::native(&mut session)?,
             Suite::WindowsExamples => examples::windows(&mut session)?,
+            Suite::C => c::run(&mut session)?,
             Suite::Loom => session.loom()?,
             Suite::Mutants => session.mutants()?,
             Suite::Size => session.size()?,

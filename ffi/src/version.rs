@@ -1,0 +1,47 @@
+//! The version, at compile time and at run time.
+
+/// First part of the version of this header.
+pub const NTPARK_VERSION_MAJOR: u32 = 0;
+/// Second part of the version of this header.
+pub const NTPARK_VERSION_MINOR: u32 = 1;
+/// Third part of the version of this header.
+pub const NTPARK_VERSION_PATCH: u32 = 0;
+
+/// The version of this header as one number, which grows with it.
+pub const NTPARK_VERSION: u32 = NTPARK_VERSION_MAJOR << 16 | NTPARK_VERSION_MINOR << 8 | NTPARK_VERSION_PATCH;
+
+// The manifest has the last word: a version that is changed there only does not compile.
+const _: () = {
+    assert!(
+        NTPARK_VERSION_MAJOR == number(env!("CARGO_PKG_VERSION_MAJOR")),
+        "NTPARK_VERSION_MAJOR is not the manifest's"
+    );
+    assert!(
+        NTPARK_VERSION_MINOR == number(env!("CARGO_PKG_VERSION_MINOR")),
+        "NTPARK_VERSION_MINOR is not the manifest's"
+    );
+    assert!(
+        NTPARK_VERSION_PATCH == number(env!("CARGO_PKG_VERSION_PATCH")),
+        "NTPARK_VERSION_PATCH is not the manifest's"
+    );
+};
+
+/// The version of the library, which may be another than that of the header.
+///
+/// Returns: as NTPARK_VERSION: major * 0x10000 + minor * 0x100 + patch.
+///
+/// Threads: any, at any time.
+#[unsafe(no_mangle)]
+pub extern "C" fn ntpark_version() -> u32 {
+    NTPARK_VERSION
+}
+
+const fn number(digits: &str) -> u32 {
+    let digits = digits.as_bytes();
+    let (mut number, mut at) = (0, 0);
+    while at < digits.len() {
+        number = number * 10 + (digits[at] - b'0') as u32;
+        at += 1;
+    }
+    number
+}

@@ -1,0 +1,64 @@
+#include "host.h"
+
+static SRWLOCK lock = SRWLOCK_INIT;
+static CONDITION_VARIABLE woken = CONDITION_VARIABLE_INIT;
+
+static void host_wait(void *context, const uintptr_t *word, uintptr_t expected, uint64_t timeout)
+{
+    struct host_calls *calls = (struct host_calls *)context;
+    DWORD milliseconds = INFINITE;
+
+    /* Too short is good, since it may return at any time. */
+    if (timeout != NTPARK_FOREVER)
+        milliseconds = timeout > 10000000 ? 1000 : (DWORD)timeout / 10000 + 1;
+    InterlockedIncrement(&calls->waits);
+    AcquireSRWLockExclusive(&lock);
+    if (*(const volatile uintptr_t *)word == expected)
+        SleepConditionVariableSRW(&woken, &lock, milliseconds, 0);
+    ReleaseSRWLockExclusive(&lock);
+}
+
+static void host_wake(void *context, const uintptr_t *word)
+{
+    struct host_calls *calls = (struct host_calls *)context;
+
+    (void)word;
+    InterlockedIncrement(&calls->wakes);
+    AcquireSRWLockExclusive(&lock);
+    ReleaseSRWLockExclusive(&lock);
+    WakeAllConditionVariable(&woken);
+}
+
+static uint64_t host_now(void *context)
+{
+    struct host_calls *calls = (struct host_calls *)context;
+    LARGE_INTEGER counts, frequency;
+
+    InterlockedIncrement(&calls->readings);
+    QueryPerformanceFrequency(&frequency);
+    QueryPerformanceCounter(&counts);
+    return (uint64_t)(counts.QuadPart / frequency.QuadPart) * 10000000 +
+           (uint64_t)(counts.QuadPart % frequency.QuadPart) * 10000000 / (uint64_t)frequency.QuadPart;
+}
+
+static void host_yield(void *context)
+{
+    struct host_calls *calls = (struct host_calls *)context;
+
+    InterlockedIncrement(&calls->yields);
+    Sleep(0);
+}
+
+ntpark_host host_new(struct host_calls *calls)
+{
+    ntpark_host host;
+
+    memset(&host, 0, sizeof host);
+    host.context = calls;
+    host.wait = host_wait;
+    host.wake = host_wake;
+    host.now = host_now;
+    host.yield_thread = host_yield;
+    host.spin = 10;
+    return host;
+}
