@@ -36,6 +36,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
+    Arm64(verbs::arm64::Options),
     Demo(verbs::demo::Options),
     Diagram(verbs::diagram::Options),
     Targets(verbs::targets::Options),
@@ -55,6 +56,7 @@ enum Verb {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = Workspace::find().and_then(|workspace| match &cli.verb {
+        Verb::Arm64(options) => verbs::arm64::run(&workspace, options),
         Verb::Demo(options) => verbs::demo::run(&workspace, options),
         Verb::Diagram(options) => verbs::diagram::run(&workspace, options),
         Verb::Targets(options) => verbs::targets::run(&workspace, options),

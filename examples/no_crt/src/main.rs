@@ -20,14 +20,15 @@ type ThreadStart = unsafe extern "system" fn(*mut c_void) -> u32;
 mod kernel32 {
     use super::{Handle, ThreadStart, c_void};
 
-    windows_targets::link!("kernel32.dll" "system" fn CloseHandle(object: Handle) -> i32);
     windows_targets::link!("kernel32.dll" "system" fn CreateThread(attributes: *const c_void, stack_size: usize, start: ThreadStart, parameter: *mut c_void, flags: u32, id: *mut u32) -> Handle);
     windows_targets::link!("kernel32.dll" "system" fn ExitProcess(code: u32) -> !);
     windows_targets::link!("kernel32.dll" "system" fn GetStdHandle(which: u32) -> Handle);
+    windows_targets::link!("kernel32.dll" "system" fn WaitForMultipleObjects(count: u32, objects: *const Handle, all: i32, milliseconds: u32) -> u32);
     windows_targets::link!("kernel32.dll" "system" fn WriteFile(file: Handle, bytes: *const u8, length: u32, written: *mut u32, overlapped: *mut c_void) -> i32);
 }
-use kernel32::{CloseHandle, CreateThread, ExitProcess, GetStdHandle, WriteFile};
+use kernel32::{CreateThread, ExitProcess, GetStdHandle, WaitForMultipleObjects, WriteFile};
 
+const INFINITE: u32 = u32::MAX;
 const STD_OUTPUT_HANDLE: u32 = -11_i32 as u32;
 
 const THREADS: usize = 4;
@@ -40,8 +41,10 @@ static DONE: Parker = Parker::new();
 /// Where Windows begins to run the program.
 #[unsafe(no_mangle)]
 extern "C" fn entry() -> ! {
-    for place in 0..THREADS {
-        if !start(place) {
+    let mut threads = [ptr::null_mut(); THREADS];
+    for (place, thread) in threads.iter_mut().enumerate() {
+        *thread = start(place);
+        if thread.is_null() {
             exit(3, b"cannot start a thread\r\n");
         }
     }
@@ -49,23 +52,20 @@ extern "C" fn entry() -> ! {
     if DONE.park_timeout(Duration::from_secs(10)) != UnparkReason::Unparked {
         exit(2, b"nobody finished\r\n");
     }
+    // They have nothing left to do but to end.
+    // SAFETY: these are the handles of threads, so many of them.
+    unsafe { WaitForMultipleObjects(THREADS as u32, threads.as_ptr(), 1, INFINITE) };
     if NUMBER.load(Relaxed) != LAPS * THREADS as u32 {
         exit(1, b"the number is wrong\r\n");
     }
     exit(0, b"four threads handed a number round, 250 times\r\n")
 }
 
-/// Starts the thread that stands at that place in the ring.
-fn start(place: usize) -> bool {
+/// Starts the thread that stands at that place in the ring. Null if that can't be done.
+fn start(place: usize) -> Handle {
     let parameter = ptr::without_provenance_mut(place);
     // SAFETY: `run` takes a place; all else is default.
-    let thread = unsafe { CreateThread(ptr::null(), 0, run, parameter, 0, ptr::null_mut()) };
-    if thread.is_null() {
-        return false;
-    }
-    // SAFETY: the handle is this function's own; the thread goes on without it.
-    unsafe { CloseHandle(thread) };
-    true
+    unsafe { CreateThread(ptr::null(), 0, run, parameter, 0, ptr::null_mut()) }
 }
 
 /// One thread's life. That the number is only read and written, not added to in one step, is fine: a token says whose turn it is, and carries along what
@@ -95,8 +95,8 @@ fn exit(code: u32, line: &[u8]) -> ! {
     unsafe { ExitProcess(code) }
 }
 
-/// What compilers expect of a C library, from ntdll. Declared here for Microsoft's linker, so that no SDK has to be there; others have an import library for it.
-#[cfg(target_env = "msvc")]
+/// What compilers expect of a C library, from ntdll. Declared here, so that no SDK has to be there; GNU's linker has an import library for it.
+#[cfg(any(target_env = "msvc", target_abi = "llvm"))]
 #[allow(dead_code, reason = "only the compiler calls them")]
 mod memory {
     use core::ffi::{c_int, c_void};

@@ -1,5 +1,6 @@
 //! The verbs, a file each: its options, and `run`.
 
+pub(crate) mod arm64;
 pub(crate) mod demo;
 pub(crate) mod diagram;
 pub(crate) mod dist;

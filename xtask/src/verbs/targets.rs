@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -104,42 +104,31 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     if cfg!(windows) {
         bail!("this verb knows how to link for all targets on Debian; on Windows, use the toolchain of each");
     }
-    let wanted = |triple: &str| options.target.is_empty() || options.target.iter().any(|wanted| wanted == triple);
-    let targets: Vec<_> = TARGETS.into_iter().filter(|(triple, ..)| wanted(triple)).collect();
-    if targets.is_empty() {
-        bail!("these are the targets: {}", TARGETS.map(|(triple, ..)| triple).join(", "));
-    }
-    let uses = |linker: Linker| targets.iter().any(|&(_, other, _)| other == linker);
-
     let mut setup = Setup::new(workspace, &options.setup);
     for target in [Target::X86_64, Target::I686] {
         setup.needs_wine(target);
-        setup.needs_linker(target);
     }
-    if uses(Linker::Clang) {
-        setup.needs_tool(CLANG);
-    }
-    if uses(Linker::Clang) || uses(Linker::Lld) {
-        setup.needs_tool(LLD);
-    }
-    let mut toolchains = Vec::new();
-    for &(triple, ..) in &targets {
-        let target = Target::bare(triple);
-        // What rustup has is taken as it is; it is not asked for more, since of some targets it has nothing.
-        toolchains.push(if toolchain::own_has(target) {
-            Toolchain::own(workspace, target)
-        } else {
-            setup.needs_debian(target)
-        });
-    }
+    let wanted: Vec<&str> = match options.target.as_slice() {
+        [] => TARGETS.iter().map(|&(triple, ..)| triple).collect(),
+        wanted => wanted.iter().map(String::as_str).collect(),
+    };
+    let programs: Result<Vec<NoCrt>> =
+        wanted.into_iter().map(|triple| NoCrt::new(workspace, &mut setup, triple)).collect();
+    let programs = programs?;
     setup.carry_out()?;
-    let zig = if uses(Linker::Zig) { Some(zig_linker(workspace, !options.setup.no_install)?) } else { None };
+    if programs.iter().any(|program| program.linker == Linker::Zig) {
+        make_zig_linker(workspace, !options.setup.no_install)?;
+    }
 
     let mut rows = Vec::new();
-    for ((triple, linker, run), toolchain) in targets.into_iter().zip(&toolchains) {
-        eprintln!("== {triple}");
-        let row = one(workspace, toolchain, triple, (linker, zig.as_deref()), run);
+    for program in &programs {
+        eprintln!("== {}", program.triple);
+        let run = TARGETS.into_iter().find(|&(triple, ..)| triple == program.triple).map_or(Run::Elsewhere, |it| it.2);
+        let row = one(workspace, program, run);
         for error in [row.compiled.as_ref().err(), row.linked.as_ref().err()].into_iter().flatten() {
+            eprintln!("{error:#}");
+        }
+        if let Some(Err(error)) = &row.run {
             eprintln!("{error:#}");
         }
         rows.push(row);
@@ -155,37 +144,10 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     }
 }
 
-fn one(
-    workspace: &Workspace,
-    toolchain: &Toolchain,
-    triple: &'static str,
-    (linker, zig): (Linker, Option<&Path>),
-    run: Run,
-) -> Row {
-    let build = |task: Task| match linker {
-        Linker::Gcc => task,
-        Linker::Lld => task.env(linker_variable(triple), LLD.program),
-        Linker::Zig => task.env(linker_variable(triple), zig.unwrap_or(Path::new("zig"))),
-        Linker::Clang => {
-            let arch = triple.split('-').next().unwrap_or_default();
-            let flags = format!("-Clink-arg=--target={arch}-w64-windows-gnu -Clink-arg=-fuse-ld=lld-19");
-            task.env(linker_variable(triple), CLANG.program).env("RUSTFLAGS", flags)
-        }
-    };
-    let manifest = workspace.root().join("examples/no_crt/Cargo.toml");
-    let no_crt = || {
-        let task = toolchain.cargo(workspace, "build").args(["--release", "--message-format=json-render-diagnostics"]);
-        // A folder of its own, since flags differ from those of other builds.
-        build(task).arg("--manifest-path").arg(&manifest).env("CARGO_TARGET_DIR", workspace.target().join("targets"))
-    };
-    let compiled = (|| no_crt().args(["--package", "ntpark"]).run(Output::Keep)?.check().map(drop))();
-    let linked = (|| {
-        let finished = no_crt().run(Output::KeepStdout)?.check()?;
-        match cargo::programs(&finished.output, false)?.pop() {
-            Some(program) => Ok(program.path),
-            None => bail!("cargo built no program"),
-        }
-    })();
+fn one(workspace: &Workspace, program: &NoCrt, run: Run) -> Row {
+    let compiled = program.cargo(workspace).args(["--package", "ntpark"]).run(Output::Keep);
+    let compiled = compiled.and_then(|finished| finished.check().map(drop));
+    let linked = program.build(workspace);
     let target = match run {
         Run::X86_64 => Some(Target::X86_64),
         Run::I686 => Some(Target::I686),
@@ -194,24 +156,107 @@ fn one(
     let run = linked.as_ref().ok().zip(target).map(|(program, target)| {
         Runner::windows(workspace, target)?.task(program, RUN_LIMIT).run(Output::Keep)?.check().map(drop)
     });
-    Row { triple, linker, compiled, linked, run }
+    Row { triple: program.triple, linker: program.linker, compiled, linked, run }
+}
+
+/// The example `no_crt`, for one target.
+pub(crate) struct NoCrt {
+    triple: &'static str,
+    toolchain: Toolchain,
+    linker: Linker,
+}
+
+impl NoCrt {
+    /// Settles how it is built for `triple`, one of the targets above, and asks for what that takes.
+    ///
+    /// rustup's toolchain builds it if it has the target, else Debian's. rustup is not asked to fetch any, since of some targets it has nothing.
+    ///
+    /// # Errors
+    /// When it is no such target.
+    pub(crate) fn new(workspace: &Workspace, setup: &mut Setup<'_>, triple: &str) -> Result<Self> {
+        let Some((triple, linker, _)) = TARGETS.into_iter().find(|&(name, ..)| name == triple) else {
+            bail!("there is no {triple} among the targets: {}", TARGETS.map(|(triple, ..)| triple).join(", "));
+        };
+        match linker {
+            Linker::Gcc => [Target::X86_64, Target::I686].into_iter().for_each(|target| setup.needs_linker(target)),
+            // clang finds the libraries of mingw-w64 where its GCC is.
+            Linker::Clang => {
+                [Target::X86_64, Target::I686].into_iter().for_each(|target| setup.needs_linker(target));
+                setup.needs_tool(CLANG);
+                setup.needs_tool(LLD);
+            }
+            Linker::Lld => setup.needs_tool(LLD),
+            Linker::Zig => {}
+        }
+        let target = Target::bare(triple);
+        let own = toolchain::own_has(target);
+        let toolchain = if own { Toolchain::own(workspace, target) } else { setup.needs_debian(target) };
+        Ok(Self { triple, toolchain, linker })
+    }
+
+    /// Builds it.
+    ///
+    /// # Errors
+    /// When cargo fails.
+    pub(crate) fn build(&self, workspace: &Workspace) -> Result<PathBuf> {
+        let finished = self.cargo(workspace).run(Output::KeepStdout)?.check()?;
+        match cargo::programs(&finished.output, false)?.pop() {
+            Some(program) => Ok(program.path),
+            None => bail!("cargo built no program"),
+        }
+    }
+
+    fn cargo(&self, workspace: &Workspace) -> Task {
+        let task = self.toolchain.cargo(workspace, "build").arg("--manifest-path");
+        let task = task.arg(workspace.root().join("examples/no_crt/Cargo.toml"));
+        let task = task.args(["--release", "--message-format=json-render-diagnostics"]);
+        // A folder of its own, since flags differ from those of other builds.
+        let task = task.env("CARGO_TARGET_DIR", workspace.target().join("targets"));
+        let variable = linker_variable(self.triple);
+        match self.linker {
+            Linker::Gcc => task,
+            Linker::Lld => task.env(variable, LLD.program),
+            Linker::Zig => task.env(variable, zig_linker(workspace)),
+            Linker::Clang => {
+                let arch = self.triple.split('-').next().unwrap_or_default();
+                let flags = format!("-Clink-arg=--target={arch}-w64-windows-gnu -Clink-arg=-fuse-ld=lld-19");
+                task.env(variable, CLANG.program).env("RUSTFLAGS", flags)
+            }
+        }
+    }
 }
 
 fn linker_variable(triple: &str) -> String {
     format!("CARGO_TARGET_{}_LINKER", triple.to_uppercase().replace('-', "_"))
 }
 
-/// A linker for rustc: zig wants to be told that it is one.
-fn zig_linker(workspace: &Workspace, may_install: bool) -> Result<PathBuf> {
+fn zig_linker(workspace: &Workspace) -> PathBuf {
+    workspace.target().join("xtask/zig-linker")
+}
+
+/// A linker for rustc. zig wants to be told that it is one, and for which target. It tells import libraries from others by their names, which
+/// are not always as it expects, so it may choose by itself; and the libraries of a C runtime, which rustc asks for, are not needed.
+const ZIG_LINKER: &str = r#"#!/bin/sh
+for argument do
+    shift
+    case $argument in
+    -Wl,-Bdynamic | -Wl,-Bstatic | -lmingw32 | -lmingwex | -lmsvcrt) ;;
+    *) set -- "$@" "$argument" ;;
+    esac
+done
+exec "$ZIG" cc -target aarch64-windows-gnu "$@"
+"#;
+
+fn make_zig_linker(workspace: &Workspace, may_install: bool) -> Result<()> {
     let zig = ZIG.get(workspace, may_install)?;
-    let path = workspace.target().join("xtask/zig-linker");
-    fs::write(&path, format!("#!/bin/sh\nexec '{}' cc -target aarch64-windows-gnu \"$@\"\n", zig.display()))?;
+    let path = zig_linker(workspace);
+    fs::write(&path, ZIG_LINKER.replace("$ZIG", &zig.display().to_string()))?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
     }
-    Ok(path)
+    Ok(())
 }
 
 fn table(rows: &[Row]) -> String {
