@@ -51,7 +51,8 @@
 //! # Ordering
 //! What happened before an unpark must be visible after the park that it ends. Unpark and Notify are Release; every way out with "unparked" reads with Acquire: Take and Leave in
 //! the token protocol, Block (when it fails), Recheck, Abandon (when it fails) and [`Event::Query`] in the two-phase one. All writes in between are read-modify-writes, which continue
-//! the release sequence of each unpark before them, so the token carries what happened before *every* unpark that it stands for, not just before the first. Nothing else needs an order: Commit publishes nothing, and
+//! the release sequence of each unpark before them, so the token carries what happened before *every* unpark that it stands for, not just before the first. On kernels of the XP class, [`Event::Release`] is Release too: the waker's last access to the word comes before the waiter's Leave or Recheck, and so before the memory is anything else.
+//! Nothing else needs an order: Commit publishes nothing, and
 //! that it is seen by either the unparker or the kernel's compare follows from their being operations on one word.
 
 #[cfg(all(test, not(loom)))]
@@ -321,10 +322,9 @@ impl Word {
         self.0.load(Relaxed) == PARKED
     }
 
-    /// The word as it is, for a waiter at a rendezvous. Acquire: meets the Release of [`Event::Release`], so that what the waiter does to the
-    /// memory after it has left comes after it.
+    /// The word as it is, for a waiter at a rendezvous. Relaxed: Leave or Recheck comes next, reads this value or a later one, and orders.
     pub(crate) fn peek(&self) -> usize {
-        self.0.load(Acquire)
+        self.0.load(Relaxed)
     }
 
     /// Looks until something is there, which is true, or `looks` are used up.
