@@ -49,7 +49,8 @@ const SOURCES: [&str; 8] = [
     "src/spin.rs",
 ];
 /// The tests that have to notice, beside the library's own: those of everything that can be run on this machine, but for the slow ones.
-const TESTS: [&str; 7] = ["bad_handle", "hostile_host", "selection", "simulated_nt", "time", "token", "two_phase"];
+const TESTS: [&str; 9] =
+    ["bad_handle", "hostile_host", "layout", "properties", "selection", "simulated_nt", "time", "token", "two_phase"];
 /// The surviving mutants that change nothing that can be seen, each with the reason.
 const ACCEPTED: &str = "xtask/accepted-mutants.json";
 
