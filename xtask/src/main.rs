@@ -37,6 +37,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     Arm64(verbs::arm64::Options),
+    Bench(verbs::bench::Options),
     Demo(verbs::demo::Options),
     Diagram(verbs::diagram::Options),
     Targets(verbs::targets::Options),
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = Workspace::find().and_then(|workspace| match &cli.verb {
         Verb::Arm64(options) => verbs::arm64::run(&workspace, options),
+        Verb::Bench(options) => verbs::bench::run(&workspace, options),
         Verb::Demo(options) => verbs::demo::run(&workspace, options),
         Verb::Diagram(options) => verbs::diagram::run(&workspace, options),
         Verb::Targets(options) => verbs::targets::run(&workspace, options),

@@ -1,6 +1,7 @@
 //! The verbs, a file each: its options, and `run`.
 
 pub(crate) mod arm64;
+pub(crate) mod bench;
 pub(crate) mod demo;
 pub(crate) mod diagram;
 pub(crate) mod dist;
