@@ -1,3 +1,5 @@
+//! Says whether atomic-wait is there (see Cargo.toml), and helps it to link.
+//!
 //! atomic-wait's bindings link an import library named `windows`, which the crates below it bring for the targets that they know by name:
 //! `*-win7-windows-gnu` is none of them. There, mingw-w64's library of the same functions takes its place.
 
@@ -7,7 +9,11 @@ use std::{env, fs};
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rustc-check-cfg=cfg(has_atomic_wait)");
     let target = env::var("TARGET").expect("cargo sets TARGET");
+    if !target.ends_with("-pc-windows-gnu") {
+        println!("cargo::rustc-cfg=has_atomic_wait");
+    }
     let Some(arch) = target.strip_suffix("-win7-windows-gnu") else {
         return;
     };

@@ -184,8 +184,10 @@ impl<P: Primitive> Subject for Raw<P> {
 }
 
 /// atomic-wait.
+#[cfg(has_atomic_wait)]
 pub(crate) struct AtomicWait;
 
+#[cfg(has_atomic_wait)]
 impl Primitive for AtomicWait {
     const NAME: &'static str = "atomic-wait";
 
@@ -293,6 +295,7 @@ pub(crate) fn peers<M: Measure>(measure: &M) -> Vec<M::Output> {
         outputs.push(measure.measure::<Crossbeam>());
         outputs.push(measure.measure::<Parking>());
         outputs.push(measure.measure::<Raw<ParkingLotCore>>());
+        #[cfg(has_atomic_wait)]
         outputs.push(measure.measure::<Raw<AtomicWait>>());
     }
     outputs
@@ -336,6 +339,8 @@ pub(crate) fn absent() -> Vec<(&'static str, &'static str)> {
         absent.push(("crossbeam-utils", "blocks on std's mutex and condition variable, not on keyed events"));
         absent.push(("parking", "blocks on std's mutex and condition variable, not on keyed events"));
         absent.push(("atomic-wait", "knows WaitOnAddress alone"));
+    } else if cfg!(not(has_atomic_wait)) {
+        absent.push(("atomic-wait", "cannot be linked together with std for *-pc-windows-gnu"));
     }
     if !cfg!(windows) {
         absent.push(("WaitOnAddress, keyed events, auto-reset events", "are Windows'"));
