@@ -46,6 +46,29 @@ fn unparked_while_parked() {
 }
 
 #[test]
+fn who_tries_to_prepare_leaves_a_parked_thread_alone() {
+    let _test = begin();
+    let parker = ThreadParker::new();
+    // Free: new, prepared already, timed out, and unparked.
+    assert!(parker.try_prepare_park());
+    assert!(parker.try_prepare_park());
+    assert_eq!(parker.try_park_until(Instant::MIN), UnparkReason::TimedOut);
+    assert!(parker.timed_out());
+    assert!(parker.try_prepare_park());
+    assert!(!parker.unpark_lock().unpark());
+    assert!(parker.try_prepare_park());
+    thread::scope(|scope| {
+        let parked = scope.spawn(|| parker.try_park_until(Instant::MAX));
+        // Until then it is prepared, which trying does not change.
+        while parker.try_prepare_park() {
+            thread::yield_now();
+        }
+        assert!(parker.unpark_lock().unpark());
+        assert_eq!(parked.join().expect("it parks"), UnparkReason::Unparked);
+    });
+}
+
+#[test]
 fn a_thread_unparks_itself_between_the_two_phases() {
     let _test = begin();
     let parker = ThreadParker::new();

@@ -4,7 +4,7 @@
 //! each while the crate is compiled, but for those in memory order, with which the loom tests have to fail. The others are made by cargo-mutants from the sources, and the crate's tests have to fail with each,
 //! or the model to stop the build.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -273,7 +273,9 @@ fn judge(directory: &Path, accepted: &[Accepted], is_complete: bool) -> Result<(
     let outcomes: Outcomes = serde_json::from_str(&outcomes).context("cargo-mutants' outcomes can't be read")?;
 
     let (mut caught, mut by_model, mut unviable) = (0, 0, 0);
-    let mut survivors = BTreeSet::new();
+    // How often each description survives, less how often it may: several places of a function can have the same.
+    let mut balance = BTreeMap::<String, i32>::new();
+    let mut survivors = 0;
     for outcome in &outcomes.outcomes {
         match (&outcome.scenario, outcome.summary) {
             (Scenario::Baseline, Summary::Success) => {}
@@ -284,29 +286,31 @@ fn judge(directory: &Path, accepted: &[Accepted], is_complete: bool) -> Result<(
                 if log.contains(MODEL) { by_model += 1 } else { unviable += 1 }
             }
             (Scenario::Mutant(mutant), Summary::MissedMutant | Summary::Success) => {
-                survivors.insert(without_place(&mutant.name));
+                survivors += 1;
+                *balance.entry(without_place(&mutant.name)).or_default() += 1;
             }
         }
     }
-    let is_accepted = |survivor: &str| accepted.iter().any(|accepted| accepted.mutant == survivor);
-    let unexpected: Vec<_> = survivors.iter().filter(|survivor| !is_accepted(survivor)).collect();
-    let dead: Vec<_> =
-        accepted.iter().filter(|accepted| is_complete && !survivors.contains(&accepted.mutant)).collect();
-    println!(
-        "{caught} caught by the tests, {by_model} rejected by the model, {} survive and are accepted, {} survive; {unviable} do not compile",
-        survivors.len() - unexpected.len(),
-        unexpected.len(),
-    );
-    for survivor in &unexpected {
-        println!("survives: {survivor}");
+    for accepted in accepted {
+        *balance.entry(accepted.mutant.clone()).or_default() -= 1;
     }
-    for accepted in &dead {
-        println!("accepted, but does not survive: {}", accepted.mutant);
+    println!(
+        "{caught} caught by the tests, {by_model} rejected by the model, {survivors} survive, {unviable} do not compile"
+    );
+    let mut differs = false;
+    for (mutant, &surplus) in &balance {
+        if surplus > 0 {
+            differs = true;
+            println!("survives and is not accepted: {mutant}");
+        } else if surplus < 0 && is_complete {
+            differs = true;
+            println!("accepted, but does not survive: {mutant}");
+        }
     }
     if caught + by_model == 0 {
         bail!("no mutant was caught");
     }
-    if !unexpected.is_empty() || !dead.is_empty() {
+    if differs {
         bail!("the survivors are not those in {ACCEPTED}");
     }
     Ok(())
