@@ -49,11 +49,13 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         let package = cargo(workspace, "package").args(["--package", "ntpark", "--allow-dirty", "--quiet"]);
         package.run(Output::Keep)?.check().map(drop)
     })?;
-    report.step("dependencies", || deny(workspace, options, &["bans", "licenses", "sources"]))?;
+    report.step("dependencies, all", || deny(workspace, options, &["--workspace", "check", "licenses", "sources"]))?;
+    // Twice the same crate in tools is their affair.
+    report.step("dependencies, users'", || deny(workspace, options, &["check", "bans", "licenses", "sources"]))?;
     if options.no_advisories {
         println!("{:<32} left out", "advisories");
     } else {
-        report.step("advisories", || deny(workspace, options, &["advisories"]))?;
+        report.step("advisories", || deny(workspace, options, &["--workspace", "check", "advisories"]))?;
     }
     report.step("workflows", || workflows(workspace, options))?;
     match last_tag(workspace)? {
@@ -88,9 +90,9 @@ fn strangers(list: &str) -> Vec<&str> {
     list.lines().filter(|path| !SHIPPED.contains(&first(path).as_str())).collect()
 }
 
-fn deny(workspace: &Workspace, options: &Options, what: &[&str]) -> Result<()> {
+fn deny(workspace: &Workspace, options: &Options, arguments: &[&str]) -> Result<()> {
     let program = CARGO_DENY.get(workspace, !options.no_install)?;
-    let task = Task::new(program, LIMIT).dir(workspace.root()).args(["--workspace", "check"]).args(what);
+    let task = Task::new(program, LIMIT).dir(workspace.root()).args(arguments);
     task.run(Output::Keep)?.check().map(drop)
 }
 
