@@ -343,3 +343,17 @@ impl Word {
         core::ptr::from_ref(self).cast()
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_sees_what_is_there() {
+        let word = Word::new();
+        assert!(!word.look(3));
+        word.apply(Event::Unpark);
+        assert!(word.look(1));
+        assert!(!word.look(0), "it has not looked");
+    }
+}
