@@ -21,7 +21,12 @@ use core::sync::atomic::AtomicU8;
 use core::sync::atomic::Ordering::Relaxed;
 
 /// How often a parker looks at its word before it blocks, at the most, where there are several processors.
-const LOOKS: u32 = 100;
+///
+/// A look is a load and a pause, which takes 24 ns on the machine of `docs/performance.md` (Zen 4) and by Intel's manuals 140 cycles from Skylake on, less before: so 400 take 10 to 17 µs there,
+/// and a few on older processors. A block and a wake across two processors takes 14 to 20 µs on that machine. It has to be about that long: once both of two threads sleep, the one that is woken answers only after a
+/// wake's time, so whoever looks for less than that never sees the answer, and they go on sleeping in turns. The handoff with 0, 100, 200, 400 and 600 looks on Linux's futexes, on a busy machine: 29, 36, 19, 0.22 and
+/// 0.21 µs in the median, 88, 124, 71, 5.3 and 3.0 µs on average (the work `handoff` of `ntpark-bench --backend host --spin N` shows it).
+const LOOKS: u32 = 400;
 /// Once in so many parks, a parker that has given up spinning tries again.
 const ROUND: u8 = 64;
 

@@ -23,6 +23,7 @@ struct Options {
     works: Vec<String>,
     plan: Plan,
     json: Option<PathBuf>,
+    spin: Option<u32>,
     /// Set by the program itself, for a process that parks once and tells how long that took.
     first_park: Option<String>,
 }
@@ -36,11 +37,13 @@ Usage: ntpark-bench [--backend NAME] [--work NAME]... [--rounds N] [--quick] [--
   --work NAME     only this work; may be given several times
   --rounds N      rounds of each work [default: 11; with --quick: 3]
   --quick         short rounds: shows that everything runs, but measures nothing well
+  --spin N        how often a parker looks at its word before it blocks, on the host backend
   --json FILE     write the rows to FILE
 ";
 
 fn options() -> Result<Option<Options>, lexopt::Error> {
-    let mut options = Options { backend: None, works: Vec::new(), plan: Plan::full(), json: None, first_park: None };
+    let mut options =
+        Options { backend: None, works: Vec::new(), plan: Plan::full(), json: None, spin: None, first_park: None };
     let mut rounds = None;
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
@@ -49,6 +52,7 @@ fn options() -> Result<Option<Options>, lexopt::Error> {
             Long("work") => options.works.push(parser.value()?.string()?),
             Long("rounds") => rounds = Some(parser.value()?.parse::<usize>()?.max(1)),
             Long("quick") => options.plan = Plan::quick(),
+            Long("spin") => options.spin = Some(parser.value()?.parse()?),
             Long("json") => options.json = Some(parser.value()?.into()),
             Long("first-park") => options.first_park = Some(parser.value()?.string()?),
             Long("help") | Short('h') => return Ok(None),
@@ -86,7 +90,7 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
-    sys::choose_backend(options.backend.as_deref())?;
+    sys::choose_backend(options.backend.as_deref(), options.spin)?;
     let backend = ntpark::Backend::get().kind().name();
     let works = works::all();
     if let Some(unknown) = options.works.iter().find(|name| works.iter().all(|work| work.name != name.as_str())) {

@@ -4,9 +4,14 @@ use ntpark::Host;
 use std::ffi::c_void;
 use std::ptr;
 
-/// The host. It needs no context.
-// SAFETY: the functions below do what their types ask for, on any thread, and do not unwind.
-pub(crate) static HOST: Host = unsafe { Host::new(ptr::null_mut(), wait, wake, now, thread_yield, 100) };
+/// The host. A look takes some 25 ns, so 400 of them take about as long as a block and a wake.
+pub(crate) static HOST: Host = host(400);
+
+/// A host on which a parker looks at its word so many times before it blocks. It needs no context.
+pub(crate) const fn host(spin: u32) -> Host {
+    // SAFETY: the functions below do what their types ask for, on any thread, and do not unwind.
+    unsafe { Host::new(ptr::null_mut(), wait, wake, now, thread_yield, spin) }
+}
 
 const UNITS_PER_SECOND: u64 = 10_000_000;
 const NANOS_PER_UNIT: u64 = 100;

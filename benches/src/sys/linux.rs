@@ -6,12 +6,16 @@ use std::time::Duration;
 use super::futex;
 use crate::subjects::Primitive;
 
-/// Installs the futex host, the only backend here.
-pub(crate) fn choose_backend(name: Option<&str>) -> Result<(), String> {
+/// Installs the futex host, the only backend here, on which a parker looks so often before it blocks.
+pub(crate) fn choose_backend(name: Option<&str>, spin: Option<u32>) -> Result<(), String> {
     if let Some(other) = name.filter(|&name| name != "host") {
         return Err(format!("there is no backend {other} here, only host"));
     }
-    ntpark::Backend::install(&futex::HOST).map_err(|error| error.to_string())
+    let host = match spin {
+        Some(spin) => Box::leak(Box::new(futex::host(spin))),
+        None => &futex::HOST,
+    };
+    ntpark::Backend::install(host).map_err(|error| error.to_string())
 }
 
 /// The futex itself.

@@ -29,7 +29,10 @@ windows_targets::link!("kernel32.dll" "system" fn GetProcessAffinityMask(hProces
 windows_targets::link!("kernel32.dll" "system" fn SetThreadAffinityMask(hThread: HANDLE, dwThreadAffinityMask: usize) -> usize);
 
 /// Forces the backend of this name, if one is named.
-pub(crate) fn choose_backend(name: Option<&str>) -> Result<(), String> {
+pub(crate) fn choose_backend(name: Option<&str>, spin: Option<u32>) -> Result<(), String> {
+    if spin.is_some() {
+        return Err("how often to look can only be set on a host".into());
+    }
     let Some(name) = name else {
         return Ok(());
     };

@@ -53,12 +53,12 @@ pub(crate) fn child(subject: &str, backend: Option<&str>) -> ExitCode {
             let forced = backend.filter(|&name| name != "wait-address");
             static PARKER: ntpark::Parker = ntpark::Parker::new();
             time(|| {
-                let chosen = forced.is_none() || sys::choose_backend(forced).is_ok();
+                let chosen = forced.is_none() || sys::choose_backend(forced, None).is_ok();
                 chosen && PARKER.park_timeout(Duration::ZERO) == ntpark::UnparkReason::TimedOut
             })
         }
         RAW => {
-            if sys::choose_backend(backend).is_err() {
+            if sys::choose_backend(backend, None).is_err() {
                 return ExitCode::FAILURE;
             }
             sys::prepare_raw_call();

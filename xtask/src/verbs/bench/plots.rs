@@ -73,23 +73,16 @@ fn crowd_size(work: &str) -> Option<f64> {
     work.strip_prefix("crowd-")?.parse().ok()
 }
 
-fn colour(subject: &str, others: &[&str]) -> RGBColor {
-    match others.iter().position(|other| *other == subject) {
+/// The same in every figure.
+fn colour(subject: &str) -> RGBColor {
+    const OTHERS: [&str; 6] =
+        ["std", "parking_lot_core", "crossbeam-utils", "parking", "atomic-wait", "auto-reset-event"];
+    match OTHERS.iter().position(|other| *other == subject) {
         _ if subject.starts_with("ntpark") => OURS,
-        Some(index) => COLOURS[1 + index % (COLOURS.len() - 1)],
-        None => BLACK,
+        Some(index) => COLOURS[1 + index],
+        None if subject.starts_with("raw") => COLOURS[7],
+        None => COLOURS[8],
     }
-}
-
-/// The subjects that are not ours, in the order in which they come.
-fn others<'a>(rows: &[&'a Row]) -> Vec<&'a str> {
-    let mut others: Vec<&str> = Vec::new();
-    for row in rows {
-        if !row.subject.starts_with("ntpark") && !others.contains(&row.subject.as_str()) {
-            others.push(&row.subject);
-        }
-    }
-    others
 }
 
 /// A logarithmic range around all values, from a power of ten to another.
@@ -132,6 +125,7 @@ fn bars(file: &Path, title: &str, rows: &[&Row]) -> Result<()> {
     let mut chart = ChartBuilder::on(&area)
         .caption(title, TITLE)
         .margin(12)
+        .margin_right(40)
         .x_label_area_size(40)
         .y_label_area_size(160)
         .build_cartesian_2d(x.clone().log_scale(), 0.0..rows.len() as f64)
@@ -145,10 +139,9 @@ fn bars(file: &Path, title: &str, rows: &[&Row]) -> Result<()> {
         .label_style(FONT)
         .draw()
         .map_err(failed)?;
-    let peers = others(&rows);
     for (index, row) in rows.iter().enumerate() {
         let (bottom, top) = (index as f64 + 0.15, index as f64 + 0.85);
-        let bar = Rectangle::new([(x.start, bottom), (row.median_ns, top)], colour(&row.subject, &peers).filled());
+        let bar = Rectangle::new([(x.start, bottom), (row.median_ns, top)], colour(&row.subject).filled());
         chart.draw_series([bar]).map_err(failed)?;
     }
     // The names stand beside the axis, outside of the chart's own coordinates.
@@ -186,6 +179,7 @@ fn latencies(file: &Path, title: &str, rows: &[&Row]) -> Result<()> {
     let mut chart = ChartBuilder::on(&area)
         .caption(title, TITLE)
         .margin(12)
+        .margin_right(40)
         .x_label_area_size(40)
         .y_label_area_size(70)
         .build_cartesian_2d(0.0..3.0, y.log_scale())
@@ -195,9 +189,8 @@ fn latencies(file: &Path, title: &str, rows: &[&Row]) -> Result<()> {
         if *position < 2.5 { format!("{part:.0} %") } else { format!("{part:.1} %") }
     };
     mesh(&mut chart, "part of the handoffs that were at least this fast", &part, &nanoseconds)?;
-    let peers = others(&rows);
     for row in &rows {
-        let colour = colour(&row.subject, &peers);
+        let colour = colour(&row.subject);
         let points = row.quantiles.iter().filter(|[part, _]| *part <= 0.999);
         let line = LineSeries::new(points.map(|[part, nanos]| (position(*part), *nanos)), stroke(row, colour));
         let drawn = chart.draw_series(line).map_err(failed)?;
@@ -213,25 +206,28 @@ fn scaling(file: &Path, title: &str, rows: &[&Row]) -> Result<()> {
     let most = rows.iter().filter_map(|row| row.ratio_to_limit).fold(2.0, f64::max);
     // Even steps for none, 64, 512 and 4,096.
     let position = |size: f64| if size == 0.0 { 0.0 } else { (size.log2() - 3.0) / 3.0 };
-    let size =
-        |position: &f64| if *position < 0.5 { "none".into() } else { format!("{:.0}", (position * 3.0 + 3.0).exp2()) };
+    let size = |position: &f64| match position.round() {
+        at if (position - at).abs() > 0.01 => String::new(),
+        0.0 => "none".into(),
+        at => format!("{:.0}", (at * 3.0 + 3.0).exp2()),
+    };
     let end = rows.iter().filter_map(|row| crowd_size(&row.work)).map(position).fold(1.0, f64::max);
     let mut chart = ChartBuilder::on(&area)
         .caption(title, TITLE)
         .margin(12)
+        .margin_right(40)
         .x_label_area_size(40)
         .y_label_area_size(70)
         .build_cartesian_2d(0.0..end, 0.0..most * 1.1)
         .map_err(failed)?;
     mesh(&mut chart, "threads that are parked beside", &size, &|ratio| format!("{ratio:.1} ×"))?;
-    let peers = others(rows);
     let mut subjects: Vec<&str> = rows.iter().map(|row| row.subject.as_str()).collect();
     subjects.sort_unstable();
     subjects.dedup();
     for subject in subjects {
         let own: Vec<&&Row> = rows.iter().filter(|row| row.subject == subject).collect();
         let points = own.iter().filter_map(|row| Some((position(crowd_size(&row.work)?), row.ratio_to_limit?)));
-        let colour = colour(subject, &peers);
+        let colour = colour(subject);
         let line = LineSeries::new(points, stroke(own[0], colour));
         let drawn = chart.draw_series(line).map_err(failed)?;
         drawn.label(subject).legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
