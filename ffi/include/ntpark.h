@@ -1,5 +1,5 @@
 /*
- * ntpark: the parking core for Windows, for C and C++. https://crates.io/crates/ntpark
+ * ntpark: the parking core for Windows, for C and C++.
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
