@@ -5,8 +5,8 @@ use crate::spin::spin;
 use crate::state::{Event, NOTIFIED, Outcome, Step, Word};
 use crate::sync::const_unless_loom;
 use crate::time::Instant;
-use core::fmt;
 use core::time::Duration;
+use core::{fmt, ptr};
 use static_assertions::{assert_eq_align, assert_eq_size};
 
 /// The way a park begins: hoping for the one token.
@@ -125,9 +125,12 @@ impl Parker {
     /// Does not block, but for the moment until the parked thread has arrived in the system where that is a rendezvous ([`Kind::KeyedEvent`](crate::Kind::KeyedEvent)).
     #[inline]
     pub fn unpark(&self) -> bool {
+        // From the addition on, the parker may be gone.
+        let word = ptr::from_ref(&self.word);
         match self.word.apply(Event::Unpark) {
-            Step::Return(_) => false,
-            step => unpark_slow(&self.word, step),
+            Step::Wake => wake(word),
+            Step::Do(Event::Fold { seen }) => fold(word, seen),
+            _ => false,
         }
     }
 
@@ -188,22 +191,20 @@ impl NoSpin<'_> {
     }
 }
 
-/// Wakes the waiter of a word that may be gone by now, or, when there is none to wake, folds the tokens of one that is not.
+/// Wakes the waiter of a word that may be gone by now.
 #[cold]
-fn unpark_slow(word: *const Word, step: Step) -> bool {
-    match step {
-        Step::Wake => {
-            Backend::wake_chosen(word);
-            true
-        }
-        Step::Do(Event::Fold { seen }) => {
-            // SAFETY: so many tokens are uncollected that this parker lives on; see "Lifetime".
-            let word = unsafe { &*word };
-            word.apply(Event::Fold { seen });
-            false
-        }
-        Step::Do(_) | Step::Wait { .. } | Step::Settle { .. } | Step::Return(_) => false,
-    }
+fn wake(word: *const Word) -> bool {
+    Backend::wake_chosen(word);
+    true
+}
+
+/// Makes one of the many tokens that are there.
+#[cold]
+fn fold(word: *const Word, seen: usize) -> bool {
+    // SAFETY: so many tokens are uncollected that this parker lives on; see "Lifetime".
+    let word = unsafe { &*word };
+    word.apply(Event::Fold { seen });
+    false
 }
 
 impl Default for Parker {

@@ -262,6 +262,8 @@ impl Event {
             Self::GiveUp if found == PARKED => Step::Return(Outcome::TimedOut),
             Self::GiveUp => Step::Settle { then: Self::Leave },
             Self::Leave => Step::Return(Outcome::Unparked),
+            // The usual case with one comparison: nobody to wake, nothing to fold.
+            Self::Unpark if found < FOLD => Step::Return(Outcome::Done),
             Self::Unpark if found == PARKED => Step::Wake,
             Self::Unpark if found & TOKENS >= FOLD => Step::Do(Self::Fold { seen: found.wrapping_add(NOTIFIED) }),
             Self::Unpark | Self::Fold { .. } => Step::Return(Outcome::Done),
@@ -310,7 +312,14 @@ impl Word {
             Operation::Add(more, order) => self.0.fetch_add(more, order),
             Operation::Or(bits, order) => self.0.fetch_or(bits, order),
             Operation::CompareExchange(from, to, success, failure) => {
-                match self.0.compare_exchange(from, to, success, failure) {
+                // The orderings that occur stand here as constants: as a value, an ordering makes a call of the operation, which the compiler does not take back when it comes to know it.
+                let result = match (success, failure) {
+                    (Relaxed, Relaxed) => self.0.compare_exchange(from, to, Relaxed, Relaxed),
+                    (Relaxed, Acquire) => self.0.compare_exchange(from, to, Relaxed, Acquire),
+                    (Acquire, Relaxed) => self.0.compare_exchange(from, to, Acquire, Relaxed),
+                    (success, failure) => self.0.compare_exchange(from, to, success, failure),
+                };
+                match result {
                     Ok(found) | Err(found) => found,
                 }
             }
