@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::{case_maker, figures};
 use crate::measure::Case;
-use crate::measure::{Plan, Sample, rounds};
+use crate::measure::{Plan, Sample, median, rounds};
 use crate::report::{Goal, Outcome};
 use crate::subjects::{BareSpin, Measure, Ntpark, NtparkNoSpin, Subject, peers, raw_name};
 use crate::sys::{nanos_per_tick, pin, ticks};
@@ -15,6 +15,9 @@ case_maker!(Handoff, measure);
 
 /// Round trips before it counts.
 const WARM_UP: u64 = 200;
+/// Round trips that are timed together. The figure of a round is the median of its batches: the question is what a handoff takes while both threads run, not how often something else takes a processor
+/// from one of them. How single handoffs are distributed is kept beside it.
+const BATCH: u64 = 32;
 
 /// Both threads are running: each waits for the other as it likes.
 pub(super) fn running(plan: &Plan) -> Vec<Outcome> {
@@ -70,7 +73,7 @@ impl<T> Exchange<T> {
 
 /// A handoff is half a round trip. The threads are kept on a processor each: left to itself, a scheduler may put both on one, where no spinning helps and waking is cheap.
 pub(super) fn measure<S: Subject>(operations: u64, plan: &Plan) -> Sample {
-    let round_trips = operations.div_ceil(2);
+    let batches = operations.div_ceil(2 * BATCH);
     let (ours, theirs) = (Exchange::new(), Exchange::new());
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -78,7 +81,7 @@ pub(super) fn measure<S: Subject>(operations: u64, plan: &Plan) -> Sample {
             let (parker, unparker) = S::pair();
             theirs.give(unparker);
             let other = ours.take();
-            for _ in 0..WARM_UP + round_trips + plan.timed {
+            for _ in 0..WARM_UP + batches * BATCH + plan.timed {
                 S::park(&parker);
                 S::unpark(&other);
             }
@@ -93,9 +96,14 @@ pub(super) fn measure<S: Subject>(operations: u64, plan: &Plan) -> Sample {
                 S::park(&parker);
             };
             (0..WARM_UP).for_each(|_| round_trip());
-            let start = Instant::now();
-            (0..round_trips).for_each(|_| round_trip());
-            let mut sample = Sample::new(start.elapsed(), 2 * round_trips);
+            let batches: Vec<f64> = (0..batches)
+                .map(|_| {
+                    let start = Instant::now();
+                    (0..BATCH).for_each(|_| round_trip());
+                    Sample::new(start.elapsed(), 2 * BATCH).nanos
+                })
+                .collect();
+            let mut sample = Sample { nanos: median(&batches), ..Sample::default() };
             let scale = nanos_per_tick() / 2.0;
             sample.latencies.extend((0..plan.timed).map(|_| {
                 let start = ticks();
