@@ -22,6 +22,7 @@ mod tests;
 pub(crate) mod wait_address;
 
 use crate::state::{Event, Outcome, Step, Word};
+use crate::sync::atomic::AtomicU32;
 use crate::time::{Clock, Instant};
 use bitflags::bitflags;
 use core::fmt;
@@ -173,7 +174,7 @@ impl Backend {
     }
 
     /// How often a parker may look at its word before it blocks on the process's backend.
-    pub(crate) fn looks() -> u32 {
+    pub(crate) fn looks() -> &'static AtomicU32 {
         SELECTION.looks()
     }
 

@@ -195,8 +195,8 @@ impl<L: Loader> Selection<L> {
     }
 
     /// How often a parker may look at its word before it blocks. The first park of a process does not: it has the choice to make.
-    pub(super) fn looks(&self) -> u32 {
-        self.looks.load(Relaxed)
+    pub(super) fn looks(&self) -> &AtomicU32 {
+        &self.looks
     }
 
     /// The chosen backend; chooses if nobody has yet.
