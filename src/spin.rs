@@ -105,8 +105,7 @@ pub(crate) fn spin(word: &Word) {
     // What is learnt would outlive loom's execution, and looking twice tells it nothing new.
     let most = if cfg!(loom) { 0 } else { Backend::looks().load(Relaxed) };
     if most == UNASKED {
-        // A system call, so the park that comes here first asks instead of looking.
-        Backend::looks().store(if is_single_processor() { 0 } else { LOOKS }, Relaxed);
+        ask();
     } else if most > 0 {
         let misses = misses(word);
         let missed = misses.load(Relaxed);
@@ -117,6 +116,13 @@ pub(crate) fn spin(word: &Word) {
             misses.store(learnt, Relaxed);
         }
     }
+}
+
+/// Asks whether looking helps. A system call, so the park that comes here first asks instead of looking. A function of its own, so that no other park has its variables on its stack.
+#[cold]
+#[inline(never)]
+fn ask() {
+    Backend::looks().store(if is_single_processor() { 0 } else { LOOKS }, Relaxed);
 }
 
 /// How often a parker may look at its word before it blocks on this backend, as far as that is known when the backend is chosen.
