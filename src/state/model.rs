@@ -21,7 +21,7 @@ use super::{
 };
 
 /// Stops the build if a rule can be broken.
-#[allow(long_running_const_eval, reason = "about half a second is what the certainty costs")]
+#[allow(long_running_const_eval, reason = "less than a second is what the certainty costs")]
 const _: () = {
     let mut index = 0;
     while index < SETTINGS.len() {
