@@ -37,6 +37,28 @@ fn an_unpark_before_the_park_is_kept() {
 }
 
 #[test]
+fn without_spinning_it_is_the_same() {
+    let _test = begin();
+    let parker = Parker::new();
+    assert_eq!(parker.no_spin().park_timeout(Duration::ZERO), UnparkReason::TimedOut);
+    let begun = StdInstant::now();
+    assert_eq!(parker.no_spin().park_timeout(Duration::from_millis(3)), UnparkReason::TimedOut);
+    assert!(is_at_least(begun.elapsed(), Duration::from_millis(3)));
+    parker.unpark();
+    assert_eq!(parker.no_spin().park(), UnparkReason::Unparked);
+    parker.unpark();
+    assert_eq!(parker.no_spin().park_timeout(Duration::from_secs(1)), UnparkReason::Unparked);
+    parker.unpark();
+    assert_eq!(parker.no_spin().park_until(Instant::MIN), UnparkReason::Unparked);
+    assert!(is_empty(&parker));
+    thread::scope(|scope| {
+        scope.spawn(|| parker.unpark());
+        assert_eq!(parker.no_spin().park(), UnparkReason::Unparked);
+    });
+    assert!(is_empty(&parker));
+}
+
+#[test]
 fn a_token_is_taken_although_the_time_is_over() {
     let _test = begin();
     let parker = Parker::new();

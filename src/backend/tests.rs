@@ -6,6 +6,8 @@ use crate::state::NOTIFIED;
 use crate::sys::ntdll::KeyedEventAccess;
 use crate::sys::{STATUS_ALERTED, STATUS_INVALID_HANDLE, STATUS_TIMEOUT};
 use crate::watchdog::Watchdog;
+use core::ffi::c_void;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::thread;
 
@@ -133,6 +135,55 @@ fn a_release_that_a_timeout_hides_is_seen_by_the_guard() {
     }
 }
 
+/// A word, and how the next one to read the time of [`crossing_clock`] unparks it.
+static CROSSING: Mutex<Option<(usize, Event)>> = Mutex::new(None);
+
+/// A clock on which every deadline is over, and on which an unpark comes just before that is seen.
+unsafe extern "system" fn crossing_clock(time: *mut u64) {
+    if let Some((word, event)) = CROSSING.lock().expect("no panic").take() {
+        // SAFETY: the test keeps it alive.
+        let word = unsafe { &*std::ptr::with_exposed_provenance::<Word>(word) };
+        assert_eq!(word.apply(event), Step::Wake, "it is parked");
+    }
+    // SAFETY: promised by the caller.
+    unsafe { time.write(SECOND) };
+}
+
+#[test]
+fn a_wake_that_the_deadline_crosses_is_received() {
+    let _watchdog = Watchdog::new();
+    // SAFETY: it writes the time to where it is told.
+    let clock = unsafe { Clock::precise(crossing_clock) };
+    let deadline = Instant::from_ticks(MILLISECOND);
+    for (class, guarded) in [(Class::Vista, false), (Class::Xp, true)] {
+        for event in [Event::Unpark, Event::Notify] {
+            let nt = Nt::boot(class);
+            let backend = nt.keyed_event_by(clock, nt.open(KeyedEventAccess::all()), guarded);
+            let word = Word::new();
+            *CROSSING.lock().expect("no panic") = Some(((&raw const word).expose_provenance(), event));
+            thread::scope(|scope| {
+                nt.spawn(scope, || {
+                    while CROSSING.lock().expect("no panic").is_some() {
+                        thread::yield_now();
+                    }
+                    backend.wake(&raw const word);
+                });
+                let outcome = if event == Event::Unpark {
+                    backend.take_token_here(&word, deadline)
+                } else {
+                    word.apply(Event::Arm);
+                    word.apply(Event::Block);
+                    backend.await_notice(&word, deadline)
+                };
+                assert_eq!(outcome, Outcome::Unparked);
+            });
+            // The wait of the settle, which nothing but the wake has ended.
+            assert!(!nt.requests(Call::Wait).is_empty());
+            assert_eq!(nt.requests(Call::Release).len(), 1);
+        }
+    }
+}
+
 #[test]
 fn timeouts_run_out_and_leave_nothing_behind() {
     let _watchdog = Watchdog::new();
@@ -210,4 +261,32 @@ fn polling_needs_a_clock_alone() {
     });
     assert_eq!(outcome, Outcome::TimedOut);
     assert!(nt.now() >= deadline);
+}
+
+#[test]
+fn a_host_yields_in_its_own_way() {
+    static YIELDS: AtomicU64 = AtomicU64::new(0);
+    unsafe extern "C" fn wait(_: *mut c_void, _: *const usize, _: usize, _: u64) {}
+    unsafe extern "C" fn wake(_: *mut c_void, _: *const usize) {}
+    unsafe extern "C" fn now(_: *mut c_void) -> u64 {
+        0
+    }
+    unsafe extern "C" fn thread_yield(_: *mut c_void) {
+        YIELDS.fetch_add(1, SeqCst);
+    }
+    // SAFETY: to return at any time is all that they are asked for.
+    let host = unsafe { Host::new(std::ptr::null_mut(), wait, wake, now, thread_yield, 0) };
+    Backend::Host(host).thread_yield();
+    assert_eq!(YIELDS.load(SeqCst), 1);
+}
+
+/// Where a wake for nobody does no harm. The waiter may have come by its backend before that was there for all.
+#[test]
+#[cfg(not(windows))]
+fn a_wake_may_be_the_first_use() {
+    let word = Word::new();
+    word.apply(Event::Commit);
+    assert_eq!(word.apply(Event::Unpark), Step::Wake);
+    Backend::wake_chosen(&raw const word);
+    assert!(Backend::chosen().is_some());
 }
