@@ -6,8 +6,9 @@
 //!
 //! - **Bounded.** At most [`LOOKS`] looks with a pause after each: about what a block and a wake cost. Whoever spins for as long as the alternative costs and then takes the alternative
 //!   pays at most twice what would have been best (the ski-rental argument).
-//! - **It learns.** Each miss makes the next spin on that parker four times shorter, down to none, since the pattern that missed is likely to miss again. One that has come to none tries in full again
-//!   once in [`ROUND`] parks, in case the pattern has changed; a hit starts anew. So a parker whose tokens never come soon spins about two looks a park, in the long run: 1 % of what a block and a wake cost.
+//! - **It learns.** Each miss makes the next spin on that parker four times shorter, down to none, since the pattern that missed is likely to miss again. A hit starts anew.
+//!   One that has come to none tries again once in 256 parks, in case the pattern has changed, and twice as long as else: what keeps two threads asleep in turns may be that a wake takes
+//!   longer here than thought. If that hits, all parkers may try again, the other side's above all. So a parker whose tokens never come soon spins about five looks a park, in the long run.
 //! - **None where it cannot help**: on a single processor the token cannot come while we look. Nor where the deadline has passed, nor through [`Parker::no_spin`](crate::Parker::no_spin).
 //!
 //! What was learnt is kept in a small table of bytes by the parker's address, not in the parker, which is one word. Parkers that share a byte mislead each other, which costs time only.
@@ -27,8 +28,8 @@ use core::sync::atomic::Ordering::Relaxed;
 /// wake's time, so whoever looks for less than that never sees the answer, and they go on sleeping in turns. The handoff with 0, 100, 200, 400 and 600 looks on Linux's futexes, on a busy machine: 29, 36, 19, 0.22 and
 /// 0.21 µs in the median, 88, 124, 71, 5.3 and 3.0 µs on average (the work `handoff` of `ntpark-bench --backend host --spin N` shows it).
 const LOOKS: u32 = 400;
-/// Once in so many parks, a parker that has given up spinning tries again.
-const ROUND: u8 = 250;
+/// In place of the number of misses: look for twice as long as at first. A parker begins with it, and comes back to it when a byte can count its misses no further.
+const RETRY: u8 = 0;
 
 /// Gives way to another thread that is ready to run, of any processor: `Sleep(0)` on Windows, the [host](crate::Host)'s own way elsewhere.
 ///
@@ -109,11 +110,20 @@ pub(crate) fn spin(word: &Word) {
     } else if most > 0 {
         let misses = misses(word);
         let missed = misses.load(Relaxed);
-        let hit = word.look(most.checked_shr(2 * u32::from(missed)).unwrap_or(0));
-        let learnt = if hit || missed == ROUND - 1 { 0 } else { missed + 1 };
+        // Of twice as many, all, a half, an eighth, …
+        let shorter = (2 * u32::from(missed)).saturating_sub(1);
+        if !word.look((most << 1).checked_shr(shorter).unwrap_or(0)) {
+            // RETRY=>1=>2=>…=>255=>RETRY
+            misses.store(missed.wrapping_add(1), Relaxed);
+            return;
+        }
+        if missed == RETRY {
+            // The other side has probably given up as well: let all try again.
+            MISSES.iter().for_each(|misses| misses.store(RETRY, Relaxed));
+        }
         // Other parkers' threads read the same cache line: it is only written when there is news.
-        if learnt != missed {
-            misses.store(learnt, Relaxed);
+        if missed != 1 {
+            misses.store(1, Relaxed);
         }
     }
 }
@@ -128,19 +138,19 @@ fn ask() {
 /// How often a parker may look at its word before it blocks on this backend, as far as that is known when the backend is chosen.
 pub(crate) fn looks(backend: &Backend) -> u32 {
     match backend {
-        Backend::Host(host) => host.spin().min(UNASKED - 1),
+        Backend::Host(host) => host.spin(),
         _ => UNASKED,
     }
 }
 
-/// How often in a row, up to [`ROUND`], a spin on this word has missed.
-fn misses(word: &Word) -> &'static AtomicU8 {
-    const BITS: u32 = 6;
-    static MISSES: [AtomicU8; 1 << BITS] = [const { AtomicU8::new(0) }; 1 << BITS];
+/// How often in a row a spin has missed, and one more, by the hash of the word's address; or [`RETRY`].
+static MISSES: [AtomicU8; 1 << HASH_BITS] = [const { AtomicU8::new(RETRY) }; 1 << HASH_BITS];
+const HASH_BITS: u32 = 6;
 
+fn misses(word: &Word) -> &'static AtomicU8 {
     // 2^32 over the golden ratio: addresses at regular distances get different bytes (Knuth, The Art of Computer Programming, vol. 3, 6.4).
     let hash = (word.address().addr() as u32).wrapping_mul(0x9E37_79B9);
-    &MISSES[(hash >> (u32::BITS - BITS)) as usize % MISSES.len()]
+    &MISSES[(hash >> (u32::BITS - HASH_BITS)) as usize % MISSES.len()]
 }
 
 /// Whether this process's threads all run on one processor, so that what is spun for cannot happen meanwhile.

@@ -337,6 +337,7 @@ impl Word {
     }
 
     /// Looks until something is there, which is true, or `looks` are used up.
+    #[inline(always)]
     pub(crate) fn look(&self, looks: u32) -> bool {
         for _ in 0..looks {
             if self.0.load(Relaxed) != EMPTY {
