@@ -4,7 +4,7 @@
 //! To block and to be woken costs two system calls and two changes of thread, and the thread that unparks pays for the waking too. A token that is about to come is cheaper to wait
 //! for on the spot. Nobody knows beforehand whether it is, so:
 //!
-//! - **Bounded.** At most [`LOOKS`] looks with a pause after each: about what a block and a wake cost. Whoever spins for as long as the alternative costs and then takes the alternative
+//! - **Bounded.** At most [`LOOKS`] looks with a pause after each, twice as many in a retry: about what a block and a wake cost. Whoever spins for as long as the alternative costs and then takes the alternative
 //!   pays at most twice what would have been best (the ski-rental argument).
 //! - **It learns.** Each miss makes the next spin on that parker four times shorter, down to none, since the pattern that missed is likely to miss again. A hit starts anew.
 //!   One that has come to none tries again once in 256 parks, in case the pattern has changed, and twice as long as else: what keeps two threads asleep in turns may be that a wake takes
