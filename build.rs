@@ -2,8 +2,8 @@
 
 use std::env;
 
-/// The settings of this crate that are not features, each with whether it has a value: `--cfg NAME` or `--cfg NAME="value"` in RUSTFLAGS.
-/// All are for the project's own checks.
+/// The settings of this crate that are not features, each with whether it has a value: `--cfg NAME` or `--cfg
+/// NAME="value"` in RUSTFLAGS. All are for the project's own checks.
 const SETTINGS: [(&str, bool); 2] = [("loom", false), ("ntpark_mutant", true)];
 
 fn main() {

@@ -1,7 +1,8 @@
 //! Says whether atomic-wait is there (see Cargo.toml), and helps it to link.
 //!
-//! atomic-wait's bindings link an import library named `windows`, which the crates below it bring for the targets that they know by name:
-//! `*-win7-windows-gnu` is none of them. There, mingw-w64's library of the same functions takes its place.
+//! atomic-wait's bindings link an import library named `windows`, which the crates below it bring for the
+//! targets that they know by name: `*-win7-windows-gnu` is none of them. There, mingw-w64's library of the
+//! same functions takes its place.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,8 +1,10 @@
-//! A global allocator whose lock blocks: talc, behind the queue lock of the example of that name, under a program with many threads that allocate.
+//! A global allocator whose lock blocks: talc, behind the queue lock of the example of that name, under a
+//! program with many threads that allocate.
 //!
-//! An allocator's lock can be taken before main, under the loader's lock, in thread-local destructors; and taking it must not allocate. Most locks that block can't
-//! promise that, so allocators spin, and a thread that spins for a lock whose holder was put aside by the system burns a processor. Parkers don't allocate, have no thread-locals, and
-//! choose what to block on at the first time that a thread really has to.
+//! An allocator's lock can be taken before main, under the loader's lock, in thread-local destructors; and
+//! taking it must not allocate. Most locks that block can't promise that, so allocators spin, and a thread
+//! that spins for a lock whose holder was put aside by the system burns a processor. Parkers don't allocate,
+//! have no thread-locals, and choose what to block on at the first time that a thread really has to.
 
 mod common;
 #[path = "queue_lock/queue_lock.rs"]
@@ -36,7 +38,8 @@ static HEAP: Heap = Heap(UnsafeCell::new([0; HEAP_SIZE]));
 static ALLOCATOR: TalcLock<QueueLock, Claim> = TalcLock::new(unsafe { Claim::array(HEAP.0.get()) });
 
 fn main() {
-    // Memory was allocated before this already, without a host. That is fine: a lock without contention parks nobody.
+    // Memory was allocated before this already, without a host. That is fine: a lock without contention parks
+    // nobody.
     common::setup();
     a_thread_that_allocates_blocks();
     many_threads_allocate();

@@ -170,7 +170,8 @@ fn take(parker: &Parker) -> bool {
     parker.park_timeout(PATIENCE) == UnparkReason::Unparked
 }
 
-/// A parker and a value that is passed along with its token: plain memory, so only the token's ordering makes it visible.
+/// A parker and a value that is passed along with its token: plain memory, so only the token's ordering makes
+/// it visible.
 #[derive(Default)]
 struct Mailbox {
     parker: Parker,
@@ -202,7 +203,8 @@ struct Handoff {
     p99_ns: u128,
 }
 
-/// Two threads hand a token to each other and back, so many times in all. A handoff takes half as long as there and back.
+/// Two threads hand a token to each other and back, so many times in all. A handoff takes half as long as
+/// there and back.
 fn handoff(count: usize) -> Handoff {
     let rounds = count / 2;
     let progress = Progress { what: "handoff", total: rounds };
@@ -311,11 +313,13 @@ struct Races {
     lost: usize,
 }
 
-/// Timed parks that are ended at about the moment when they run out. Each round leaves exactly one token, which has to be found exactly once, by the park that raced or by the one after it.
+/// Timed parks that are ended at about the moment when they run out. Each round leaves exactly one token,
+/// which has to be found exactly once, by the park that raced or by the one after it.
 fn races(count: usize) -> Races {
     let progress = Progress { what: "races", total: count };
     let [start, racer] = [Parker::new(), Parker::new()];
-    // How long the other thread waits before it unparks: as long as makes it a close race, which is found out as we go.
+    // How long the other thread waits before it unparks: as long as makes it a close race, which is found out as
+    // we go.
     let delay_ns = AtomicUsize::new(10_000);
     let mut result = Races { rounds: 0, in_time: 0, early: 0, lost: 0 };
     thread::scope(|scope| {

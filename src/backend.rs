@@ -1,16 +1,21 @@
 //! What a parker blocks on: the contract, and the dispatch to whoever meets it.
 //!
 //! # The contract
-//! A thread that has brought a word to PARKED calls [`wait`](Backend::wait); the one thread that has taken it from PARKED to NOTIFIED then calls [`wake`](Backend::wake), once, and for
-//! no other transition. Backends only ever look at the word, but for the acknowledgement that kernels of the XP class need. There are two kinds:
+//! A thread that has brought a word to PARKED calls [`wait`](Backend::wait); the one thread that has taken it
+//! from PARKED to NOTIFIED then calls [`wake`](Backend::wake), once, and for no other transition. Backends
+//! only ever look at the word, but for the acknowledgement that kernels of the XP class need. There are two
+//! kinds:
 //!
-//! - **Compare and block** ([`WaitAddress`], [`Host`], polling): `wait` blocks only while the word is PARKED, and may return at any time. A wake that
-//!   comes late, when the waiter has long gone, does no harm and reads no memory. There is nothing to settle.
-//! - **Rendezvous** ([`KeyedEvent`]): `wait` knows nothing of the word; `wake` blocks until the waiter is there. Each wake must be met by exactly one wait,
-//!   so a waiter whose time is over but who finds itself notified has to [`settle`](Backend::settle).
+//! - **Compare and block** ([`WaitAddress`], [`Host`], polling): `wait` blocks only while the word is PARKED,
+//!   and may return at any time. A wake that comes late, when the waiter has long gone, does no harm and
+//!   reads no memory. There is nothing to settle.
+//! - **Rendezvous** ([`KeyedEvent`]): `wait` knows nothing of the word; `wake` blocks until the waiter is
+//!   there. Each wake must be met by exactly one wait, so a waiter whose time is over but who finds itself
+//!   notified has to [`settle`](Backend::settle).
 //!
-//! `wait` returns `Woken` if the word may have changed (a rendezvous: if it has, and the wake has been received), or `Expired` once the deadline has passed, never before.
-//! All calls keep the thread's last error.
+//! `wait` returns `Woken` if the word may have changed (a rendezvous: if it has, and the wake has been
+//! received), or `Expired` once the deadline has passed, never before. All calls keep the thread's last
+//! error.
 
 pub(crate) mod host;
 pub(crate) mod keyed_event;
@@ -34,13 +39,16 @@ use wait_address::WaitAddress;
 
 /// What a parker blocks on.
 ///
-/// A process chooses once, at the first use of a parker: the [host](Host) that was [installed](Backend::install), else [`WaitAddress`], else
-/// [`KeyedEvent`], with a handle of its own or with the system's, else polling. So parking never fails. The choice can be [forced](Backend::force) before.
+/// A process chooses once, at the first use of a parker: the [host](Host) that was
+/// [installed](Backend::install), else [`WaitAddress`], else [`KeyedEvent`], with a handle of its own or with
+/// the system's, else polling. So parking never fails. The choice can be [forced](Backend::force) before.
 ///
-/// **On a kernel that is not NT**, install a host before the first use. That one is missing can't be told at compile time, as any part of a program may install it. Without a host
-/// a parker polls, by a clock that stands still, so that only waits of zero ever time out; [`Backend::kind`] then says [`Kind::Polling`].
+/// **On a kernel that is not NT**, install a host before the first use. That one is missing can't be told at
+/// compile time, as any part of a program may install it. Without a host a parker polls, by a clock that
+/// stands still, so that only waits of zero ever time out; [`Backend::kind`] then says [`Kind::Polling`].
 ///
-/// A [`ThreadParker`](crate::ThreadParker) may have a backend of its own, see [`with_backend`](crate::ThreadParker::with_backend).
+/// A [`ThreadParker`](crate::ThreadParker) may have a backend of its own, see
+/// [`with_backend`](crate::ThreadParker::with_backend).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Backend {
@@ -63,7 +71,8 @@ pub enum Kind {
     WaitAddress = 1,
     /// Keyed events with a handle of our own, since Windows XP.
     KeyedEvent = 2,
-    /// Keyed events with the null handle, which names an event that the system keeps for everyone. Since Windows Vista.
+    /// Keyed events with the null handle, which names an event that the system keeps for everyone. Since
+    /// Windows Vista.
     KeyedEventNull = 3,
     /// Functions of the embedder.
     Host = 4,
@@ -135,7 +144,8 @@ impl From<Kind> for Kinds {
 pub enum SelectError {
     /// It has been chosen already and stays: this one.
     InUse(Kind),
-    /// This system does not have the one that was asked for, or no host was installed. Nothing has been chosen.
+    /// This system does not have the one that was asked for, or no host was installed. Nothing has been
+    /// chosen.
     Unavailable(Kind),
 }
 
@@ -162,7 +172,8 @@ pub(crate) enum Waited {
 impl Backend {
     /// The process's backend; chooses it if this is the first use.
     ///
-    /// Lock-free: threads that come here at once all work out the choice, and one of them publishes it for all. Loads nothing, allocates nothing, cannot fail.
+    /// Lock-free: threads that come here at once all work out the choice, and one of them publishes it for
+    /// all. Loads nothing, allocates nothing, cannot fail.
     #[must_use]
     pub fn get() -> Self {
         SELECTION.get()
@@ -178,10 +189,12 @@ impl Backend {
         SELECTION.looks()
     }
 
-    /// Makes this kind the process's backend. [`Kind::Host`] asks for one that is being [installed](Backend::install).
+    /// Makes this kind the process's backend. [`Kind::Host`] asks for one that is being
+    /// [installed](Backend::install).
     ///
     /// # Errors
-    /// [`SelectError::InUse`] with the kind in use, even if it is the same, once the choice has been made; [`SelectError::Unavailable`] if this system lacks that kind.
+    /// [`SelectError::InUse`] with the kind in use, even if it is the same, once the choice has been made;
+    /// [`SelectError::Unavailable`] if this system lacks that kind.
     pub fn force(kind: Kind) -> Result<(), SelectError> {
         SELECTION.force(kind)
     }
@@ -212,7 +225,8 @@ impl Backend {
         }
     }
 
-    /// The time on this backend's clock, rounded up: the latest that it can be. Deadlines of waits on this backend are made from it.
+    /// The time on this backend's clock, rounded up: the latest that it can be. Deadlines of waits on this
+    /// backend are made from it.
     #[must_use]
     pub fn now(&self) -> Instant {
         match self {
@@ -223,7 +237,8 @@ impl Backend {
         }
     }
 
-    /// The deadline of a wait that may last `timeout`: [`Instant::MIN`] for zero, [`Instant::MAX`] for more than the clock can count.
+    /// The deadline of a wait that may last `timeout`: [`Instant::MIN`] for zero, [`Instant::MAX`] for more
+    /// than the clock can count.
     #[must_use]
     pub fn deadline(&self, timeout: Duration) -> Instant {
         if timeout.is_zero() { Instant::MIN } else { self.now() + timeout }
@@ -237,7 +252,8 @@ impl Backend {
         }
     }
 
-    /// Takes the token of a [`Parker`](crate::Parker), blocking until there is one or the time is over; on the process's backend.
+    /// Takes the token of a [`Parker`](crate::Parker), blocking until there is one or the time is over; on
+    /// the process's backend.
     pub(crate) fn take_token(word: &Word, deadline: Instant) -> Outcome {
         match Self::chosen() {
             Some(backend) => backend.take_token_here(word, deadline),
@@ -252,9 +268,11 @@ impl Backend {
         SELECTION.choose().take_token_here(word, deadline)
     }
 
-    /// The token protocol. Each event is spelt out where it happens, so that the compiler makes one instruction of it; `state` asserts that they are those which the steps name.
+    /// The token protocol. Each event is spelt out where it happens, so that the compiler makes one
+    /// instruction of it; `state` asserts that they are those which the steps name.
     fn take_token_here(&self, word: &Word, deadline: Instant) -> Outcome {
-        // A Take or a Commit that was too late says what it found. It would do to go on from there, but that is rare, and looking again is less code.
+        // A Take or a Commit that was too late says what it found. It would do to go on from there, but that is rare,
+        // and looking again is less code.
         loop {
             let step = match word.apply(Event::Look) {
                 Step::Do(Event::Take { seen }) => word.apply(Event::Take { seen }),

@@ -14,20 +14,27 @@ const TAKE: Event = Event::Take { seen: NOTIFIED };
 
 /// Blocks a thread until another leaves it a token.
 ///
-/// **The token.** A parker holds at most one, and starts without. [`unpark`](Self::unpark) leaves one, if none is there. [`park`](Self::park) takes it, or waits
-/// until there is one to take. So an unpark before the park is not lost: the park returns at once. Two unparks with no park in between leave one token.
+/// **The token.** A parker holds at most one, and starts without. [`unpark`](Self::unpark) leaves one, if
+/// none is there. [`park`](Self::park) takes it, or waits until there is one to take. So an unpark before the
+/// park is not lost: the park returns at once. Two unparks with no park in between leave one token.
 ///
-/// What happened before an unpark is visible after the park that its token ends, also for each of several unparks whose tokens became one.
+/// What happened before an unpark is visible after the park that its token ends, also for each of several
+/// unparks whose tokens became one.
 ///
-/// **Who may call.** Any thread, anything, at any time. One thread at a time can be parked: while one is, another that parks gets [`UnparkReason::Busy`] at once,
-/// and nothing else happens. Tokens belong to the parker, not to a thread: whoever parks takes them.
+/// **Who may call.** Any thread, anything, at any time. One thread at a time can be parked: while one is,
+/// another that parks gets [`UnparkReason::Busy`] at once, and nothing else happens. Tokens belong to the
+/// parker, not to a thread: whoever parks takes them.
 ///
-/// **Lifetime.** An unpark does not touch the parker any more once the thread that it lets go can know of it, so the parker may live on the stack of the thread that parks and go when `park`
-/// has returned. (Two exceptions: an unpark that finds 2^27 tokens or more still uncollected; and on kernels of the XP class the parked thread itself waits for the last access.)
+/// **Lifetime.** An unpark does not touch the parker any more once the thread that it lets go can know of it,
+/// so the parker may live on the stack of the thread that parks and go when `park` has returned. (Two
+/// exceptions: an unpark that finds 2^27 tokens or more still uncollected; and on kernels of the XP class the
+/// parked thread itself waits for the last access.)
 ///
-/// **Layout.** One word, all zero when new, the same as C's `ntpark_parker`. A copy of its bytes is a parker only while nobody uses the original.
+/// **Layout.** One word, all zero when new, the same as C's `ntpark_parker`. A copy of its bytes is a parker
+/// only while nobody uses the original.
 ///
-/// Nothing is promised about fairness, as there is nobody to be fair among, nor about how soon after its deadline a timed wait returns; never before.
+/// Nothing is promised about fairness, as there is nobody to be fair among, nor about how soon after its
+/// deadline a timed wait returns; never before.
 ///
 /// ```
 /// use ntpark::{Parker, UnparkReason};
@@ -72,7 +79,8 @@ impl Parker {
 
     /// Takes the token; if there is none, blocks until there is.
     ///
-    /// Returns [`UnparkReason::Unparked`], or [`UnparkReason::Busy`] if another thread is parked here already; never for no reason.
+    /// Returns [`UnparkReason::Unparked`], or [`UnparkReason::Busy`] if another thread is parked here
+    /// already; never for no reason.
     #[inline]
     pub fn park(&self) -> UnparkReason {
         self.park_until(Instant::MAX)
@@ -80,8 +88,8 @@ impl Parker {
 
     /// Takes the token; if there is none, blocks until there is, but no longer than `timeout`.
     ///
-    /// Not shorter either, not by a nanosecond. The time that the machine is asleep does not count. Zero only looks; what is longer than the clock can count,
-    /// some 58,000 years, is for ever.
+    /// Not shorter either, not by a nanosecond. The time that the machine is asleep does not count. Zero only
+    /// looks; what is longer than the clock can count, some 58,000 years, is for ever.
     #[inline]
     pub fn park_timeout(&self, timeout: Duration) -> UnparkReason {
         match self.word.apply(TAKE) {
@@ -92,7 +100,8 @@ impl Parker {
 
     /// Takes the token; if there is none, blocks until there is, or until `deadline`.
     ///
-    /// [`Instant::MIN`] only looks, and any other past deadline does not wait either; [`Instant::MAX`] never comes.
+    /// [`Instant::MIN`] only looks, and any other past deadline does not wait either; [`Instant::MAX`] never
+    /// comes.
     #[inline]
     pub fn park_until(&self, deadline: Instant) -> UnparkReason {
         match self.word.apply(TAKE) {
@@ -103,8 +112,10 @@ impl Parker {
 
     /// The same parker for a thread that does not want to spin.
     ///
-    /// Where there are several processors, a thread that parks first looks for the token a few times, which saves blocking if it comes within microseconds, and stops doing so
-    /// where it does not help. Through this view a thread blocks at once: for those who know that nothing comes soon, save power, or must not keep a processor from others.
+    /// Where there are several processors, a thread that parks first looks for the token a few times, which
+    /// saves blocking if it comes within microseconds, and stops doing so where it does not help. Through
+    /// this view a thread blocks at once: for those who know that nothing comes soon, save power, or must not
+    /// keep a processor from others.
     ///
     /// ```
     /// use ntpark::{Parker, UnparkReason};
@@ -120,9 +131,11 @@ impl Parker {
         NoSpin { parker: self }
     }
 
-    /// Leaves a token, and wakes the thread that is parked, if one is. True if it did wake one; false if the token was left for the next park, or one was there already.
+    /// Leaves a token, and wakes the thread that is parked, if one is. True if it did wake one; false if the
+    /// token was left for the next park, or one was there already.
     ///
-    /// Does not block, but for the moment until the parked thread has arrived in the system where that is a rendezvous ([`Kind::KeyedEvent`](crate::Kind::KeyedEvent)).
+    /// Does not block, but for the moment until the parked thread has arrived in the system where that is a
+    /// rendezvous ([`Kind::KeyedEvent`](crate::Kind::KeyedEvent)).
     #[inline]
     pub fn unpark(&self) -> bool {
         // From the addition on, the parker may be gone.

@@ -11,17 +11,22 @@
 //! | TIMED_OUT | bit 30 | the waiter gave up (two-phase protocol only) |
 //! | RELEASED | bit 31, beside others | the kernel has let the waiter go (XP-class kernels only) |
 //!
-//! Only the low 32 bits are used, on every target: a kernel that can only compare 32 bits can host a parker (of a 64-bit word, it compares the low half).
+//! Only the low 32 bits are used, on every target: a kernel that can only compare 32 bits can host a parker
+//! (of a 64-bit word, it compares the low half).
 //!
 //! # Why an unpark adds
-//! `unpark` is one atomic addition. It needs, in one operation, to leave a token whatever it finds, to learn exactly what it found (the waker of a rendezvous kernel must be
-//! the *first* after PARKED, and only the first), and to keep PARKED standing, so that a thread that comes between the wake and the waiter's leaving finds the parker in use and cannot take
-//! its token. A swap would erase PARKED; compare-exchange costs a load or a failed attempt more; an "or" that returns what it found is a compare-exchange loop on x86.
-//! Once 2^27 unparks have piled up with no park between, each further one folds them back into one ([`Event::Fold`]).
+//! `unpark` is one atomic addition. It needs, in one operation, to leave a token whatever it finds, to learn
+//! exactly what it found (the waker of a rendezvous kernel must be the *first* after PARKED, and only the
+//! first), and to keep PARKED standing, so that a thread that comes between the wake and the waiter's leaving
+//! finds the parker in use and cannot take its token. A swap would erase PARKED; compare-exchange costs a
+//! load or a failed attempt more; an "or" that returns what it found is a compare-exchange loop on x86.
+//! Once 2^27 unparks have piled up with no park between, each further one folds them back into one
+//! ([`Event::Fold`]).
 //!
 //! # Transitions
-//! An [`Event`] is one atomic operation on the word ([`Event::operation`]) and what the thread does next, given the value that the operation found ([`Event::step`]).
-//! Both are `const fn`s: the runtime runs them ([`Word::apply`]), and the compile-time model explores them. There is no other way to change the word.
+//! An [`Event`] is one atomic operation on the word ([`Event::operation`]) and what the thread does next,
+//! given the value that the operation found ([`Event::step`]). Both are `const fn`s: the runtime runs them
+//! ([`Word::apply`]), and the compile-time model explores them. There is no other way to change the word.
 //!
 //! Token protocol ([`Parker`](crate::Parker)), states across, what the thread does next below them:
 //!
@@ -46,14 +51,19 @@
 //! | Abandon, out of time: PARKED=>TIMED_OUT | – | settle, then Recheck | **timed out** | – |
 //! | Notify: =>NOTIFIED | **done** | **done** | wake | **done** |
 //!
-//! "Settle" receives the wake that is on its way: a rendezvous kernel holds the waker until it has met the waiter.
+//! "Settle" receives the wake that is on its way: a rendezvous kernel holds the waker until it has met the
+//! waiter.
 //!
 //! # Ordering
-//! What happened before an unpark must be visible after the park that it ends. Unpark and Notify are Release; every way out with "unparked" reads with Acquire: Take and Leave in
-//! the token protocol, Block (when it fails), Recheck, Abandon (when it fails) and [`Event::Query`] in the two-phase one. All writes in between are read-modify-writes, which continue
-//! the release sequence of each unpark before them, so the token carries what happened before *every* unpark that it stands for, not just before the first. On kernels of the XP class, [`Event::Release`] is Release too: the waker's last access to the word comes before the waiter's Leave or Recheck, and so before the memory is anything else.
-//! Nothing else needs an order: Commit publishes nothing, and
-//! that it is seen by either the unparker or the kernel's compare follows from their being operations on one word.
+//! What happened before an unpark must be visible after the park that it ends. Unpark and Notify are Release;
+//! every way out with "unparked" reads with Acquire: Take and Leave in the token protocol, Block (when it
+//! fails), Recheck, Abandon (when it fails) and [`Event::Query`] in the two-phase one. All writes in between
+//! are read-modify-writes, which continue the release sequence of each unpark before them, so the token
+//! carries what happened before *every* unpark that it stands for, not just before the first. On kernels of
+//! the XP class, [`Event::Release`] is Release too: the waker's last access to the word comes before the
+//! waiter's Leave or Recheck, and so before the memory is anything else. Nothing else needs an order: Commit
+//! publishes nothing, and that it is seen by either the unparker or the kernel's compare follows from their
+//! being operations on one word.
 
 #[cfg(all(test, not(loom)))]
 mod diagram;
@@ -91,11 +101,13 @@ pub(crate) const FOLD: usize = 1 << 27;
 const_assert_eq!(EMPTY, 0);
 // An addition of NOTIFIED to any state without a token leaves exactly one.
 const_assert_eq!(NOTIFIED & TOKENS, 1);
-// The flags lie above the token bits, one bit each: `found < FOLD` alone says that there is nothing to do after an unpark.
+// The flags lie above the token bits, one bit each: `found < FOLD` alone says that there is nothing to do
+// after an unpark.
 const_assert!(FOLD < PARKED && PARKED < ARMED && ARMED < TIMED_OUT && TIMED_OUT < RELEASED);
 const_assert_eq!(TOKENS & (PARKED | ARMED | TIMED_OUT | RELEASED), 0);
 const_assert_eq!(PARKED ^ ARMED ^ TIMED_OUT ^ RELEASED, PARKED | ARMED | TIMED_OUT | RELEASED);
-// Between the fold mark and the flags there is room for an unpark in flight from each of 2^27 - 1 threads, far more than a process can have.
+// Between the fold mark and the flags there is room for an unpark in flight from each of 2^27 - 1 threads,
+// far more than a process can have.
 const_assert_eq!(TOKENS - FOLD, (1 << 27) - 1);
 // A kernel may compare the low half of a 64-bit word alone.
 const_assert!((PARKED | ARMED | TIMED_OUT | RELEASED | TOKENS) as u64 <= u32::MAX as u64);
@@ -192,7 +204,8 @@ pub(crate) enum Outcome {
 const WAIT_FOR_TOKEN: Step = Step::Wait { woken: Event::Check, expired: Event::GiveUp };
 pub(crate) const WAIT_FOR_NOTICE: Step = Step::Wait { woken: Event::Recheck, expired: Event::Abandon };
 
-// The loops that carry a waiter through its protocol (in `backend`) have an arm for each step, with its events spelt out.
+// The loops that carry a waiter through its protocol (in `backend`) have an arm for each step, with its
+// events spelt out.
 const_assert!(matches!(WAIT_FOR_TOKEN, Step::Wait { woken: Event::Check, expired: Event::GiveUp }));
 const_assert!(matches!(WAIT_FOR_NOTICE, Step::Wait { woken: Event::Recheck, expired: Event::Abandon }));
 const_assert!(matches!(Event::GiveUp.step(EMPTY), Step::Settle { then: Event::Leave }));
@@ -218,7 +231,8 @@ impl Event {
             Self::Leave => Operation::Swap(EMPTY, Acquire),
             // EMPTY=>NOTIFIED, NOTIFIED=>NOTIFIED, PARKED=>PARKED + NOTIFIED
             Self::Unpark => Operation::Add(NOTIFIED, Release),
-            // NOTIFIED=>NOTIFIED, with or without PARKED. Relaxed: the tokens' own additions are Release, and this continues their sequence.
+            // NOTIFIED=>NOTIFIED, with or without PARKED. Relaxed: the tokens' own additions are Release, and this
+            // continues their sequence.
             Self::Fold { seen } => Operation::CompareExchange(seen, seen & !TOKENS | NOTIFIED, Relaxed, Relaxed),
             // =>ARMED
             Self::Arm => Operation::Store(ARMED),
@@ -299,7 +313,8 @@ impl Word {
         }
     }
 
-    /// Carries the event out and says what comes next. With the event known, one instruction of the processor.
+    /// Carries the event out and says what comes next. With the event known, one instruction of the
+    /// processor.
     #[inline(always)]
     pub(crate) fn apply(&self, event: Event) -> Step {
         event.step(match event.operation() {
@@ -312,7 +327,8 @@ impl Word {
             Operation::Add(more, order) => self.0.fetch_add(more, order),
             Operation::Or(bits, order) => self.0.fetch_or(bits, order),
             Operation::CompareExchange(from, to, success, failure) => {
-                // The orderings that occur stand here as constants: as a value, an ordering makes a call of the operation, which the compiler does not take back when it comes to know it.
+                // The orderings that occur stand here as constants: as a value, an ordering makes a call of the
+                // operation, which the compiler does not take back when it comes to know it.
                 let result = match (success, failure) {
                     (Relaxed, Relaxed) => self.0.compare_exchange(from, to, Relaxed, Relaxed),
                     (Relaxed, Acquire) => self.0.compare_exchange(from, to, Relaxed, Acquire),
@@ -331,7 +347,8 @@ impl Word {
         self.0.load(Relaxed) == PARKED
     }
 
-    /// The word as it is, for a waiter at a rendezvous. Relaxed: Leave or Recheck comes next, reads this value or a later one, and orders.
+    /// The word as it is, for a waiter at a rendezvous. Relaxed: Leave or Recheck comes next, reads this
+    /// value or a later one, and orders.
     pub(crate) fn peek(&self) -> usize {
         self.0.load(Relaxed)
     }

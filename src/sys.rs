@@ -2,8 +2,8 @@
 //!
 //! Nothing here decides anything. Names and spelling are the SDK's, so that a reader can look them up;
 //! everywhere else the crate speaks Rust. The function-pointer types are public because the backends can be
-//! built from functions of the caller's own (see [`KeyedEvent::new`](crate::KeyedEvent::new)): that is how the tests
-//! run the real backends on a simulated kernel.
+//! built from functions of the caller's own (see [`KeyedEvent::new`](crate::KeyedEvent::new)): that is how
+//! the tests run the real backends on a simulated kernel.
 
 #![allow(non_snake_case, reason = "parameters are spelt as in the SDK")]
 
@@ -12,9 +12,11 @@ pub mod ntdll;
 
 use core::ffi::c_void;
 
-/// A kernel object's name within this process. `NULL` is a value of its own: see each function for what it means there.
+/// A kernel object's name within this process. `NULL` is a value of its own: see each function for what it
+/// means there.
 pub type HANDLE = *mut c_void;
-/// The result of a native call: 0 and other non-negative values are successes of some kind, negative ones failures.
+/// The result of a native call: 0 and other non-negative values are successes of some kind, negative ones
+/// failures.
 pub type NTSTATUS = i32;
 /// A truth value of the Win32 layer: 0 is false, anything else is true.
 pub type BOOL = i32;

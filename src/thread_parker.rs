@@ -15,16 +15,21 @@ use static_assertions::const_assert;
 /// 1. [`prepare_park`](Self::prepare_park), then put itself in the queue, under the lock;
 /// 2. anything, also what makes another thread, or itself, unpark it;
 /// 3. [`park`](Self::park) or [`park_until`](Self::park_until), without the lock;
-/// 4. if `park_until` returned false: lock the queue and ask [`timed_out`](Self::timed_out). True: it is still in the queue and takes itself out. False: it has been unparked meanwhile after all.
+/// 4. if `park_until` returned false: lock the queue and ask [`timed_out`](Self::timed_out). True: it is
+///    still in the queue and takes itself out. False: it has been unparked meanwhile after all.
 ///
-/// The thread that wakes it takes it out of the queue and calls [`unpark_lock`](Self::unpark_lock), under the lock; unlocks; and then calls [`UnparkHandle::unpark`], which may be slow.
+/// The thread that wakes it takes it out of the queue and calls [`unpark_lock`](Self::unpark_lock), under the
+/// lock; unlocks; and then calls [`UnparkHandle::unpark`], which may be slow.
 ///
-/// An unpark that meets a thread between 1 and 3 is one atomic operation, and that thread's park returns at once: no system call, on any backend. That thread may be the one that unparks: it happens
-/// when a condition variable moves a waiter over to a mutex which that waiter is about to unlock.
+/// An unpark that meets a thread between 1 and 3 is one atomic operation, and that thread's park returns at
+/// once: no system call, on any backend. That thread may be the one that unparks: it happens when a condition
+/// variable moves a waiter over to a mutex which that waiter is about to unlock.
 ///
-/// **Ordering.** What happened before `unpark_lock` is visible once `park` has returned, `park_until` has returned true, or `timed_out` has returned false. The queue's lock is not relied on for it.
+/// **Ordering.** What happened before `unpark_lock` is visible once `park` has returned, `park_until` has
+/// returned true, or `timed_out` has returned false. The queue's lock is not relied on for it.
 ///
-/// **Who may call.** One thread at a time waits: `prepare_park`, `park`, `park_until` and `timed_out` are that thread's. `unpark_lock` is called once for each `prepare_park` at the most. Other orders are
+/// **Who may call.** One thread at a time waits: `prepare_park`, `park`, `park_until` and `timed_out` are
+/// that thread's. `unpark_lock` is called once for each `prepare_park` at the most. Other orders are
 /// safe, but then a thread may block for ever.
 ///
 /// **Layout.** Two words, all zero when new: the state, and which backend. Zero is the process's.
@@ -69,7 +74,8 @@ impl ThreadParker {
         self.word.apply(Event::Arm);
     }
 
-    /// As [`prepare_park`](Self::prepare_park), for callers who are not known to keep the order: false, and nothing is changed, while a thread is parked here.
+    /// As [`prepare_park`](Self::prepare_park), for callers who are not known to keep the order: false, and
+    /// nothing is changed, while a thread is parked here.
     #[must_use]
     pub fn try_prepare_park(&self) -> bool {
         let mut step = self.word.apply(Event::Claim { seen: EMPTY });
@@ -87,7 +93,8 @@ impl ThreadParker {
         let _ = self.try_park_until(Instant::MAX);
     }
 
-    /// Blocks until unparked, or until `deadline`. True if unparked. After false, [`timed_out`](Self::timed_out) has to be asked under the queue's lock.
+    /// Blocks until unparked, or until `deadline`. True if unparked. After false,
+    /// [`timed_out`](Self::timed_out) has to be asked under the queue's lock.
     ///
     /// False only after the deadline, never before. A past deadline does not block.
     #[inline]
@@ -96,7 +103,8 @@ impl ThreadParker {
         self.try_park_until(deadline) != UnparkReason::TimedOut
     }
 
-    /// As [`park_until`](Self::park_until), but tells calls in the wrong order apart: [`UnparkReason::Busy`], at once, if another thread is parked here or `prepare_park` has not come first.
+    /// As [`park_until`](Self::park_until), but tells calls in the wrong order apart: [`UnparkReason::Busy`],
+    /// at once, if another thread is parked here or `prepare_park` has not come first.
     #[inline]
     pub fn try_park_until(&self, deadline: Instant) -> UnparkReason {
         let outcome = match self.word.apply(Event::Block) {
@@ -117,7 +125,8 @@ impl ThreadParker {
         self.word.apply(Event::Query) == Step::Return(Outcome::TimedOut)
     }
 
-    /// Marks the thread as unparked, quickly, with the queue's lock held. The handle does what is left to do, after unlocking.
+    /// Marks the thread as unparked, quickly, with the queue's lock held. The handle does what is left to do,
+    /// after unlocking.
     ///
     /// From here on the thread may return and free the parker; the handle does not mind.
     #[inline]
@@ -153,7 +162,8 @@ impl fmt::Debug for ThreadParker {
 ///
 /// An address and the backend, never a reference: the parker may be gone.
 ///
-/// **It has to be used.** If it is dropped instead, the thread that blocks may never wake. On keyed events, that thread can then not time out either.
+/// **It has to be used.** If it is dropped instead, the thread that blocks may never wake. On keyed events,
+/// that thread can then not time out either.
 ///
 /// Two words, all zero when there is nothing to do.
 #[derive(Debug)]

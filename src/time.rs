@@ -1,18 +1,22 @@
 //! Time: the one place where units are converted and clocks are read.
 //!
 //! # Never early
-//! A wait must not end before its deadline, although every layer below may be early: kernels end timed waits up to a clock tick too soon, and
-//! most clocks say what time it was at the last tick. So the two questions that are asked of a clock get different answers:
+//! A wait must not end before its deadline, although every layer below may be early: kernels end timed waits
+//! up to a clock tick too soon, and most clocks say what time it was at the last tick. So the two questions
+//! that are asked of a clock get different answers:
 //!
-//! - *What time is it?* ([`Clock::now`], from which deadlines are made) is answered with the **latest** time that it can be:
-//!   the reading plus the clock's granule.
-//! - *Is it past the deadline?* ([`Clock::has_passed`]) is answered by the reading itself, the **earliest** time that it can be.
+//! - *What time is it?* ([`Clock::now`], from which deadlines are made) is answered with the **latest** time
+//!   that it can be: the reading plus the clock's granule.
+//! - *Is it past the deadline?* ([`Clock::has_passed`]) is answered by the reading itself, the **earliest**
+//!   time that it can be.
 //!
-//! Between a deadline's making and its passing, at least the asked-for time has then really gone by, and all waiting is a loop around the second question.
-//! All arithmetic saturates, and the largest [`Instant`] is never reached: a far deadline becomes "for ever", never "now".
+//! Between a deadline's making and its passing, at least the asked-for time has then really gone by, and all
+//! waiting is a loop around the second question. All arithmetic saturates, and the largest [`Instant`] is
+//! never reached: a far deadline becomes "for ever", never "now".
 //!
 //! # Which clock
-//! Since Windows 8 a timed wait does not count the time that the machine is asleep, so neither may the clock. The first of these that the system has:
+//! Since Windows 8 a timed wait does not count the time that the machine is asleep, so neither may the clock.
+//! The first of these that the system has:
 //!
 //! | clock | system | granule |
 //! |---|---|---|
@@ -21,8 +25,9 @@
 //! | `QueryUnbiasedInterruptTime` | Windows 7 | a clock tick, up to 15.625 ms |
 //! | `KUSER_SHARED_DATA.InterruptTime`, read in place | XP, Vista | a clock tick |
 //!
-//! The performance counter has only counted through sleep since Windows 8, and may differ between processors on XP, so older systems tell time in ticks; there a timed
-//! wait ends up to a tick later. `GetTickCount` starts again after 49.7 days.
+//! The performance counter has only counted through sleep since Windows 8, and may differ between processors
+//! on XP, so older systems tell time in ticks; there a timed wait ends up to a tick later. `GetTickCount`
+//! starts again after 49.7 days.
 
 use crate::sys;
 use crate::sys::kernel32::QueryTime;
@@ -38,13 +43,16 @@ const NANOS_PER_UNIT: u32 = 100;
 const UNITS_PER_MILLISECOND: u32 = 10_000;
 /// The longest clock tick (15.625 ms), with a little to spare.
 const TICK: u32 = 160_000;
-/// The longest relative wait that is asked of NT at once, some 3,600 years: far enough from the end of `i64` for the kernel to add its own time.
+/// The longest relative wait that is asked of NT at once, some 3,600 years: far enough from the end of `i64`
+/// for the kernel to add its own time.
 const LONGEST_RELATIVE: u64 = 1 << 60;
 
-/// A point in time on the clock of the parkers: units of 100 ns since some fixed point, not counting the time that the machine was asleep.
+/// A point in time on the clock of the parkers: units of 100 ns since some fixed point, not counting the time
+/// that the machine was asleep.
 ///
-/// Comparable within one boot of one machine and between its processes. It is *not* the wall clock, and setting that changes nothing here.
-/// All arithmetic saturates: [`Instant::MAX`], or anything that would lie after it, is never reached.
+/// Comparable within one boot of one machine and between its processes. It is *not* the wall clock, and
+/// setting that changes nothing here. All arithmetic saturates: [`Instant::MAX`], or anything that would lie
+/// after it, is never reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
 pub struct Instant(u64);
@@ -151,17 +159,20 @@ impl Remaining {
     }
 }
 
-/// A relative timeout as NT's native calls take it: negative, in units; at most [`LONGEST_RELATIVE`], so the caller has to loop.
+/// A relative timeout as NT's native calls take it: negative, in units; at most [`LONGEST_RELATIVE`], so the
+/// caller has to loop.
 pub(crate) const fn nt_relative(units: u64) -> i64 {
     -(if units < LONGEST_RELATIVE { units } else { LONGEST_RELATIVE } as i64)
 }
 
-/// A timeout in milliseconds as the Win32 layer takes it: rounded up, never `INFINITE`. Long ones may come out shorter, so the caller has to loop.
+/// A timeout in milliseconds as the Win32 layer takes it: rounded up, never `INFINITE`. Long ones may come
+/// out shorter, so the caller has to loop.
 pub(crate) const fn milliseconds(units: u64) -> u32 {
     if units <= u32::MAX as u64 {
         (units as u32).div_ceil(UNITS_PER_MILLISECOND)
     } else {
-        // Beyond seven minutes, about 0.6 of the time: no 64-bit division, which 32-bit MSVC targets do not have without a C runtime.
+        // Beyond seven minutes, about 0.6 of the time: no 64-bit division, which 32-bit MSVC targets do not have
+        // without a C runtime.
         let shorter = units >> 14;
         if shorter < sys::kernel32::INFINITE as u64 { shorter as u32 } else { sys::kernel32::INFINITE - 1 }
     }
@@ -196,7 +207,8 @@ impl Clock {
     /// A clock that advances once a clock tick, as `QueryUnbiasedInterruptTime`.
     ///
     /// # Safety
-    /// `query` writes the time in units of 100 ns to the address that it is given, may be called by any thread at any time and never unwinds.
+    /// `query` writes the time in units of 100 ns to the address that it is given, may be called by any
+    /// thread at any time and never unwinds.
     #[must_use]
     pub const unsafe fn ticking(query: QueryTime) -> Self {
         Self { query: Some(query), bias: ptr::null(), scale: ONE, granule: TICK }
@@ -211,16 +223,19 @@ impl Clock {
         Self { query: Some(query), bias: ptr::null(), scale: ONE, granule: 1 }
     }
 
-    /// A counter of `scale / 2^32` units a count, as `QueryPerformanceCounter` (see [`Clock::scale`]), less the units at `bias`, if that is not null.
+    /// A counter of `scale / 2^32` units a count, as `QueryPerformanceCounter` (see [`Clock::scale`]), less
+    /// the units at `bias`, if that is not null.
     ///
     /// # Safety
-    /// As for [`Clock::ticking`], but that `query` writes counts. `bias` is null, or may be read on any thread for as long as the clock is used.
+    /// As for [`Clock::ticking`], but that `query` writes counts. `bias` is null, or may be read on any
+    /// thread for as long as the clock is used.
     #[must_use]
     pub const unsafe fn counter(query: QueryTime, scale: u64, bias: *const u64) -> Self {
         Self { query: Some(query), bias, scale, granule: 1 }
     }
 
-    /// The scale of a counter that counts `frequency` times a second: units a count, times 2^32, rounded down. None for 0.
+    /// The scale of a counter that counts `frequency` times a second: units a count, times 2^32, rounded
+    /// down. None for 0.
     #[must_use]
     pub const fn scale(frequency: u64) -> Option<u64> {
         let dividend = UNITS_PER_SECOND << 32;
@@ -285,7 +300,8 @@ impl Clock {
 #[cfg(all(windows, target_pointer_width = "64"))]
 fn shared_page_time() -> u64 {
     let time = ptr::with_exposed_provenance::<u64>(sys::ntdll::KUSER_INTERRUPT_TIME);
-    // SAFETY: readable in every process and aligned (see `KUSER_INTERRUPT_TIME`); the kernel writes it meanwhile, hence volatile, in one piece.
+    // SAFETY: readable in every process and aligned (see `KUSER_INTERRUPT_TIME`); the kernel writes it meanwhile,
+    // hence volatile, in one piece.
     unsafe { time.read_volatile() }
 }
 
@@ -293,7 +309,8 @@ fn shared_page_time() -> u64 {
 fn shared_page_time() -> u64 {
     let words = ptr::with_exposed_provenance::<u32>(sys::ntdll::KUSER_INTERRUPT_TIME);
     let read = |index: usize| {
-        // SAFETY: three readable words lie there in every process (see `KUSER_INTERRUPT_TIME`), so the offset stays in bounds.
+        // SAFETY: three readable words lie there in every process (see `KUSER_INTERRUPT_TIME`), so the offset stays
+        // in bounds.
         let word = unsafe { words.add(index) };
         // SAFETY: readable, as above, and aligned; the kernel writes it meanwhile, hence volatile.
         unsafe { word.read_volatile() }

@@ -1,4 +1,5 @@
-//! Keyed events with a handle that is none, on the system's real calls: as when someone in the process has closed ours. Parking goes on, by looking at the word now and then.
+//! Keyed events with a handle that is none, on the system's real calls: as when someone in the process has
+//! closed ours. Parking goes on, by looking at the word now and then.
 
 #![cfg(windows)]
 
@@ -55,12 +56,14 @@ fn backend(handle: HANDLE, guarded: bool) -> &'static Backend {
     let release = unsafe { transmute::<*mut c_void, NtReleaseKeyedEvent>(ntdll(c"NtReleaseKeyedEvent")) };
     // SAFETY: as above.
     let is_ending = unsafe { transmute::<*mut c_void, RtlDllShutdownInProgress>(ntdll(c"RtlDllShutdownInProgress")) };
-    // SAFETY: the functions are the system's own. The handle is not what it should be; the calls fail with it, and do nothing else.
+    // SAFETY: the functions are the system's own. The handle is not what it should be; the calls fail with it,
+    // and do nothing else.
     let keyed_event = unsafe { KeyedEvent::new(handle, wait, release, is_ending, Clock::SHARED_PAGE, guarded) };
     Box::leak(Box::new(Backend::KeyedEvent(keyed_event)))
 }
 
-/// A thread is unparked while it waits, and another waits until its time is over, often enough to meet in every way.
+/// A thread is unparked while it waits, and another waits until its time is over, often enough to meet in
+/// every way.
 fn park_on(backend: &'static Backend) {
     for round in 0..8 {
         let parker = ThreadParker::with_backend(backend);

@@ -1,5 +1,7 @@
-//! A host that does whatever a script says, with a clock that moves by hand: waits that return too early, too late and for no reason, unparks at every moment at which the host is called, clocks
-//! that jump and that stand still. The script is random, and the model is simple: a park returns "unparked" if and only if there was an unpark, and "timed out" only once the time is over.
+//! A host that does whatever a script says, with a clock that moves by hand: waits that return too early, too
+//! late and for no reason, unparks at every moment at which the host is called, clocks that jump and that
+//! stand still. The script is random, and the model is simple: a park returns "unparked" if and only if there
+//! was an unpark, and "timed out" only once the time is over.
 //!
 //! The host is this process's backend, and each test thread has a host of its own.
 
@@ -20,7 +22,8 @@ use std::time::Duration;
 /// What the host does when it is called.
 #[derive(Clone, Copy, Debug)]
 enum Act {
-    /// Lets so much of the time go by that it was asked to wait, in 256ths; nothing of that which is for ever.
+    /// Lets so much of the time go by that it was asked to wait, in 256ths; nothing of that which is for
+    /// ever.
     Portion(u8),
     /// Lets some time go by, whatever it was asked.
     Advance(u64),
@@ -33,7 +36,8 @@ enum Act {
 /// A host's state.
 struct Kernel {
     clock: Cell<u64>,
-    /// What to do at the next calls of `wait` and `now`. When nothing is left, time goes by as it was asked to, and what was to wait for ever is unparked.
+    /// What to do at the next calls of `wait` and `now`. When nothing is left, time goes by as it was asked
+    /// to, and what was to wait for ever is unparked.
     waits: RefCell<VecDeque<Act>>,
     readings: RefCell<VecDeque<Option<Act>>>,
     /// Unparks the parker under test.
@@ -84,7 +88,8 @@ impl Kernel {
     }
 }
 
-// SAFETY: the functions wait only as long as the script says, which a host may; they wake nobody, since nobody sleeps. They do not unwind: a panic aborts the test.
+// SAFETY: the functions wait only as long as the script says, which a host may; they wake nobody, since
+// nobody sleeps. They do not unwind: a panic aborts the test.
 static HOST: Host = unsafe { Host::new(ptr::null_mut(), wait, wake, now, thread_yield, 3) };
 
 unsafe extern "C" fn wait(_: *mut c_void, word: *const usize, expected: usize, timeout: u64) {
@@ -321,7 +326,8 @@ fn a_clock_that_jumps_to_its_end() {
     });
 }
 
-/// A host whose wake does nothing, and whose waits only end with their time, costs time but no token: this is not what a host may do, but it fails in the way that loses least.
+/// A host whose wake does nothing, and whose waits only end with their time, costs time but no token: this is
+/// not what a host may do, but it fails in the way that loses least.
 #[test]
 fn a_host_that_wakes_nobody() {
     let _watchdog = Watchdog::new();

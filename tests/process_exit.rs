@@ -1,6 +1,8 @@
-//! How processes end: while threads are parked, while they unpark, and while `DllMain` unparks those that have been killed. Each ends by itself, with its exit code.
+//! How processes end: while threads are parked, while they unpark, and while `DllMain` unparks those that
+//! have been killed. Each ends by itself, with its exit code.
 //!
-//! Each test starts this program once more, as a child that runs the test [`child`] and ends in the middle of it.
+//! Each test starts this program once more, as a child that runs the test [`child`] and ends in the middle of
+//! it.
 
 mod common;
 
@@ -95,7 +97,8 @@ fn threads_are_parked() {
     assert_eq!(run("parked"), "");
 }
 
-/// Ends while eight threads park and unpark each other as fast as they can: some are before, in and after the system's calls.
+/// Ends while eight threads park and unpark each other as fast as they can: some are before, in and after the
+/// system's calls.
 fn storm(seed: u64) {
     let parkers: &'static [Parker] = Vec::leak((0..8).map(|_| Parker::new()).collect());
     for index in 0..parkers.len() {
@@ -153,7 +156,8 @@ mod windows {
         function(unsafe { GetModuleHandleA(c"ntdll.dll".as_ptr()) }, name)
     }
 
-    /// Loads the DLL that `cargo test` builds beside this program, and has it call `at_end` from its `DllMain` when it is detached.
+    /// Loads the DLL that `cargo test` builds beside this program, and has it call `at_end` from its
+    /// `DllMain` when it is detached.
     fn load(at_end: extern "system" fn()) -> HANDLE {
         let program = std::env::current_exe().expect("this program is a file");
         let dir = program.parent().and_then(|deps| deps.parent()).expect("cargo puts it two folders deep");
@@ -277,7 +281,8 @@ mod windows {
         // SAFETY: as above.
         let is_ending =
             unsafe { transmute::<*mut c_void, RtlDllShutdownInProgress>(ntdll(c"RtlDllShutdownInProgress")) };
-        // SAFETY: the functions do what they should, but that the waiter takes its time; the null handle is always good.
+        // SAFETY: the functions do what they should, but that the waiter takes its time; the null handle is always
+        // good.
         let backend =
             unsafe { KeyedEvent::new(std::ptr::null_mut(), wait_never, release, is_ending, Clock::SHARED_PAGE, false) };
         let backend: &'static Backend = Box::leak(Box::new(Backend::KeyedEvent(backend)));
@@ -285,7 +290,8 @@ mod windows {
         parker.prepare_park();
         thread::spawn(|| parker.park());
         thread::spawn(|| {
-            // It can only be released for once it is committed to wait, which nobody but the test can know: give it a while.
+            // It can only be released for once it is committed to wait, which nobody but the test can know: give it a
+            // while.
             thread::sleep(Duration::from_millis(50));
             parker.unpark_lock().unpark();
         });

@@ -1,7 +1,8 @@
 //! Random sequences of calls against the simplest model of what they promise, on the process's backend.
 //!
-//! The model of a parker is whether it has a token, and whether a thread is parked there; that of a two-phase parker is its state. Threads that would block are
-//! started beside, and are there before the next call is made, so that every answer is known beforehand.
+//! The model of a parker is whether it has a token, and whether a thread is parked there; that of a two-phase
+//! parker is its state. Threads that would block are started beside, and are there before the next call is
+//! made, so that every answer is known beforehand.
 
 mod common;
 
@@ -162,7 +163,8 @@ enum State {
     Parked(JoinHandle<UnparkReason>),
 }
 
-/// Makes a call, and says what the state is then. While a thread is parked, only an unpark may come; all else is left out.
+/// Makes a call, and says what the state is then. While a thread is parked, only an unpark may come; all else
+/// is left out.
 fn carry_out_two_phase(parker: &'static ThreadParker, state: State, call: TwoPhaseCall) -> State {
     let park = |deadline: Instant, state: State| {
         let (reason, state) = match state {
@@ -200,7 +202,8 @@ fn carry_out_two_phase(parker: &'static ThreadParker, state: State, call: TwoPha
         }
         (TwoPhaseCall::ParkUntilPast, state) => park(Instant::MIN, state).1,
         (TwoPhaseCall::TimedOut, state) => {
-            // Only ever asked after a park that ran out of time: of any other state, nothing is promised but that it is not that.
+            // Only ever asked after a park that ran out of time: of any other state, nothing is promised but that it is
+            // not that.
             assert_eq!(parker.timed_out(), matches!(state, State::TimedOut));
             state
         }

@@ -1,4 +1,5 @@
-//! The NT backends on a simulated kernel, see [`common::fake_nt`]: every status of every call, kernels of the XP class, the end of the process, time that goes its own ways.
+//! The NT backends on a simulated kernel, see [`common::fake_nt`]: every status of every call, kernels of the
+//! XP class, the end of the process, time that goes its own ways.
 
 mod common;
 
@@ -221,7 +222,8 @@ fn a_release_that_ends_with_any_status_is_made_again() {
     }
 }
 
-/// A thread waits on a backend whose calls all fail, and is unparked; then another, whose time runs out; then one whose time runs out beside an unpark.
+/// A thread waits on a backend whose calls all fail, and is unparked; then another, whose time runs out; then
+/// one whose time runs out beside an unpark.
 fn park_although_all_calls_fail(nt: &Nt, backend: &'static Backend) {
     let waits = || nt.requests(Call::Wait).len();
     wait_for_ever_while(nt, backend, |parker| {
@@ -281,7 +283,8 @@ fn parking_works_with_a_bad_handle() {
     }
 }
 
-/// A thread's time runs out; before it has left its queue, a release meets it, which the kernel does not tell it. The rest is up to `then`.
+/// A thread's time runs out; before it has left its queue, a release meets it, which the kernel does not tell
+/// it. The rest is up to `then`.
 fn hide_a_release(nt: &Nt, guarded: bool, then: impl FnOnce()) {
     let backend = nt.keyed_event(nt.open(KeyedEventAccess::all()), guarded);
     nt.hold(Point::Expired);
@@ -337,7 +340,8 @@ fn with_the_guard_a_release_has_no_time_limit() {
     });
 }
 
-/// A waker is stopped in the kernel after it has met its waiter. The rest is up to `then`, which is told whether the waiter has left.
+/// A waker is stopped in the kernel after it has met its waiter. The rest is up to `then`, which is told
+/// whether the waiter has left.
 fn hold_a_waker(guarded: bool, then: impl FnOnce(&AtomicBool)) {
     let nt = Nt::boot(Class::Xp);
     let backend = nt.keyed_event(nt.open(KeyedEventAccess::all()), guarded);

@@ -533,7 +533,8 @@ fn a_parker_may_go_as_soon_as_the_park_has_returned() {
                         parker => break parker,
                     }
                 };
-                // SAFETY: its thread keeps it until it has taken the token that this leaves; what comes after is up to the parker.
+                // SAFETY: its thread keeps it until it has taken the token that this leaves; what comes after is up to
+                // the parker.
                 unsafe { Parker::unpark(&*parker) };
                 is_unparked.store(true, SeqCst);
             }

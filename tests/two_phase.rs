@@ -1,4 +1,5 @@
-//! The two-phase protocol: [`ThreadParker`], alone and in the locks that it is for, on the backend under test.
+//! The two-phase protocol: [`ThreadParker`], alone and in the locks that it is for, on the backend under
+//! test.
 
 mod common;
 
@@ -397,7 +398,8 @@ mod page {
 fn a_handle_may_be_used_when_the_parker_is_gone() {
     let _test = begin();
     if is_rendezvous() {
-        // There, the waiter cannot leave before the handle is used: see `a_handle_may_be_used_on_another_thread_and_late`.
+        // There, the waiter cannot leave before the handle is used: see
+        // `a_handle_may_be_used_on_another_thread_and_late`.
         return;
     }
     for _ in 0..10 {
@@ -489,7 +491,8 @@ fn a_condition_variable_that_requeues_under_load() {
 #[test]
 fn a_notification_moves_a_waiter_that_holds_the_lock() {
     let _test = begin();
-    // Threads that wait, and a thread that notifies without the lock: some are moved into the queue of the lock that they hold, and unpark themselves.
+    // Threads that wait, and a thread that notifies without the lock: some are moved into the queue of the lock
+    // that they hold, and unpark themselves.
     let monitor = Monitor::new(0_u32, None);
     let waits = 300;
     thread::scope(|scope| {

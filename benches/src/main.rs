@@ -1,7 +1,8 @@
 //! ntpark, its peers and the limits that nature sets, measured side by side on one backend.
 //!
-//! A *work* is something to be done, as often as it takes to be measured; a *subject* is a way to do it. Each round measures every subject of a work
-//! once, in an order that is shuffled anew, so that whatever else the machine does meanwhile hits all of them alike. Ratios are formed within a round, and their median
+//! A *work* is something to be done, as often as it takes to be measured; a *subject* is a way to do it. Each
+//! round measures every subject of a work once, in an order that is shuffled anew, so that whatever else the
+//! machine does meanwhile hits all of them alike. Ratios are formed within a round, and their median
 //! is reported. See `docs/performance.md`.
 
 mod measure;

@@ -149,7 +149,8 @@ pub(crate) trait Primitive: 'static {
     fn wake(word: &AtomicU32);
 }
 
-/// The usual loop around a primitive: what one would write by hand. On a bare system call it is the limit for whoever blocks there.
+/// The usual loop around a primitive: what one would write by hand. On a bare system call it is the limit for
+/// whoever blocks there.
 pub(crate) struct Raw<P>(P);
 
 const EMPTY: u32 = 0;
@@ -275,7 +276,8 @@ pub(crate) trait Measure {
     fn measure<S: Subject>(&self) -> Self::Output;
 }
 
-/// The work on each peer that parks on the primitive of ntpark's backend. Others are left out, with the reason in [`ABSENT`].
+/// The work on each peer that parks on the primitive of ntpark's backend. Others are left out, with the
+/// reason in [`ABSENT`].
 pub(crate) fn peers<M: Measure>(measure: &M) -> Vec<M::Output> {
     let mut outputs = Vec::new();
     #[cfg(windows)]

@@ -1,7 +1,8 @@
 //! An executor for one future at a time on the calling thread. No std, no allocation.
 //!
-//! Its waker is a parker's address: waking leaves a token, and the thread parks until there is one. A waker may be cloned and kept for as long as anybody likes, and
-//! nothing here counts the clones, so the parker has to be there for ever: a static.
+//! Its waker is a parker's address: waking leaves a token, and the thread parks until there is one. A waker
+//! may be cloned and kept for as long as anybody likes, and nothing here counts the clones, so the parker has
+//! to be there for ever: a static.
 
 use core::pin::pin;
 use core::ptr;
@@ -10,8 +11,8 @@ use ntpark::{Instant, Parker};
 
 /// Runs a future to its end.
 ///
-/// Between two polls the thread parks: until it is woken, or until the time that `idle` says. `idle` is asked before each park and may do whatever is due;
-/// [`Instant::MAX`] is "wake me when something happens".
+/// Between two polls the thread parks: until it is woken, or until the time that `idle` says. `idle` is asked
+/// before each park and may do whatever is due; [`Instant::MAX`] is "wake me when something happens".
 pub(crate) fn block_on<F: Future>(parker: &'static Parker, mut idle: impl FnMut() -> Instant, future: F) -> F::Output {
     let mut future = pin!(future);
     let waker = waker(parker);
@@ -27,7 +28,8 @@ pub(crate) fn block_on<F: Future>(parker: &'static Parker, mut idle: impl FnMut(
 
 /// A waker that leaves a token in the parker.
 pub(crate) fn waker(parker: &'static Parker) -> Waker {
-    // SAFETY: the functions of the table keep the contract of `RawWaker`: they may be called on any thread, and the parker that they are given is there for ever.
+    // SAFETY: the functions of the table keep the contract of `RawWaker`: they may be called on any thread, and
+    // the parker that they are given is there for ever.
     unsafe { Waker::from_raw(raw_waker(ptr::from_ref(parker).cast())) }
 }
 

@@ -1,4 +1,5 @@
-//! A bounded channel from one thread to another: a ring of slots and two parkers. No std, no allocation; `const` to make.
+//! A bounded channel from one thread to another: a ring of slots and two parkers. No std, no allocation;
+//! `const` to make.
 
 use core::cell::UnsafeCell;
 use core::fmt;
@@ -23,7 +24,8 @@ pub(crate) struct Channel<T, const N: usize> {
     values: Parker,
 }
 
-// SAFETY: values only move from one thread to the other. The two ends never use a slot at the same time: the counts, with Release and Acquire, say whose it is.
+// SAFETY: values only move from one thread to the other. The two ends never use a slot at the same time: the
+// counts, with Release and Acquire, say whose it is.
 unsafe impl<T: Send, const N: usize> Sync for Channel<T, N> {}
 
 /// The other end is gone. The value comes back.
@@ -167,7 +169,8 @@ impl<T, const N: usize> Receiver<'_, T, N> {
             if closed {
                 return Err(Nothing::Closed);
             }
-            // A token may be an old one, of a value that was received without waiting for it. Then this goes round once more.
+            // A token may be an old one, of a value that was received without waiting for it. Then this goes round once
+            // more.
             if self.channel.values.park_until(deadline) == ntpark::UnparkReason::TimedOut {
                 return self.try_receive().ok_or(Nothing::TimedOut);
             }

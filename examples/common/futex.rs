@@ -23,7 +23,8 @@ unsafe extern "C" fn wait(_: *mut c_void, word: *const usize, expected: usize, t
         tv_nsec: (timeout % UNITS_PER_SECOND * NANOS_PER_UNIT) as libc::c_long,
     };
     let timeout = if timeout == u64::MAX { ptr::null() } else { ptr::from_ref(&timespec) };
-    // SAFETY: the word is live, and so is the timespec, if it is passed. All ways to return are good: the parker looks again.
+    // SAFETY: the word is live, and so is the timespec, if it is passed. All ways to return are good: the parker
+    // looks again.
     unsafe {
         libc::syscall(
             libc::SYS_futex,
@@ -36,7 +37,8 @@ unsafe extern "C" fn wait(_: *mut c_void, word: *const usize, expected: usize, t
 }
 
 unsafe extern "C" fn wake(_: *mut c_void, word: *const usize) {
-    // SAFETY: the address is not read; if there is no such memory any more, the call fails and there is nobody to wake.
+    // SAFETY: the address is not read; if there is no such memory any more, the call fails and there is nobody to
+    // wake.
     unsafe { libc::syscall(libc::SYS_futex, low_half(word), libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, 1) };
 }
 

@@ -5,8 +5,8 @@ pub(crate) mod futex;
 
 use ntpark::{Backend, Kind, SelectError};
 
-/// Settles what the process parks on: what `NTPARK_BACKEND` names (see [`Kind::name`]), else the best there is, on Linux a futex. To be called before the first park; again does no
-/// harm.
+/// Settles what the process parks on: what `NTPARK_BACKEND` names (see [`Kind::name`]), else the best there
+/// is, on Linux a futex. To be called before the first park; again does no harm.
 pub(crate) fn setup() {
     let wanted = std::env::var("NTPARK_BACKEND").ok().map(|name| {
         let kind = Kind::ALL.into_iter().find(|kind| kind.name() == name);

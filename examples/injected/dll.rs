@@ -1,8 +1,10 @@
-//! A DLL such as is injected into other people's processes: it starts threads of its own from `DllMain`, parks under the loader's lock, and leaves without a
-//! trace. `host.rs` loads and unloads it. Nothing of std is used, but for its panic handler.
+//! A DLL such as is injected into other people's processes: it starts threads of its own from `DllMain`,
+//! parks under the loader's lock, and leaves without a trace. `host.rs` loads and unloads it. Nothing of std
+//! is used, but for its panic handler.
 //!
-//! How to leave: a thread that runs a DLL's code keeps the DLL loaded by a reference of its own, and ends with `FreeLibraryAndExitThread`, so that code is never unmapped under
-//! it. `DllMain` waits for no thread: each that starts or ends needs the loader's lock, which `DllMain` holds.
+//! How to leave: a thread that runs a DLL's code keeps the DLL loaded by a reference of its own, and ends
+//! with `FreeLibraryAndExitThread`, so that code is never unmapped under it. `DllMain` waits for no thread:
+//! each that starts or ends needs the loader's lock, which `DllMain` holds.
 #![no_std]
 
 extern crate std;
@@ -76,7 +78,8 @@ mod dll {
     fn attach(module: Handle) -> bool {
         MODULE.store(module, Relaxed);
         choose_backend();
-        // Both protocols of a parker, here of all places: a wait that runs out of time, and a token that was there before.
+        // Both protocols of a parker, here of all places: a wait that runs out of time, and a token that was there
+        // before.
         let parker = Parker::new();
         let nothing = parker.park_timeout(Duration::from_millis(1)) == UnparkReason::TimedOut;
         let nobody = !parker.unpark();
@@ -84,7 +87,8 @@ mod dll {
         nothing && nobody && token && DESKS.iter().all(start)
     }
 
-    /// What comes and goes should leave nothing behind: `WaitOnAddress` has no handle, and of the keyed events the one that belongs to the system needs none. A test may ask for others.
+    /// What comes and goes should leave nothing behind: `WaitOnAddress` has no handle, and of the keyed
+    /// events the one that belongs to the system needs none. A test may ask for others.
     fn choose_backend() {
         let mut buffer = [0; 32];
         // SAFETY: the name ends with 0; the buffer has that size.
@@ -100,7 +104,8 @@ mod dll {
         }
     }
 
-    /// Starts the worker of a desk. It begins when `DllMain` has returned, since a thread's start needs the loader's lock.
+    /// Starts the worker of a desk. It begins when `DllMain` has returned, since a thread's start needs the
+    /// loader's lock.
     fn start(desk: &'static Desk) -> bool {
         let mut module = MODULE.load(Relaxed);
         // SAFETY: a module's handle is an address in it. This takes one more reference to it.
@@ -133,7 +138,8 @@ mod dll {
         }
         GONE.fetch_add(1, AcqRel);
         LAST_WORD.unpark();
-        // SAFETY: the reference is this thread's, and after it goes nothing of this DLL is run here, but for `DllMain`, by the loader.
+        // SAFETY: the reference is this thread's, and after it goes nothing of this DLL is run here, but for
+        // `DllMain`, by the loader.
         unsafe { FreeLibraryAndExitThread(MODULE.load(Relaxed), 0) }
     }
 
@@ -156,8 +162,9 @@ mod dll {
         Backend::get().kind() as u32
     }
 
-    /// Tells the workers to go. When the caller has freed the library, and the last worker is gone, it is unloaded; the number of workers that have gone is then
-    /// stored in `report`, which has to be there until then.
+    /// Tells the workers to go. When the caller has freed the library, and the last worker is gone, it is
+    /// unloaded; the number of workers that have gone is then stored in `report`, which has to be there
+    /// until then.
     #[unsafe(no_mangle)]
     extern "system" fn leave(report: *mut AtomicU32) {
         REPORT.store(report, Release);

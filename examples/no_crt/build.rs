@@ -6,7 +6,8 @@ fn main() {
     if var("CARGO_CFG_TARGET_OS") != "windows" {
         return;
     }
-    // ntdll has what compilers expect of a C library, memcpy and its like; for others than GNU's linker see `memory` in main.rs.
+    // ntdll has what compilers expect of a C library, memcpy and its like; for others than GNU's linker see
+    // `memory` in main.rs.
     let arguments: &[&str] = match (var("CARGO_CFG_TARGET_ENV").as_str(), var("CARGO_CFG_TARGET_ARCH").as_str()) {
         ("msvc", _) => &["/NODEFAULTLIB", "/ENTRY:entry", "/SUBSYSTEM:CONSOLE"],
         // 32-bit C names begin with an underscore.

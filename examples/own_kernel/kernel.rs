@@ -1,8 +1,10 @@
-//! A toy kernel: tasks with stacks of their own that take turns on one thread, and a time that only passes while all of them sleep.
+//! A toy kernel: tasks with stacks of their own that take turns on one thread, and a time that only passes
+//! while all of them sleep.
 //!
-//! Four functions are all that an operating system has to provide for ntpark, at the end of this file. They are short because this kernel is cooperative:
-//! between the look at the word and going to sleep nothing else can run. Where tasks run on several processors, the two have to be made one step, by a
-//! lock that `wake` takes as well.
+//! Four functions are all that an operating system has to provide for ntpark, at the end of this file. They
+//! are short because this kernel is cooperative: between the look at the word and going to sleep nothing else
+//! can run. Where tasks run on several processors, the two have to be made one step, by a lock that `wake`
+//! takes as well.
 
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 use ntpark::Host;
@@ -15,7 +17,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, MutexGuard};
 
 /// What ntpark is given: the kernel as context, and what it does for it.
-// SAFETY: the functions below do what their types ask for, for tasks of the one thread that `run` is called on, and don't unwind; the kernel is a static.
+// SAFETY: the functions below do what their types ask for, for tasks of the one thread that `run` is called
+// on, and don't unwind; the kernel is a static.
 pub(crate) static HOST: Host =
     unsafe { Host::new((&raw const KERNEL).cast_mut().cast(), wait, wake, now, thread_yield, 0) };
 
@@ -111,7 +114,8 @@ impl Kernel {
 }
 
 impl Tables {
-    /// The task whose turn it is next, round and round; none when all are done. If nobody can run, time passes until somebody's sleep is over.
+    /// The task whose turn it is next, round and round; none when all are done. If nobody can run, time
+    /// passes until somebody's sleep is over.
     fn next(&mut self) -> Result<Option<usize>, Deadlock> {
         let count = self.tasks.len();
         loop {

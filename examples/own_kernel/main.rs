@@ -1,5 +1,6 @@
-//! ntpark on a kernel of your own, in `kernel.rs`: a toy that runs tasks in turns on one thread. The bounded channel of the example of that name works on it
-//! unchanged, timeouts included; and since time there passes only when everybody sleeps, a thousand years are over at once.
+//! ntpark on a kernel of your own, in `kernel.rs`: a toy that runs tasks in turns on one thread. The bounded
+//! channel of the example of that name works on it unchanged, timeouts included; and since time there passes
+//! only when everybody sleeps, a thousand years are over at once.
 
 #[path = "../channel/channel.rs"]
 mod channel;

@@ -1,6 +1,8 @@
-//! Asks this system what it has of what ntpark builds on, how it behaves, and whether all that ntpark expects of it holds. Ends with failure if something does not.
+//! Asks this system what it has of what ntpark builds on, how it behaves, and whether all that ntpark expects
+//! of it holds. Ends with failure if something does not.
 //!
-//! Worth running on a system that nobody has tried yet: it needs no rights, changes nothing and takes a few seconds. Elsewhere than on Windows only ntpark itself is asked.
+//! Worth running on a system that nobody has tried yet: it needs no rights, changes nothing and takes a few
+//! seconds. Elsewhere than on Windows only ntpark itself is asked.
 
 #[path = "../common/mod.rs"]
 mod common;

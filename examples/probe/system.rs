@@ -57,7 +57,8 @@ const RACES: u32 = 200;
 type RtlGetVersion = unsafe extern "system" fn(*mut Version) -> NTSTATUS;
 /// `wine_get_version`, which ntdll exports under Wine.
 type WineGetVersion = unsafe extern "C" fn() -> *const c_char;
-/// `NtQueryTimerResolution`: coarsest, finest and present time between two clock interrupts, in units of 100 ns.
+/// `NtQueryTimerResolution`: coarsest, finest and present time between two clock interrupts, in units of 100
+/// ns.
 type NtQueryTimerResolution = unsafe extern "system" fn(*mut u32, *mut u32, *mut u32) -> NTSTATUS;
 
 /// `OSVERSIONINFOW`.
@@ -302,7 +303,8 @@ impl KeyedEvents {
         let ending = unsafe { (self.is_ending)() };
         report.expect("the process is not ending", ending == FALSE, ending);
 
-        // Of these kernels it is known that they may tell one side that both have met, and the other that time has run out.
+        // Of these kernels it is known that they may tell one side that both have met, and the other that time has
+        // run out.
         let guarded = major < 6 || null != STATUS_TIMEOUT;
         let events = [("a handle of its own", handle), ("the null handle", ptr::null_mut())];
         for (name, handle) in events {
@@ -347,7 +349,8 @@ impl KeyedEvents {
         self.ask_race(report, name, event, guarded);
     }
 
-    /// Waits and releases that meet while they run out of time: both say so, or neither does, unless the kernel is one for which ntpark has a guard.
+    /// Waits and releases that meet while they run out of time: both say so, or neither does, unless the
+    /// kernel is one for which ntpark has a guard.
     fn ask_race(&self, report: &mut Report, name: &str, event: Event, guarded: bool) {
         let word = 0_usize;
         let key = key_of(&word);

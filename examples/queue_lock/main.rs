@@ -1,4 +1,5 @@
-//! A lock of your own on the two-phase protocol: a fair queue with timeouts, in `queue_lock.rs`. Here it is put to use.
+//! A lock of your own on the two-phase protocol: a fair queue with timeouts, in `queue_lock.rs`. Here it is
+//! put to use.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -74,7 +75,8 @@ fn timeout() {
     println!("who wanted to wait for {TIMEOUT:?} gave up after {waited:?}");
 }
 
-/// Threads that give up and threads that are served, all at once: the lock stays whole, and nobody waits for ever.
+/// Threads that give up and threads that are served, all at once: the lock stays whole, and nobody waits for
+/// ever.
 fn timeouts_under_contention() {
     let taken: Shared<usize> = Mutex::new(0);
     let gave_up: usize = thread::scope(|scope| {

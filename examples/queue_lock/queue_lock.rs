@@ -1,8 +1,10 @@
-//! A mutex on [`ThreadParker`]: first come, first served, with timeouts. No std, no allocation, all zero when free.
+//! A mutex on [`ThreadParker`]: first come, first served, with timeouts. No std, no allocation, all zero when
+//! free.
 //!
-//! The lock is a byte. Threads that find it taken form a queue of nodes on their own stacks, which a small spin lock guards for the few instructions that
-//! a change of the queue takes. Whoever unlocks hands the lock over to the first in the queue: it never becomes free in between, so nobody can overtake.
-//! That is fair, and slower under contention than a lock for which a woken thread has to compete.
+//! The lock is a byte. Threads that find it taken form a queue of nodes on their own stacks, which a small
+//! spin lock guards for the few instructions that a change of the queue takes. Whoever unlocks hands the lock
+//! over to the first in the queue: it never becomes free in between, so nobody can overtake. That is fair,
+//! and slower under contention than a lock for which a woken thread has to compete.
 //!
 //! It is a [`lock_api`] lock, so `lock_api::Mutex<QueueLock, T>` is a mutex with guards.
 
@@ -19,7 +21,8 @@ use ntpark::{Backend, Instant, SpinWait, ThreadParker};
 const FREE: u8 = 0;
 /// Somebody has the lock.
 const LOCKED: u8 = 1;
-/// Somebody waits for it, so unlocking takes a look at the queue. Set and cleared with the queue locked, and only beside LOCKED.
+/// Somebody waits for it, so unlocking takes a look at the queue. Set and cleared with the queue locked, and
+/// only beside LOCKED.
 const QUEUED: u8 = 2;
 
 /// The lock.
@@ -29,12 +32,14 @@ pub(crate) struct QueueLock {
     queue: UnsafeCell<Queue>,
 }
 
-// SAFETY: the queue is only used with `queue_is_locked` set (see `QueueGuard`), and its nodes are alive while they are in it.
+// SAFETY: the queue is only used with `queue_is_locked` set (see `QueueGuard`), and its nodes are alive while
+// they are in it.
 unsafe impl Send for QueueLock {}
 // SAFETY: as for `Send`.
 unsafe impl Sync for QueueLock {}
 
-// SAFETY: from `lock`, or a `try_lock` that returned true, until `unlock`, LOCKED stands for one thread: it is set by one that found FREE, or handed over.
+// SAFETY: from `lock`, or a `try_lock` that returned true, until `unlock`, LOCKED stands for one thread: it
+// is set by one that found FREE, or handed over.
 unsafe impl RawMutex for QueueLock {
     #[allow(clippy::declare_interior_mutable_const, reason = "lock_api's way to make a lock: each use is a new one")]
     const INIT: Self = Self {
@@ -144,7 +149,8 @@ impl QueueLock {
     fn queue(&self) -> QueueGuard<'_> {
         let mut spin = SpinWait::new();
         while self.queue_is_locked.swap(true, Acquire) {
-            // Who holds it is a few instructions from the end, or has been put aside by the system: then it needs a processor.
+            // Who holds it is a few instructions from the end, or has been put aside by the system: then it needs a
+            // processor.
             if !spin.spin() {
                 spin.reset();
             }

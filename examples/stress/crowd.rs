@@ -1,4 +1,5 @@
-//! A crowd: 64 threads, far more than processors, that send each other messages at random until enough have been sent.
+//! A crowd: 64 threads, far more than processors, that send each other messages at random until enough have
+//! been sent.
 
 use crate::watch::THREADS;
 use crate::worker::{Counts, Round};

@@ -1,4 +1,5 @@
-//! Stress: threads that park and unpark each other in every way that the crate offers, with every token counted.
+//! Stress: threads that park and unpark each other in every way that the crate offers, with every token
+//! counted.
 //!
 //! `cargo xtask stress` runs this on every backend. By itself, as on this machine:
 //!
@@ -6,10 +7,13 @@
 //! cargo run --release --example stress -- --seconds 10
 //! ```
 //!
-//! Each round of a scenario has a seed, from which all its random numbers come: how many threads, who waits how long and in which way, who dawdles where. The system's scheduling
-//! is not in it, so a seed repeats what the threads *try*; how they meet differs from run to run. A failure prints the seed and the command that starts with that very round.
+//! Each round of a scenario has a seed, from which all its random numbers come: how many threads, who waits
+//! how long and in which way, who dawdles where. The system's scheduling is not in it, so a seed repeats what
+//! the threads *try*; how they meet differs from run to run. A failure prints the seed and the command that
+//! starts with that very round.
 //!
-//! The process ends with 0 if nothing was lost, doubled or early; with 1 at the first thing that was, or when nothing has moved for half a minute; with 2 if it was called wrongly.
+//! The process ends with 0 if nothing was lost, doubled or early; with 1 at the first thing that was, or when
+//! nothing has moved for half a minute; with 2 if it was called wrongly.
 
 #[path = "../common/mod.rs"]
 mod common;

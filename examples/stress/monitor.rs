@@ -1,7 +1,9 @@
-//! A monitor: a fair lock with timeouts and a condition variable that moves its waiters over to the lock, both made of queues of `ThreadParker`s.
+//! A monitor: a fair lock with timeouts and a condition variable that moves its waiters over to the lock,
+//! both made of queues of `ThreadParker`s.
 //!
-//! The lock is handed on to the first in its queue, so a wake that is lost stops everyone. A waiter of the condition variable gets ready and queues up *before* it unlocks;
-//! who notifies it meanwhile moves it to the lock's queue, and then its own unlocking may unpark it: between its two phases.
+//! The lock is handed on to the first in its queue, so a wake that is lost stops everyone. A waiter of the
+//! condition variable gets ready and queues up *before* it unlocks; who notifies it meanwhile moves it to the
+//! lock's queue, and then its own unlocking may unpark it: between its two phases.
 
 use crate::watch::Doing;
 use crate::worker::{Bare, Counts, Round, SpinLock, Worker};
@@ -134,7 +136,8 @@ impl Monitor {
         }
     }
 
-    /// Unlocks, waits to be notified or for the time to be over, and has the lock again afterwards. Whoever might be the last to run does not wait.
+    /// Unlocks, waits to be notified or for the time to be over, and has the lock again afterwards. Whoever
+    /// might be the last to run does not wait.
     fn wait(&self, worker: &mut Worker<'_>, timeout: Option<time::Duration>) {
         let parker = ThreadParker::new();
         parker.prepare_park();
@@ -156,7 +159,8 @@ impl Monitor {
         }
     }
 
-    /// Moves the first who waits to be notified over to the lock's queue, or hands the lock to it, if that is open. The lock need not be held.
+    /// Moves the first who waits to be notified over to the lock's queue, or hands the lock to it, if that is
+    /// open. The lock need not be held.
     fn notify(&self, worker: &mut Worker<'_>) {
         let handle = self.queues.with(|queues| {
             let first = queues.condition.pop_front()?;
@@ -175,7 +179,8 @@ impl Monitor {
         }
     }
 
-    /// Blocks until the lock is handed over. False if the time is over and the thread is out of its queue again; one that has been moved to the lock's queue waits on there.
+    /// Blocks until the lock is handed over. False if the time is over and the thread is out of its queue
+    /// again; one that has been moved to the lock's queue waits on there.
     fn park(
         &self,
         worker: &mut Worker<'_>,

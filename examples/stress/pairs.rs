@@ -1,4 +1,5 @@
-//! Pairs that hand one token to and fro, and now and then make sure that there is no second one. In some rounds a meddler parks on their parkers too, and puts back what it takes.
+//! Pairs that hand one token to and fro, and now and then make sure that there is no second one. In some
+//! rounds a meddler parks on their parkers too, and puts back what it takes.
 
 use crate::worker::{Bare, Counts, Round, Worker};
 use ntpark::{Parker, UnparkReason};

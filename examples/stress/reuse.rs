@@ -1,7 +1,9 @@
-//! Parkers that go as soon as their park has returned, and new ones at the same address at once, while the last waker may still be in its unpark.
+//! Parkers that go as soon as their park has returned, and new ones at the same address at once, while the
+//! last waker may still be in its unpark.
 //!
-//! Each lane is one owner, which makes the parkers, a generation of one after the other, and two wakers that take turns: one may be late while the next generation is already
-//! with the other. What is left of a parker is filled with a pattern, and nobody may write there.
+//! Each lane is one owner, which makes the parkers, a generation of one after the other, and two wakers that
+//! take turns: one may be late while the next generation is already with the other. What is left of a parker
+//! is filled with a pattern, and nobody may write there.
 
 use crate::watch::Doing;
 use crate::worker::{Counts, Round, SpinLock, Worker};
@@ -19,7 +21,8 @@ const PATTERN: usize = 0xA5A5_A5A5;
 enum Way {
     /// In a place on the stack that is used again and again.
     Stack,
-    /// In memory of the allocator, which likes to hand out again what it was just given; AddressSanitizer watches over it.
+    /// In memory of the allocator, which likes to hand out again what it was just given; AddressSanitizer
+    /// watches over it.
     Heap,
     /// On the stack, with the two-phase protocol.
     TwoPhase,
@@ -150,7 +153,8 @@ fn spoil<T>(place: &mut MaybeUninit<T>, worker: &mut Worker<'_>) {
     }
 }
 
-/// Unparks each parker that the owner puts on the desk, once. The first one is that of generation `generation`, then it is every other one's turn.
+/// Unparks each parker that the owner puts on the desk, once. The first one is that of generation
+/// `generation`, then it is every other one's turn.
 fn wake(desk: &Desk, way: Way, mut generation: u64, worker: &mut Worker<'_>) {
     loop {
         let is_there = || match way {
@@ -168,7 +172,8 @@ fn wake(desk: &Desk, way: Way, mut generation: u64, worker: &mut Worker<'_>) {
                 let parker = desk.parker.swap(ptr::null_mut(), Acquire);
                 desk.sent.store(generation, Relaxed);
                 worker.place.set(Doing::Unparking);
-                // SAFETY: the owner lets no parker go before it has its token, and this is the only one to send it that.
+                // SAFETY: the owner lets no parker go before it has its token, and this is the only one to send it
+                // that.
                 unsafe { (*parker).unpark() }
             }
             Way::TwoPhase => {

@@ -24,7 +24,8 @@ pub(crate) fn run(round: &Round<'_>) -> Counts {
                 worker.park(&seat.parker);
                 worker.counts.taken += 1;
             }
-            // SAFETY: who has the token has the baton, and the thread before us does not come back to this seat before we have passed it on.
+            // SAFETY: who has the token has the baton, and the thread before us does not come back to this seat before
+            // we have passed it on.
             let baton = unsafe { seat.baton.with(|baton| *baton) };
             let expected = lap * threads as u64 + index as u64;
             if baton != expected {

@@ -1,7 +1,8 @@
-//! A storm: short timeouts and unparks that race each other, so that many waits run out just when their token comes.
+//! A storm: short timeouts and unparks that race each other, so that many waits run out just when their token
+//! comes.
 //!
-//! Each lane is one sleeper. With one waker, which waits until its token was taken, every token is counted. With several, which do not wait, tokens become one;
-//! then the messages are counted that come with them.
+//! Each lane is one sleeper. With one waker, which waits until its token was taken, every token is counted.
+//! With several, which do not wait, tokens become one; then the messages are counted that come with them.
 
 use crate::worker::{Counts, Round, Worker};
 use ntpark::{Parker, UnparkReason};
@@ -14,7 +15,8 @@ struct Lane {
     sent: Vec<AtomicU64>,
     /// Tokens taken so far.
     taken: AtomicU64,
-    /// In nanoseconds, how long waits are allowed to take, and how far apart messages are, at the most: what races on one backend does not on another.
+    /// In nanoseconds, how long waits are allowed to take, and how far apart messages are, at the most: what
+    /// races on one backend does not on another.
     span: u64,
 }
 

@@ -1,4 +1,5 @@
-//! The watch over a run: shows that it moves, ends it when it does not, and says how to repeat what went wrong.
+//! The watch over a run: shows that it moves, ends it when it does not, and says how to repeat what went
+//! wrong.
 
 use ntpark::{Kind, Parker};
 use std::ptr;
@@ -38,7 +39,8 @@ impl Doing {
         [Self::Nothing, Self::Working, Self::Parking, Self::ParkingTimed, Self::Unparking, Self::Polling];
 }
 
-/// What is known of one thread. Written by that thread, read by the watch. On a cache line of its own, so that it does not slow down what it watches.
+/// What is known of one thread. Written by that thread, read by the watch. On a cache line of its own, so
+/// that it does not slow down what it watches.
 #[repr(align(64))]
 pub(crate) struct Place {
     steps: AtomicU64,
@@ -123,7 +125,8 @@ impl Watch {
             let word = if parker.is_null() {
                 String::new()
             } else {
-                // SAFETY: a parker is one atomic word, promised by its documentation, and this one outlives its thread, which is not over.
+                // SAFETY: a parker is one atomic word, promised by its documentation, and this one outlives its thread,
+                // which is not over.
                 let word = unsafe { AtomicUsize::from_ptr(parker.cast()) };
                 format!(", its word is {:#x}", word.load(Relaxed))
             };

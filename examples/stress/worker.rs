@@ -1,4 +1,5 @@
-//! What all scenarios are made of: a round's random numbers, the threads that count what they send and take, and a few bare shared things.
+//! What all scenarios are made of: a round's random numbers, the threads that count what they send and take,
+//! and a few bare shared things.
 
 use crate::watch::{Doing, Place, Watch};
 use fastrand::Rng;
@@ -25,7 +26,8 @@ impl<'a> Round<'a> {
         Rng::with_seed(self.seed)
     }
 
-    /// How often to do something that costs a thread switch: less often where those are slow, so that rounds take about as long everywhere.
+    /// How often to do something that costs a thread switch: less often where those are slow, so that rounds
+    /// take about as long everywhere.
     pub(crate) fn often(&self, times: u64) -> u64 {
         match self.backend {
             Kind::Polling => times / 32,
@@ -71,7 +73,8 @@ impl<'a> Round<'a> {
 /// What happened in a round.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
-    /// What was sent with an unpark and has to arrive: tokens where each is waited for, else the messages that come with them, since two tokens are one.
+    /// What was sent with an unpark and has to arrive: tokens where each is waited for, else the messages
+    /// that come with them, since two tokens are one.
     pub(crate) sent: u64,
     /// What arrived.
     pub(crate) taken: u64,
@@ -172,13 +175,15 @@ impl Worker<'_> {
         reason
     }
 
-    /// A random timeout: none at all, or from a fraction of a thread switch to several clock ticks, the short ones more often.
+    /// A random timeout: none at all, or from a fraction of a thread switch to several clock ticks, the short
+    /// ones more often.
     pub(crate) fn timeout(&mut self) -> Duration {
         let bits = self.rng.u32(0..=24);
         Duration::from_nanos(self.rng.u64(0..1 << bits))
     }
 
-    /// Does nothing useful for a random while: not at all, for some instructions, or for some switches to other threads.
+    /// Does nothing useful for a random while: not at all, for some instructions, or for some switches to
+    /// other threads.
     pub(crate) fn dawdle(&mut self) {
         match self.rng.u8(0..8) {
             0..4 => {}
@@ -197,7 +202,8 @@ impl Worker<'_> {
     }
 }
 
-/// Memory without any protection of its own: if the tokens do not order what is done to it, ThreadSanitizer says so and the numbers in it are wrong.
+/// Memory without any protection of its own: if the tokens do not order what is done to it, ThreadSanitizer
+/// says so and the numbers in it are wrong.
 #[derive(Default)]
 pub(crate) struct Bare<T>(UnsafeCell<T>);
 
@@ -215,7 +221,8 @@ impl<T> Bare<T> {
     }
 }
 
-/// The simplest lock there is, for the few instructions in which a queue is changed. It does not park, so that what is tested does not rest on itself.
+/// The simplest lock there is, for the few instructions in which a queue is changed. It does not park, so
+/// that what is tested does not rest on itself.
 #[derive(Default)]
 pub(crate) struct SpinLock<T> {
     locked: AtomicBool,

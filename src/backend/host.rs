@@ -8,8 +8,9 @@ use core::ffi::c_void;
 
 /// What a kernel has to provide to be parked on. Plain words, the same in C.
 ///
-/// See [`Host::new`] for what each function must do. A static `Host` can be made the process's backend with [`Backend::install`](super::Backend::install), or that of single
-/// parkers with [`ThreadParker::with_backend`](crate::ThreadParker::with_backend).
+/// See [`Host::new`] for what each function must do. A static `Host` can be made the process's backend with
+/// [`Backend::install`](super::Backend::install), or that of single parkers with
+/// [`ThreadParker::with_backend`](crate::ThreadParker::with_backend).
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct Host {
@@ -21,10 +22,13 @@ pub struct Host {
     spin: u32,
 }
 
-/// Blocks the calling thread while the word at `word` is `expected`, for at most `timeout` units of 100 ns; `u64::MAX` is for ever.
+/// Blocks the calling thread while the word at `word` is `expected`, for at most `timeout` units of 100 ns;
+/// `u64::MAX` is for ever.
 ///
-/// It may return at any time and for any reason. The comparison and going to sleep must be one step in the eyes of [`HostWake`]: a wake that comes after the
-/// comparison must find the thread asleep or keep it from falling asleep. The word is an atomic `usize` that others write; of it, only the low 32 bits are ever used, so comparing those is enough.
+/// It may return at any time and for any reason. The comparison and going to sleep must be one step in the
+/// eyes of [`HostWake`]: a wake that comes after the comparison must find the thread asleep or keep it from
+/// falling asleep. The word is an atomic `usize` that others write; of it, only the low 32 bits are ever
+/// used, so comparing those is enough.
 pub type HostWait = unsafe extern "C" fn(context: *mut c_void, word: *const usize, expected: usize, timeout: u64);
 /// Wakes the thread that waits at `word`, if one does. Must not read the word: it may be gone.
 pub type HostWake = unsafe extern "C" fn(context: *mut c_void, word: *const usize);
@@ -39,11 +43,13 @@ unsafe impl Send for Host {}
 unsafe impl Sync for Host {}
 
 impl Host {
-    /// A kernel of these functions. Each is given `context`, which may be null. `spin` is how often a thread may look at its word before it blocks: 0 where there is one processor.
+    /// A kernel of these functions. Each is given `context`, which may be null. `spin` is how often a thread
+    /// may look at its word before it blocks: 0 where there is one processor.
     ///
     /// # Safety
-    /// The functions do what their types' documentation says, may be called by any thread that uses parkers, at the same time as each other, and never unwind.
-    /// `context` stays valid for them as long as any parker of this host is used.
+    /// The functions do what their types' documentation says, may be called by any thread that uses parkers,
+    /// at the same time as each other, and never unwind. `context` stays valid for them as long as any
+    /// parker of this host is used.
     #[must_use]
     pub const unsafe fn new(
         context: *mut c_void,

@@ -1,6 +1,7 @@
 //! Keyed events: a rendezvous. Since Windows XP.
 //!
-//! The key is the word's address. Waiter and waker meet in the kernel, whoever comes first waits for the other, and neither looks at the word there.
+//! The key is the word's address. Waiter and waker meet in the kernel, whoever comes first waits for the
+//! other, and neither looks at the word there.
 //!
 //! # A timeout that crosses an unpark
 //! ```text
@@ -15,18 +16,23 @@
 //! Without the second wait T2 blocks for ever, or lets go the next one to wait there, for nothing.
 //!
 //! # XP, 2003, ReactOS: a release may be hidden by a timeout
-//! There, a wait may end with `STATUS_TIMEOUT` although the release has met it and has returned `STATUS_SUCCESS`. The second wait would then wait for a release that is over.
-//! On such a kernel ("guarded") the waker therefore sets RELEASED in the word once its release has returned, and the waiter leaves only when it sees it, however its
-//! waits ended. So the word outlives that last access, nothing is counted elsewhere, and unpark costs nothing on any kernel as long as nobody waits. A timed
-//! *release* has the mirror image of the flaw, so there it has no time limit.
+//! There, a wait may end with `STATUS_TIMEOUT` although the release has met it and has returned
+//! `STATUS_SUCCESS`. The second wait would then wait for a release that is over. On such a kernel ("guarded")
+//! the waker therefore sets RELEASED in the word once its release has returned, and the waiter leaves only
+//! when it sees it, however its waits ended. So the word outlives that last access, nothing is counted
+//! elsewhere, and unpark costs nothing on any kernel as long as nobody waits. A timed *release* has the
+//! mirror image of the flaw, so there it has no time limit.
 //!
 //! # The end of the process
-//! `ExitProcess` kills all other threads and then runs `DllMain`. A release for a killed waiter would never return, and neither would the wait for a killed waker: both stop
-//! once the process is ending, which is asked before a release and then about once a second.
+//! `ExitProcess` kills all other threads and then runs `DllMain`. A release for a killed waiter would never
+//! return, and neither would the wait for a killed waker: both stop once the process is ending, which is
+//! asked before a release and then about once a second.
 //!
 //! # Failures
-//! With an even key and a good handle, neither call fails. Should both fail, as when the handle was closed before they came, the waiter falls back to looking at the word now
-//! and then, and the waker tries a few times more and goes. If someone closes our handle while a thread blocks on it already, nothing can reach that thread any more but its deadline.
+//! With an even key and a good handle, neither call fails. Should both fail, as when the handle was closed
+//! before they came, the waiter falls back to looking at the word now and then, and the waker tries a few
+//! times more and goes. If someone closes our handle while a thread blocks on it already, nothing can reach
+//! that thread any more but its deadline.
 
 use super::Waited;
 use super::polling::{pause, thread_yield};
@@ -56,17 +62,19 @@ pub struct KeyedEvent {
     guarded: bool,
 }
 
-// SAFETY: the handle is a name that is good on every thread of the process, and the functions may be called on any (see `new`).
+// SAFETY: the handle is a name that is good on every thread of the process, and the functions may be called
+// on any (see `new`).
 unsafe impl Send for KeyedEvent {}
 // SAFETY: as for `Send`; nothing in it ever changes.
 unsafe impl Sync for KeyedEvent {}
 
 impl KeyedEvent {
-    /// A backend of these functions. `handle` may be null: the system's own keyed event. `guarded` says that the kernel is of the XP class.
+    /// A backend of these functions. `handle` may be null: the system's own keyed event. `guarded` says that
+    /// the kernel is of the XP class.
     ///
     /// # Safety
-    /// The functions keep what their types' documentation says, may be called by any thread at any time and never unwind. The handle is null or that of a keyed event with
-    /// both accesses, and stays open.
+    /// The functions keep what their types' documentation says, may be called by any thread at any time and
+    /// never unwind. The handle is null or that of a keyed event with both accesses, and stays open.
     #[must_use]
     pub const unsafe fn new(
         handle: HANDLE,
@@ -151,7 +159,8 @@ impl KeyedEvent {
             }
         }
         if let Some(event) = after_release(self.guarded) {
-            // SAFETY: on a guarded kernel the waiter does not leave before it sees RELEASED, so the word is alive until this sets it.
+            // SAFETY: on a guarded kernel the waiter does not leave before it sees RELEASED, so the word is alive until
+            // this sets it.
             let word = unsafe { &*word };
             word.apply(event);
         }
@@ -159,13 +168,15 @@ impl KeyedEvent {
 
     fn nt_wait(&self, word: &Word, timeout: Option<i64>) -> i32 {
         let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
-        // SAFETY: function and handle are what `new` was promised; the timeout is null or that of a live i64, negative.
+        // SAFETY: function and handle are what `new` was promised; the timeout is null or that of a live i64,
+        // negative.
         unsafe { (self.wait)(self.handle, word.address().cast(), FALSE, timeout) }
     }
 
     fn nt_release(&self, word: *const Word, timeout: Option<i64>) -> i32 {
         let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
-        // SAFETY: function and handle are what `new` was promised; the timeout is null or that of a live i64, negative; the key is not read.
+        // SAFETY: function and handle are what `new` was promised; the timeout is null or that of a live i64,
+        // negative; the key is not read.
         unsafe { (self.release)(self.handle, word.cast(), FALSE, timeout) }
     }
 

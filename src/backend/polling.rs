@@ -22,7 +22,8 @@ pub(super) fn wait(clock: &Clock, word: &Word, deadline: Instant) -> Waited {
     Waited::Woken
 }
 
-/// Gives way to a ready thread. `Sleep(0)`, not `SwitchToThread`: the thread that is waited for may be another processor's.
+/// Gives way to a ready thread. `Sleep(0)`, not `SwitchToThread`: the thread that is waited for may be
+/// another processor's.
 pub(super) fn thread_yield() {
     sleep(0);
 }
@@ -38,7 +39,8 @@ fn sleep(milliseconds: u32) {
     unsafe { crate::sys::kernel32::Sleep(milliseconds) };
 }
 
-/// Without a kernel to ask, a thread can only be idle on the spot. Under loom, giving way is what lets the others run.
+/// Without a kernel to ask, a thread can only be idle on the spot. Under loom, giving way is what lets the
+/// others run.
 #[cfg(not(windows))]
 fn sleep(_milliseconds: u32) {
     #[cfg(loom)]

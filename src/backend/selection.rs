@@ -1,13 +1,16 @@
 //! The process's choice of a backend: made once, the same for all threads, and nobody waits for it.
 //!
-//! Threads that come to the first use at once all build a backend, each on its own stack. Then each tries to publish its *kind*, with one Release compare-exchange. The one that
-//! succeeds stores its backend for everyone to come. The others go on with one of that kind that they build themselves, and do not wait for it to be stored: they find the same functions.
-//! Two protocols never mix on one word.
+//! Threads that come to the first use at once all build a backend, each on its own stack. Then each tries to
+//! publish its *kind*, with one Release compare-exchange. The one that succeeds stores its backend for
+//! everyone to come. The others go on with one of that kind that they build themselves, and do not wait for
+//! it to be stored: they find the same functions. Two protocols never mix on one word.
 //!
-//! A handle is not the same for all: the first to store one wins, the others close their own. If another kind is published in the end, the handle is closed too, so at most one stays open.
+//! A handle is not the same for all: the first to store one wins, the others close their own. If another kind
+//! is published in the end, the handle is closed too, so at most one stays open.
 //!
-//! Functions are looked up in modules that are loaded already. Nothing is ever loaded: we may hold the loader's lock, run before main, or in a process that
-//! someone would like to plant a DLL in. A kind counts as there only if *all* its functions are.
+//! Functions are looked up in modules that are loaded already. Nothing is ever loaded: we may hold the
+//! loader's lock, run before main, or in a process that someone would like to plant a DLL in. A kind counts
+//! as there only if *all* its functions are.
 
 use super::host::Host;
 use super::keyed_event::KeyedEvent;
@@ -42,7 +45,8 @@ const fn instead_of(kind: Kind) -> Kind {
     }
 }
 
-/// The first major version whose keyed events do not hide a release behind a timeout (see the `keyed_event` module).
+/// The first major version whose keyed events do not hide a release behind a timeout (see the `keyed_event`
+/// module).
 const VISTA: u32 = 6;
 
 const KERNEL32: &CStr = c"kernel32.dll";
@@ -69,7 +73,8 @@ pub(super) trait Loader: Copy {
     /// The kernel's major version: 5 is XP, 2003 and ReactOS, 6 is Vista.
     fn major_version(self) -> u32;
 
-    /// The address of a function in a module that is loaded already; null if there is no such module or function.
+    /// The address of a function in a module that is loaded already; null if there is no such module or
+    /// function.
     #[inline(never)]
     fn find(self, module: &CStr, function: &CStr) -> *mut c_void {
         let module = self.module(module);
@@ -89,7 +94,8 @@ impl Loader for System {
     }
 
     fn function(self, module: HANDLE, name: &CStr) -> *mut c_void {
-        // SAFETY: the module stays loaded: these are ntdll, kernel32 and kernelbase, which no process unloads; the name is a string that ends with 0.
+        // SAFETY: the module stays loaded: these are ntdll, kernel32 and kernelbase, which no process unloads; the
+        // name is a string that ends with 0.
         unsafe { crate::sys::kernel32::GetProcAddress(module, name.as_ptr()) }
     }
 
@@ -161,7 +167,8 @@ pub(super) struct Selection<L> {
     handle: AtomicPtr<c_void>,
 }
 
-// SAFETY: `backend` is written once, by the one thread that takes `kind` from 0, and read only where `stored` says that it has been.
+// SAFETY: `backend` is written once, by the one thread that takes `kind` from 0, and read only where `stored`
+// says that it has been.
 unsafe impl<L: Sync> Sync for Selection<L> {}
 
 impl<L> Selection<L> {
@@ -194,7 +201,8 @@ impl<L: Loader> Selection<L> {
         Some(unsafe { backend.assume_init_ref() })
     }
 
-    /// How often a parker may look at its word before it blocks. The first park of a process does not: it has the choice to make.
+    /// How often a parker may look at its word before it blocks. The first park of a process does not: it has
+    /// the choice to make.
     pub(super) fn looks(&self) -> &AtomicU32 {
         &self.looks
     }
@@ -235,7 +243,8 @@ impl<L: Loader> Selection<L> {
 
     pub(super) fn available(&self) -> Kinds {
         let _last_error = LastError::keep();
-        // Looked for in a selection of its own, so that nothing of this one changes. A handle is made for it and closed again.
+        // Looked for in a selection of its own, so that nothing of this one changes. A handle is made for it and
+        // closed again.
         let probe = Self::new(self.loader);
         probe.host.store(self.host.load(Acquire), Relaxed);
         let found = Kind::ALL.into_iter().filter(|&kind| probe.build(kind).is_some()).map(Kinds::from).collect();
@@ -272,7 +281,8 @@ impl<L: Loader> Selection<L> {
         // Release: the host or the handle comes before it. Acquire: so does that of the other thread's kind.
         match self.kind.compare_exchange(0, kind as u8, Release, Acquire) {
             Ok(_) => {
-                // SAFETY: only the thread that has taken `kind` from 0 comes here, once, and nobody reads before `stored` is set.
+                // SAFETY: only the thread that has taken `kind` from 0 comes here, once, and nobody reads before
+                // `stored` is set.
                 self.backend.with_mut(|stored| unsafe { (*stored).write(*backend) });
                 self.looks.store(spin::looks(backend), Relaxed);
                 self.stored.store(true, Release);
@@ -336,10 +346,11 @@ impl<L: Loader> Selection<L> {
             Kind::KeyedEventNull => return None,
             _ => self.own_handle()?,
         };
-        // Vista mended the race and brought the null handle. XP does not know the latter; ReactOS does, but tells its version.
+        // Vista mended the race and brought the null handle. XP does not know the latter; ReactOS does, but tells its
+        // version.
         let guarded = !knows_null || self.loader.major_version() < VISTA;
-        // SAFETY: ntdll's own functions, which do what is documented where they are declared; the handle is null or one that `own_handle` made, which is
-        // closed only if this kind is not the one in use.
+        // SAFETY: ntdll's own functions, which do what is documented where they are declared; the handle is null or
+        // one that `own_handle` made, which is closed only if this kind is not the one in use.
         Some(Backend::KeyedEvent(unsafe { KeyedEvent::new(handle, wait, release, ending, self.clock(), guarded) }))
     }
 

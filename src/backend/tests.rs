@@ -1,4 +1,5 @@
-//! The token protocol on the simulated NT. (`Parker` has no backend of its own, as `ThreadParker` can have; those that the latter's tests try are in `tests/simulated_nt.rs`.)
+//! The token protocol on the simulated NT. (`Parker` has no backend of its own, as `ThreadParker` can have;
+//! those that the latter's tests try are in `tests/simulated_nt.rs`.)
 
 use super::*;
 use crate::fake_nt::{Call, Class, Limit, MILLISECOND, NULL, Nt, Point, SECOND};
@@ -280,7 +281,8 @@ fn a_host_yields_in_its_own_way() {
     assert_eq!(YIELDS.load(SeqCst), 1);
 }
 
-/// Where a wake for nobody does no harm. The waiter may have come by its backend before that was there for all.
+/// Where a wake for nobody does no harm. The waiter may have come by its backend before that was there for
+/// all.
 #[test]
 #[cfg(not(windows))]
 fn a_wake_may_be_the_first_use() {

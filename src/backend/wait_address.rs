@@ -20,8 +20,8 @@ impl WaitAddress {
     /// A backend of these functions.
     ///
     /// # Safety
-    /// They keep what their types' documentation says, may be called by any thread at any time, never unwind, and wake each other's waiters. `wait` looks at
-    /// memory only while it runs, `wake` never.
+    /// They keep what their types' documentation says, may be called by any thread at any time, never unwind,
+    /// and wake each other's waiters. `wait` looks at memory only while it runs, `wake` never.
     #[must_use]
     pub const unsafe fn new(wait: WaitOnAddress, wake: WakeByAddressSingle, clock: Clock) -> Self {
         Self { wait, wake, clock }
@@ -39,11 +39,12 @@ impl WaitAddress {
         };
         let parked = PARKED;
         let _last_error = LastError::keep();
-        // SAFETY: the function is what `new` was promised; both addresses are those of live words of that size, and stay so while it runs.
+        // SAFETY: the function is what `new` was promised; both addresses are those of live words of that size, and
+        // stay so while it runs.
         let woken =
             unsafe { (self.wait)(word.address().cast(), (&raw const parked).cast(), size_of::<usize>(), timeout) };
-        // True may mean nothing and false need not mean the end of the time: the word and the clock decide. But should the call ever
-        // fail outright, this turns an empty loop into polling.
+        // True may mean nothing and false need not mean the end of the time: the word and the clock decide. But
+        // should the call ever fail outright, this turns an empty loop into polling.
         if woken == 0 {
             thread_yield();
         }

@@ -1,7 +1,9 @@
-//! The transitions that the two protocols really make, found by walking through the table: what `cargo xtask diagram` draws.
+//! The transitions that the two protocols really make, found by walking through the table: what `cargo xtask
+//! diagram` draws.
 //!
-//! One thread waits, again and again; another lets it go whenever the protocol allows. Time may run out in every wait, and every wait may end for no reason. What kernels do is
-//! not in here: that a wake is received is the model's affair.
+//! One thread waits, again and again; another lets it go whenever the protocol allows. Time may run out in
+//! every wait, and every wait may end for no reason. What kernels do is not in here: that a wake is received
+//! is the model's affair.
 
 extern crate std;
 
@@ -12,7 +14,8 @@ use std::println;
 use std::string::String;
 use std::vec::Vec;
 
-/// The states that are drawn. RELEASED stands beside others for the moment in which an XP-class kernel lets the waiter go, and is left out.
+/// The states that are drawn. RELEASED stands beside others for the moment in which an XP-class kernel lets
+/// the waiter go, and is left out.
 const STATES: [(usize, &str); 6] = [
     (EMPTY, "EMPTY"),
     (NOTIFIED, "NOTIFIED"),

@@ -1,13 +1,17 @@
 //! The compile-time model: every interleaving of the protocol, explored whenever this crate is compiled.
 //!
 //! # What is explored
-//! Two parkers and two unparkers on one word. Each may at any time begin another call, or never again, so the number of calls has no bound. Between any two of a thread's
-//! atomic operations and kernel calls, the others may take any number of steps. In the token protocol either parker may park, and the one that comes second gets `Busy`; in the
-//! two-phase protocol one thread parks, and may unpark itself between its two phases. Every wait may be timed: while it blocks, it may end for its deadline or for no reason.
+//! Two parkers and two unparkers on one word. Each may at any time begin another call, or never again, so the
+//! number of calls has no bound. Between any two of a thread's atomic operations and kernel calls, the others
+//! may take any number of steps. In the token protocol either parker may park, and the one that comes second
+//! gets `Busy`; in the two-phase protocol one thread parks, and may unpark itself between its two phases.
+//! Every wait may be timed: while it blocks, it may end for its deadline or for no reason.
 //!
-//! The operations, and what follows from what they find, are [`Event::operation`], [`Event::step`], [`Turn::next`] and [`after_release`]: the very functions that the runtime calls.
-//! The model adds what surrounds them: a word, a kernel of each kind, the queue of the two-phase protocol, and the rules ([`Fault`]). The first state that breaks a rule stops the build and names the
-//! rule and the shortest way to that state.
+//! The operations, and what follows from what they find, are [`Event::operation`], [`Event::step`],
+//! [`Turn::next`] and [`after_release`]: the very functions that the runtime calls. The model adds what
+//! surrounds them: a word, a kernel of each kind, the queue of the two-phase protocol, and the rules
+//! ([`Fault`]). The first state that breaks a rule stops the build and names the rule and the shortest way to
+//! that state.
 //!
 //! # What is left out
 //! - Memory order: the model's memory is sequentially consistent. The loom tests are there for that.
@@ -45,7 +49,8 @@ struct Setting {
     kernel: Kernel,
     /// How many threads park.
     parkers: usize,
-    /// Whether, once a token is there, so many more may come at once that the next unpark finds as many as it folds.
+    /// Whether, once a token is there, so many more may come at once that the next unpark finds as many as it
+    /// folds.
     many: bool,
 }
 
@@ -79,7 +84,8 @@ const SETTINGS: [Setting; 7] = [
 /// The rules, by what breaks them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
-    /// An unpark is over, no park has taken its token, and the word does not have it; or a park says that there was none.
+    /// An unpark is over, no park has taken its token, and the word does not have it; or a park says that
+    /// there was none.
     Lost,
     /// A park has taken a token, and no unpark since the last one left it.
     Doubled,
@@ -208,7 +214,8 @@ impl State {
         }
     }
 
-    /// Brings two threads that behave alike into one order, so that states which differ only in which is which become one.
+    /// Brings two threads that behave alike into one order, so that states which differ only in which is
+    /// which become one.
     const fn order(&mut self, first: usize) {
         let second = first + 1;
         if self.codes[first] > self.codes[second] {
@@ -370,7 +377,8 @@ impl<const STATES: usize, const KEYS: usize> Explorer<STATES, KEYS> {
         self.count += 1;
     }
 
-    /// Takes every step that can be taken from a state. False if none has to be: threads may rest between two calls, and deadlines need not come.
+    /// Takes every step that can be taken from a state. False if none has to be: threads may rest between two
+    /// calls, and deadlines need not come.
     const fn leave(&mut self, state: &State) -> bool {
         let mut is_bound = false;
         let mut thread = 0;
@@ -704,7 +712,8 @@ const fn unparked(state: &mut State, thread: usize, event: Event, operation: Ope
         state.queued = false;
     }
     let outlived = state.outlived[thread];
-    // The last operation of an unpark, but for the acknowledgement: from here on its token counts, unless a park has taken it already.
+    // The last operation of an unpark, but for the acknowledgement: from here on its token counts, unless a park
+    // has taken it already.
     if !matches!(step, Step::Do(_)) && !matches!(event, Event::Release) && !outlived {
         state.owed = true;
     }

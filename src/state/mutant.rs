@@ -1,7 +1,8 @@
 //! Seeded faults, one at a time: each is a plausible slip, and the compile-time model has to reject it.
 //!
-//! `cargo xtask mutants` compiles the crate once for each, with `--cfg ntpark_mutant --cfg ntpark_mutant="NAME"`, and fails if one compiles. Those called `…-unordered` are for loom instead, since the
-//! model knows nothing of memory order: the crate has to compile, and the loom tests have to fail.
+//! `cargo xtask mutants` compiles the crate once for each, with `--cfg ntpark_mutant --cfg
+//! ntpark_mutant="NAME"`, and fails if one compiles. Those called `…-unordered` are for loom instead, since
+//! the model knows nothing of memory order: the crate has to compile, and the loom tests have to fail.
 
 use super::rendezvous::Turn;
 use super::{

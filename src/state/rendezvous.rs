@@ -1,7 +1,9 @@
-//! The rules of a rendezvous: what waiter and waker do next, given how a call has ended and what the word says.
+//! The rules of a rendezvous: what waiter and waker do next, given how a call has ended and what the word
+//! says.
 //!
-//! The calls are the [`keyed_event`](crate::backend::keyed_event) module's, where the reasons stand too. The rules are apart from them so that the compile-time model goes by the same ones.
-//! "Guarded" is a kernel of the XP class.
+//! The calls are the [`keyed_event`](crate::backend::keyed_event) module's, where the reasons stand too. The
+//! rules are apart from them so that the compile-time model goes by the same ones. "Guarded" is a kernel of
+//! the XP class.
 
 #[cfg(ntpark_mutant)]
 use super::mutant;
@@ -21,7 +23,8 @@ pub(crate) enum Turn {
 }
 
 impl Turn {
-    /// What comes after this one. `met`: its call has received a release. `found`: the word, read after the call.
+    /// What comes after this one. `met`: its call has received a release. `found`: the word, read after the
+    /// call.
     pub(crate) const fn next(self, met: bool, found: usize, guarded: bool) -> Self {
         #[cfg(ntpark_mutant)]
         if let Some(turn) = mutant::turn(self, met, found, guarded) {

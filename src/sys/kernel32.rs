@@ -1,4 +1,5 @@
-//! kernel32: the few functions that are linked, and the types of those that newer systems have and older ones lack.
+//! kernel32: the few functions that are linked, and the types of those that newer systems have and older ones
+//! lack.
 
 use super::BOOL;
 use core::ffi::c_void;
@@ -9,7 +10,8 @@ use core::ffi::c_void;
 /// - `AddressSize`: 1, 2, 4 or 8 bytes.
 /// - `dwMilliseconds`: [`INFINITE`] means for ever.
 ///
-/// Returns true when woken, or for no reason at all; false with last error [`ERROR_TIMEOUT`] when the time ran out. Neither proves anything about the memory.
+/// Returns true when woken, or for no reason at all; false with last error [`ERROR_TIMEOUT`] when the time
+/// ran out. Neither proves anything about the memory.
 pub type WaitOnAddress = unsafe extern "system" fn(
     Address: *const c_void,
     CompareAddress: *const c_void,
@@ -22,10 +24,14 @@ pub type WakeByAddressSingle = unsafe extern "system" fn(Address: *const c_void)
 
 /// Reads a clock or a counter. Several functions have this shape:
 ///
-/// - `QueryUnbiasedInterruptTime` (kernel32, since Windows 7): units of 100 ns, not counting the time asleep; advances once a clock tick, 0.5 to 15.6 ms.
-/// - `QueryUnbiasedInterruptTimePrecise` (through the API set `api-ms-win-core-realtime-l1-1-1.dll`, since Windows 10): the same, exact to its unit.
-/// - `QueryPerformanceCounter` (kernel32, always): counts from some point, since Windows 8 also while the machine is asleep.
-/// - `QueryPerformanceFrequency` (kernel32, always): its counts in a second, the same as long as the system runs.
+/// - `QueryUnbiasedInterruptTime` (kernel32, since Windows 7): units of 100 ns, not counting the time asleep;
+///   advances once a clock tick, 0.5 to 15.6 ms.
+/// - `QueryUnbiasedInterruptTimePrecise` (through the API set `api-ms-win-core-realtime-l1-1-1.dll`, since
+///   Windows 10): the same, exact to its unit.
+/// - `QueryPerformanceCounter` (kernel32, always): counts from some point, since Windows 8 also while the
+///   machine is asleep.
+/// - `QueryPerformanceFrequency` (kernel32, always): its counts in a second, the same as long as the system
+///   runs.
 ///
 /// Where they return a `BOOL`, it is false for a bad pointer only (on XP and later), and is not looked at.
 pub type QueryTime = unsafe extern "system" fn(Time: *mut u64);
@@ -50,7 +56,8 @@ mod linked {
     windows_targets::link!("kernel32.dll" "system" fn GetLastError() -> u32);
     // Sets this thread's error code of the Win32 layer.
     windows_targets::link!("kernel32.dll" "system" fn SetLastError(dwErrCode: u32));
-    // Sleeps for about that many milliseconds; 0 gives way to a ready thread of any processor, on XP to one of equal priority only.
+    // Sleeps for about that many milliseconds; 0 gives way to a ready thread of any processor, on XP to one of
+    // equal priority only.
     windows_targets::link!("kernel32.dll" "system" fn Sleep(dwMilliseconds: u32));
     // The processors that the process may run on, a bit each; both masks are 0 where it spans processor groups.
     windows_targets::link!("kernel32.dll" "system" fn GetProcessAffinityMask(hProcess: HANDLE, lpProcessAffinityMask: *mut usize, lpSystemAffinityMask: *mut usize) -> BOOL);

@@ -1,4 +1,5 @@
-//! Time arithmetic against exact wide integers, over the whole range, and the conversions that nobody sees from outside: never early, never zero, never absolute.
+//! Time arithmetic against exact wide integers, over the whole range, and the conversions that nobody sees
+//! from outside: never early, never zero, never absolute.
 
 use super::*;
 use core::cell::Cell;

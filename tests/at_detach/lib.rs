@@ -1,4 +1,5 @@
-//! A DLL whose `DllMain` calls a function when the DLL is detached: because the process ends, or because it is unloaded. For the tests of how processes end.
+//! A DLL whose `DllMain` calls a function when the DLL is detached: because the process ends, or because it
+//! is unloaded. For the tests of how processes end.
 
 #![cfg(windows)]
 

@@ -3,8 +3,8 @@ use std::process::Command;
 /// Set in a child, to the name of the test that is its own.
 const VARIABLE: &str = "NTPARK_TEST_CHILD";
 
-/// Runs a test in a process of its own: what a process does once can only be tested there. Called by that test, with its name in this test program; the child comes
-/// here again and runs the body.
+/// Runs a test in a process of its own: what a process does once can only be tested there. Called by that
+/// test, with its name in this test program; the child comes here again and runs the body.
 pub(crate) fn in_own_process(test: &str, body: impl FnOnce()) {
     if std::env::var(VARIABLE).is_ok_and(|name| name == test) {
         return body();

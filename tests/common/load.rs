@@ -23,7 +23,8 @@ impl Load {
         backend.deadline(self.longest * random.below(100) as u32 / 100)
     }
 
-    /// Four threads take a lock, half of the time with a timeout, and count under it. Each begins with `enter`.
+    /// Four threads take a lock, half of the time with a timeout, and count under it. Each begins with
+    /// `enter`.
     pub(crate) fn lock(&self, enter: impl Fn() + Sync) {
         let monitor = Monitor::new(0_u64, self.backend);
         let counter = |seed| {
@@ -50,7 +51,8 @@ impl Load {
         assert!(taken >= 4 * u64::from(self.rounds) / 3, "without a timeout, the lock is always taken");
     }
 
-    /// Two threads put numbers into a small buffer, two take them out. All wait on one condition variable, a fourth of the time with a timeout. Each begins with `enter`.
+    /// Two threads put numbers into a small buffer, two take them out. All wait on one condition variable, a
+    /// fourth of the time with a timeout. Each begins with `enter`.
     pub(crate) fn buffer(&self, enter: impl Fn() + Sync) {
         const CAPACITY: usize = 2;
 

@@ -1,4 +1,5 @@
-//! What the test programs share. They are plain ones: `cargo test` runs them, on the backend that `NTPARK_BACKEND` names, else on the best there is.
+//! What the test programs share. They are plain ones: `cargo test` runs them, on the backend that
+//! `NTPARK_BACKEND` names, else on the best there is.
 
 #![allow(dead_code, reason = "each test program uses a part of this")]
 
@@ -49,7 +50,8 @@ pub(crate) fn choose(kind: Kind) -> Result<(), ntpark::SelectError> {
     Backend::force(kind)
 }
 
-/// Returns once a thread is parked there, whose token is not there yet. It must be known that none is left for others to take.
+/// Returns once a thread is parked there, whose token is not there yet. It must be known that none is left
+/// for others to take.
 pub(crate) fn await_parked(parker: &Parker) {
     loop {
         match parker.park_timeout(Duration::ZERO) {
@@ -60,8 +62,9 @@ pub(crate) fn await_parked(parker: &Parker) {
     }
 }
 
-/// Whether a span of the parkers' clock that the standard library's clock measured as `elapsed` can have been `span` long. The two are one clock on
-/// Linux and under Wine; on Windows they may run apart, by 50 parts in a million at the most.
+/// Whether a span of the parkers' clock that the standard library's clock measured as `elapsed` can have been
+/// `span` long. The two are one clock on Linux and under Wine; on Windows they may run apart, by 50 parts in
+/// a million at the most.
 pub(crate) fn is_at_least(elapsed: Duration, span: Duration) -> bool {
     let drift = if cfg!(windows) { span / 20_000 } else { Duration::ZERO };
     elapsed + drift >= span

@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A lock and its condition variable, built on [`ThreadParker`] as such things are: a thread that waits queues a parker on its stack, under a small lock that is never held
-/// for long, and blocks after releasing that. A notification moves waiters over to the lock's queue instead of waking them, so a waiter that has not yet released the lock may find
-/// itself the next in line and unpark itself.
+/// A lock and its condition variable, built on [`ThreadParker`] as such things are: a thread that waits
+/// queues a parker on its stack, under a small lock that is never held for long, and blocks after releasing
+/// that. A notification moves waiters over to the lock's queue instead of waking them, so a waiter that has
+/// not yet released the lock may find itself the next in line and unpark itself.
 ///
 /// The lock is handed over: who unlocks with somebody in the queue makes that one the owner.
 pub(crate) struct Monitor<T> {
@@ -33,7 +34,8 @@ unsafe impl Send for Parked {}
 
 impl Parked {
     fn unpark_lock(self) -> UnparkHandle {
-        // SAFETY: it has just been taken out of a queue whose lock is held, and its thread leaves only when unparked, or after finding it in a queue under that lock.
+        // SAFETY: it has just been taken out of a queue whose lock is held, and its thread leaves only when unparked,
+        // or after finding it in a queue under that lock.
         let parker = unsafe { &*self.0 };
         parker.unpark_lock()
     }
@@ -129,7 +131,8 @@ impl<T> Locked<'_, T> {
         unsafe { &mut *self.0.value.get() }
     }
 
-    /// Releases the lock, waits for a notification, but no longer than until `deadline`, and takes the lock again.
+    /// Releases the lock, waits for a notification, but no longer than until `deadline`, and takes the lock
+    /// again.
     pub(crate) fn wait_until(&mut self, deadline: Instant) -> Woken {
         let monitor = self.0;
         let parker = monitor.parker();
@@ -138,7 +141,8 @@ impl<T> Locked<'_, T> {
             parker.prepare_park();
             queues.waiting.push_back(Parked(&raw const parker));
         }
-        // From here on a notification may move us into the queue of the lock that we hold. Unlocking may then unpark us, before we park.
+        // From here on a notification may move us into the queue of the lock that we hold. Unlocking may then unpark
+        // us, before we park.
         monitor.unlock();
         if parker.park_until(deadline) {
             return Woken::Notified;
@@ -159,7 +163,8 @@ impl<T> Locked<'_, T> {
         woken
     }
 
-    /// Moves the thread that has waited longest over to the lock's queue, where it waits for its turn. False if there is none.
+    /// Moves the thread that has waited longest over to the lock's queue, where it waits for its turn. False
+    /// if there is none.
     pub(crate) fn notify_one(&mut self) -> bool {
         let mut queues = self.0.queues();
         let moved = queues.waiting.pop_front();
@@ -176,7 +181,8 @@ impl<T> Locked<'_, T> {
 }
 
 impl<T> Monitor<T> {
-    /// Moves all waiting threads over to the lock's queue, without holding the lock. So a thread may be moved between queueing itself and unlocking.
+    /// Moves all waiting threads over to the lock's queue, without holding the lock. So a thread may be moved
+    /// between queueing itself and unlocking.
     pub(crate) fn notify_all_unlocked(&self) {
         let handle = {
             let mut queues = self.queues();

@@ -1,4 +1,5 @@
-/// Random numbers that are the same for the same seed (xorshift64*, Vigna 2016), so that a race can be told by its seed.
+/// Random numbers that are the same for the same seed (xorshift64*, Vigna 2016), so that a race can be told
+/// by its seed.
 #[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
 

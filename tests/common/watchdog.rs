@@ -7,7 +7,8 @@ use std::time::Duration;
 /// How long a test may take. None takes a twentieth of it on an idle machine.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Ends the process, by the name of the test, if it is not dropped in time: a lost wake would else hang it for ever.
+/// Ends the process, by the name of the test, if it is not dropped in time: a lost wake would else hang it
+/// for ever.
 #[must_use = "it watches as long as it lives"]
 pub(crate) struct Watchdog {
     /// Nothing is ever sent; what tells is that this end goes.
@@ -25,7 +26,8 @@ impl Watchdog {
     #[track_caller]
     pub(crate) fn with_limit(limit: Duration) -> Self {
         let (alive, end) = channel::<()>();
-        // Where tests run one after the other, they all run on the main thread, whose name says little: hence the place.
+        // Where tests run one after the other, they all run on the main thread, whose name says little: hence the
+        // place.
         let test = thread::current().name().unwrap_or("a thread").to_owned();
         let place = Location::caller();
         thread::spawn(move || {

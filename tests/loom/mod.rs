@@ -1,7 +1,9 @@
-//! The real code, from the parkers down to the calls, on a simulated NT and under loom, which tries all interleavings and all values that the memory model allows.
+//! The real code, from the parkers down to the calls, on a simulated NT and under loom, which tries all
+//! interleavings and all values that the memory model allows.
 //!
-//! `cargo xtask test --suite loom`. Each test runs on every [`Platform`] and prints how many executions that took. In each, a thread that could go on gives way up to so many times
-//! as the test says (`LOOM_MAX_PREEMPTIONS` says otherwise), and whenever it blocks.
+//! `cargo xtask test --suite loom`. Each test runs on every [`Platform`] and prints how many executions that
+//! took. In each, a thread that could go on gives way up to so many times as the test says
+//! (`LOOM_MAX_PREEMPTIONS` says otherwise), and whenever it blocks.
 
 pub(crate) mod nt;
 mod selection;
@@ -95,7 +97,8 @@ impl<T> Freed<T> {
         Self(UnsafeCell::new(parker))
     }
 
-    /// What freeing the parker is to loom: all that others have done to its word comes before, and nothing that they do comes after.
+    /// What freeing the parker is to loom: all that others have done to its word comes before, and nothing
+    /// that they do comes after.
     ///
     /// `T` begins with its word.
     fn free(&self) {

@@ -1,7 +1,10 @@
-//! A simulated NT of loom's mutexes: `WaitOnAddress`, keyed events (with and without the flaw of XP), a host, a loader and a clock.
+//! A simulated NT of loom's mutexes: `WaitOnAddress`, keyed events (with and without the flaw of XP), a host,
+//! a loader and a clock.
 //!
-//! Time stands still at 0 until [`advance`] takes it past all deadlines. So a wait's timeout, which its caller has worked out from the time before, counts from 0, even if the call comes after. Only the slices in which a waiter on an XP-class kernel settles end by themselves, and only when there is something new to see: to end them sooner
-//! would only mean more rounds of the same.
+//! Time stands still at 0 until [`advance`] takes it past all deadlines. So a wait's timeout, which its
+//! caller has worked out from the time before, counts from 0, even if the call comes after. Only the slices
+//! in which a waiter on an XP-class kernel settles end by themselves, and only when there is something new to
+//! see: to end them sooner would only mean more rounds of the same.
 
 use crate::Host;
 use crate::state::RELEASED;
@@ -227,7 +230,8 @@ unsafe extern "system" fn wait_for_keyed_event(
     }
 }
 
-/// A slice of a settle on an XP-class kernel: ends when the release is met, or when the waker has said that it is over.
+/// A slice of a settle on an XP-class kernel: ends when the release is met, or when the waker has said that
+/// it is over.
 fn settle(mut state: MutexGuard<'static, State>, key: *const c_void, name: usize) -> NTSTATUS {
     loop {
         // SAFETY: the key is the word of a parker whose thread is here, an atomic of loom's.

@@ -8,7 +8,8 @@ use crate::workspace::Workspace;
 
 const LIMIT: Duration = Duration::from_secs(5 * 60);
 
-/// Runs the build script as cargo would for a target with these properties, and returns the errors that it tells cargo of.
+/// Runs the build script as cargo would for a target with these properties, and returns the errors that it
+/// tells cargo of.
 fn errors(properties: &[(&str, &str)]) -> Vec<String> {
     let dir = tempfile::tempdir().expect("a folder for the program");
     let program = dir.path().join(format!("build-script{}", std::env::consts::EXE_SUFFIX));

@@ -1,4 +1,5 @@
-//! Reading the C header: its functions and its version. And the test that calls each function with each bad argument.
+//! Reading the C header: its functions and its version. And the test that calls each function with each bad
+//! argument.
 
 use std::fmt::Write as _;
 use std::fs;

@@ -33,7 +33,8 @@ impl Flavour {
     pub(crate) const X86_64_MSVC: Self = Self { target: Target::MSVC[0], is_64_bit: true, is_msvc: true };
     pub(crate) const I686_MSVC: Self = Self { target: Target::MSVC[1], is_64_bit: false, is_msvc: true };
 
-    /// The names under which its kind of linker looks for the static library and for the DLL's import library.
+    /// The names under which its kind of linker looks for the static library and for the DLL's import
+    /// library.
     pub(crate) fn library_names(self) -> (&'static str, &'static str) {
         if self.is_msvc { ("ntpark.lib", "ntpark.dll.lib") } else { ("libntpark.a", "libntpark.dll.a") }
     }
@@ -85,7 +86,8 @@ impl Flavour {
         copy(built.join("ntpark.dll"), "bin/ntpark.dll")?;
         let (static_library, import_library) = self.library_names();
         copy(built.join(import_library), &format!("lib/{import_library}"))?;
-        // Rust adds its compiler's run-time library to a static library. Nothing here calls it, and no symbol of it is to meet C's own.
+        // Rust adds its compiler's run-time library to a static library. Nothing here calls it, and no symbol of it
+        // is to meet C's own.
         let to = dir.join("lib").join(static_library);
         coff::filter_library(&built.join(static_library), &to, self.is_msvc, |name| {
             name.starts_with("ntpark.").then(|| format!("ntpark.{}", if self.is_msvc { "obj" } else { "o" }))

@@ -1,4 +1,5 @@
-//! Reading object files, libraries and DLLs of Windows: what they define and what they need. And writing libraries.
+//! Reading object files, libraries and DLLs of Windows: what they define and what they need. And writing
+//! libraries.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -82,7 +83,8 @@ impl Dll {
     }
 }
 
-/// Writes a library of those objects of another whose names `keep` accepts; each gets the name that it returns.
+/// Writes a library of those objects of another whose names `keep` accepts; each gets the name that it
+/// returns.
 pub(crate) fn filter_library(
     from: &Path,
     to: &Path,
@@ -102,8 +104,8 @@ pub(crate) fn filter_library(
     Ok(())
 }
 
-/// Writes an import library of Microsoft's kind for functions of a DLL. Each comes with the bytes of arguments that it takes on x86, where
-/// they are part of its name.
+/// Writes an import library of Microsoft's kind for functions of a DLL. Each comes with the bytes of
+/// arguments that it takes on x86, where they are part of its name.
 pub(crate) fn write_import_library(path: &Path, dll: &str, is_64_bit: bool, functions: &[(&str, u32)]) -> Result<()> {
     let export = |&(name, bytes): &(&str, u32)| COFFShortExport {
         name: name.to_owned(),
@@ -153,7 +155,8 @@ fn undecorated(name: &str, is_x86: bool) -> &str {
     }
 }
 
-/// Whether the name is that of a constant which compilers share between objects, or of a mark for the linker; no program can spell them.
+/// Whether the name is that of a constant which compilers share between objects, or of a mark for the linker;
+/// no program can spell them.
 fn is_constant(name: &str) -> bool {
     name.starts_with("__xmm@") || name.starts_with("__real@") || name.starts_with('@')
 }

@@ -51,7 +51,8 @@ impl Image {
         Ok(imports)
     }
 
-    /// The bytes of the first section that lie before the import descriptors: in a program of one section, its code and constants.
+    /// The bytes of the first section that lie before the import descriptors: in a program of one section,
+    /// its code and constants.
     ///
     /// # Errors
     /// When it is no such program, or the imports lie elsewhere.
@@ -121,8 +122,9 @@ struct Frame {
 }
 
 impl Functions {
-    /// The most stack that a function can take, with all that it calls within the program, each with its return address; and the chain of calls that takes it.
-    /// What it calls elsewhere is not counted, nor are functions whose names satisfy `is_left_out`.
+    /// The most stack that a function can take, with all that it calls within the program, each with its
+    /// return address; and the chain of calls that takes it. What it calls elsewhere is not counted, nor
+    /// are functions whose names satisfy `is_left_out`.
     ///
     /// # Errors
     /// When there is not exactly one function of this name, or one calls itself.
@@ -175,8 +177,8 @@ impl Stack<'_> {
     }
 }
 
-/// Reads a function's code. Compilers make a frame once, at the beginning, and take it down before each return, so all that is pushed and subtracted is the
-/// frame, wherever it stands.
+/// Reads a function's code. Compilers make a frame once, at the beginning, and take it down before each
+/// return, so all that is pushed and subtracted is the frame, wherever it stands.
 fn frame(function: &Function) -> Frame {
     let own = function.address..function.address + function.code.len() as u64;
     let mut decoder = Decoder::with_ip(64, &function.code, function.address, DecoderOptions::NONE);

@@ -21,8 +21,9 @@ impl AddAssign for Counts {
     }
 }
 
-/// Sums all closing lines (`test result: ok. 3 passed; 0 failed; …`) in the output of a test program, or of a cargo that ran
-/// several. `None` if there is no such line: the program died before its end, or is no test program.
+/// Sums all closing lines (`test result: ok. 3 passed; 0 failed; …`) in the output of a test program, or of a
+/// cargo that ran several. `None` if there is no such line: the program died before its end, or is no test
+/// program.
 pub(crate) fn counts(output: &str) -> Option<Counts> {
     let mut sum = None;
     for line in output.lines() {

@@ -1,7 +1,7 @@
 //! Child processes, each with a limit on its time.
 //!
-//! Everything that xtask starts goes through [`Task`]: no child may hang a run for ever, and one that takes too long is ended
-//! together with its own children, by name in the message.
+//! Everything that xtask starts goes through [`Task`]: no child may hang a run for ever, and one that takes
+//! too long is ended together with its own children, by name in the message.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -45,7 +45,8 @@ pub(crate) struct Finished {
 }
 
 impl Task {
-    /// A task that runs `program` in the current directory, with the caller's environment and `limit` as its time.
+    /// A task that runs `program` in the current directory, with the caller's environment and `limit` as its
+    /// time.
     pub(crate) fn new(program: impl Into<OsString>, limit: Duration) -> Self {
         Self { program: program.into(), args: Vec::new(), env: Vec::new(), dir: None, limit }
     }
@@ -83,8 +84,8 @@ impl Task {
     /// Runs the task to its end or to its limit. Standard input is empty.
     ///
     /// # Errors
-    /// When the program can't be started. A program that fails or is stopped at its limit is no error here: see
-    /// [`Finished::check`].
+    /// When the program can't be started. A program that fails or is stopped at its limit is no error here:
+    /// see [`Finished::check`].
     pub(crate) fn run(&self, output: Output) -> Result<Finished> {
         let command = self.to_string();
         // A file, not a pipe: a grandchild that outlives the child can't keep us reading.
@@ -176,7 +177,8 @@ impl Finished {
     }
 }
 
-/// What the cargo that runs xtask says about xtask. A cargo or a test that xtask runs must not take it for its own.
+/// What the cargo that runs xtask says about xtask. A cargo or a test that xtask runs must not take it for
+/// its own.
 fn env_of_outer_cargo() -> impl Iterator<Item = OsString> {
     std::env::vars_os().map(|(name, _)| name).filter(|name| {
         let name = name.to_string_lossy();
@@ -190,7 +192,8 @@ pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
     std::env::split_paths(&std::env::var_os("PATH")?).map(|dir| dir.join(&name)).find(|path| path.is_file())
 }
 
-/// Ends the children of the given processes, and theirs. Ending cargo alone would leave the test that hangs below it behind.
+/// Ends the children of the given processes, and theirs. Ending cargo alone would leave the test that hangs
+/// below it behind.
 fn end_children_of(pids: &[u32]) {
     let limit = Duration::from_secs(10);
     if cfg!(windows) {
@@ -230,8 +233,8 @@ fn children_of(parent: u32) -> Vec<u32> {
         .collect()
 }
 
-/// The parent's process id in a line of `/proc/PID/stat`: the second field after the name, which is in parentheses and may itself
-/// hold any character.
+/// The parent's process id in a line of `/proc/PID/stat`: the second field after the name, which is in
+/// parentheses and may itself hold any character.
 fn parent_in_stat(stat: &str) -> Option<u32> {
     let (_, after_name) = stat.rsplit_once(')')?;
     after_name.split_whitespace().nth(1)?.parse().ok()

@@ -13,7 +13,8 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Carries a check out, and prints a line about it. That it fails is told by [`Report::verdict`], at the end.
+    /// Carries a check out, and prints a line about it. That it fails is told by [`Report::verdict`], at the
+    /// end.
     ///
     /// # Errors
     /// When nothing can be printed.

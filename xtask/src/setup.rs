@@ -1,7 +1,8 @@
 //! What a verb needs on this machine, what of that is missing, and how it gets here.
 //!
-//! Programs come from the system's package manager (apt, as root or through sudo), targets from rustup. Nothing is installed without
-//! being announced, nothing at all with `--no-install`, and no setting of the user's is touched.
+//! Programs come from the system's package manager (apt, as root or through sudo), targets from rustup.
+//! Nothing is installed without being announced, nothing at all with `--no-install`, and no setting of the
+//! user's is touched.
 
 use std::time::Duration;
 
@@ -138,7 +139,8 @@ impl<'a> Setup<'a> {
         self.clippy = true;
     }
 
-    /// Something is going to be built for `target`: decides by which toolchain, and fetches the target if rustup has to.
+    /// Something is going to be built for `target`: decides by which toolchain, and fetches the target if
+    /// rustup has to.
     ///
     /// # Errors
     /// When the toolchain that was asked for can't be had.

@@ -3,10 +3,11 @@
 //! Windows programs come from one of two toolchains:
 //!
 //! 1. the user's own, where its `rust-std` for `*-pc-windows-gnu` is there, or where rustup can fetch it;
-//! 2. Debian's `rustc-web`, which brings the source of std: std itself is built (once) for `*-win7-windows-gnu`.
+//! 2. Debian's `rustc-web`, which brings the source of std: std itself is built (once) for
+//!    `*-win7-windows-gnu`.
 //!
-//! Nothing is configured: the choice lives in the arguments and the environment of the child processes. Debian's cargo has a target
-//! directory of its own, so that neither toolchain makes the other rebuild.
+//! Nothing is configured: the choice lives in the arguments and the environment of the child processes.
+//! Debian's cargo has a target directory of its own, so that neither toolchain makes the other rebuild.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -159,8 +160,8 @@ impl Toolchain {
         self.triple.map_or_else(|| self.target_dir.clone(), |triple| self.target_dir.join(triple)).join(profile)
     }
 
-    /// A cargo command: the subcommand (`build`, `test`, `clippy`, …) and all that selects toolchain and target. The caller adds its
-    /// own arguments.
+    /// A cargo command: the subcommand (`build`, `test`, `clippy`, …) and all that selects toolchain and
+    /// target. The caller adds its own arguments.
     pub(crate) fn cargo(&self, workspace: &Workspace, subcommand: &str) -> Task {
         // Debian's `cargo clippy` would look into CARGO_HOME first and start rustup's.
         let program = match subcommand {
@@ -212,7 +213,8 @@ fn has_core(dir: &Path) -> bool {
     })
 }
 
-/// Whether Debian's toolchain is there, with the source of std. An older one, which doesn't know the win7 targets, doesn't count.
+/// Whether Debian's toolchain is there, with the source of std. An older one, which doesn't know the win7
+/// targets, doesn't count.
 pub(crate) fn debian_is_there() -> bool {
     let rustc = Path::new(DEBIAN_BIN).join("rustc");
     let ask = |what: &str| {

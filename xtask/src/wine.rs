@@ -1,10 +1,10 @@
 //! Running Windows programs: under Wine in a prefix of the project's own, on Windows directly.
 //!
-//! The prefix lies under cargo's target directory; the user's own (`~/.wine`) is never touched. Every Wine process that is
-//! started here gets its settings through its environment.
+//! The prefix lies under cargo's target directory; the user's own (`~/.wine`) is never touched. Every Wine
+//! process that is started here gets its settings through its environment.
 //!
-//! 32-bit programs run in the same prefix, without a 32-bit Wine: the 64-bit loader runs them once the i386 builds of a few of
-//! Wine's DLLs are in their place ([`fetch_32_bit`]).
+//! 32-bit programs run in the same prefix, without a 32-bit Wine: the 64-bit loader runs them once the i386
+//! builds of a few of Wine's DLLs are in their place ([`fetch_32_bit`]).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -109,7 +109,8 @@ impl Runner {
 
 impl Wine {
     fn env(&self, task: Task) -> Task {
-        // No menu entries on the user's desktop, no questions about Mono and Gecko, no debugger that waits for a person.
+        // No menu entries on the user's desktop, no questions about Mono and Gecko, no debugger that waits for a
+        // person.
         let mut overrides = "winemenubuilder.exe,winedbg.exe,mscoree,mshtml=".to_owned();
         let mut task = task.env("WINEPREFIX", &self.prefix).env("WINEDEBUG", "-all");
         if let Some(dlls) = &self.dll_path {
@@ -120,8 +121,8 @@ impl Wine {
         task.env("WINEDLLOVERRIDES", overrides).env_remove("WINEARCH").env_remove("DISPLAY")
     }
 
-    /// Makes the prefix beside its place and moves it there when it is complete: a run that is interrupted leaves no half of it
-    /// behind, and of two runs at once one wins.
+    /// Makes the prefix beside its place and moves it there when it is complete: a run that is interrupted
+    /// leaves no half of it behind, and of two runs at once one wins.
     fn make_prefix(&self, home: &Path) -> Result<()> {
         eprintln!("Making a Wine prefix in {}", self.prefix.display());
         fs::create_dir_all(home)?;
@@ -147,8 +148,9 @@ impl Wine {
         self.start()
     }
 
-    /// Runs a program that does nothing: Wine makes the prefix if it is empty, and starts the services. The first Wine process hands
-    /// its own output to them, and who reads that pipe then waits for them: here it is a file that nobody waits for.
+    /// Runs a program that does nothing: Wine makes the prefix if it is empty, and starts the services. The
+    /// first Wine process hands its own output to them, and who reads that pipe then waits for them: here
+    /// it is a file that nobody waits for.
     fn start(&self) -> Result<()> {
         // Not wineboot: told to, it starts the services once more.
         let program = self.env(Task::new("wine", PREFIX_LIMIT)).args(["cmd", "/c", "exit"]);
@@ -156,8 +158,8 @@ impl Wine {
         Ok(())
     }
 
-    /// Puts the 32-bit DLLs into their place, unless Wine has done so itself: it does where a 32-bit Wine is installed, and from
-    /// version 9 on.
+    /// Puts the 32-bit DLLs into their place, unless Wine has done so itself: it does where a 32-bit Wine is
+    /// installed, and from version 9 on.
     fn enable_32_bit(&mut self, workspace: &Workspace) -> Result<()> {
         let fetched = dlls_32_bit(workspace);
         if !fetched.is_dir() {
@@ -174,7 +176,8 @@ impl Wine {
         self.add_dll(workspace, Target::I686, "ws2_32", &["xtask/wine/ws2_32.def"])
     }
 
-    /// Compiles the stand-in `xtask/wine/NAME.c` into the prefix, unless there is such a DLL already: ours or Wine's.
+    /// Compiles the stand-in `xtask/wine/NAME.c` into the prefix, unless there is such a DLL already: ours or
+    /// Wine's.
     fn add_dll(&self, workspace: &Workspace, target: Target, name: &str, rest: &[&str]) -> Result<()> {
         let dir = if target == Target::I686 { SYSWOW64 } else { SYSTEM32 };
         let dll = self.prefix.join(dir).join(name).with_extension("dll");
@@ -209,8 +212,9 @@ pub(crate) fn has_32_bit(workspace: &Workspace) -> bool {
     dlls_32_bit(workspace).is_dir() || in_prefix.exists()
 }
 
-/// Fetches the package of Wine's i386 DLLs and takes from it what a program needs. Nothing is installed for that: apt works
-/// with lists of its own under the target directory, so that the system's architectures stay as they are.
+/// Fetches the package of Wine's i386 DLLs and takes from it what a program needs. Nothing is installed for
+/// that: apt works with lists of its own under the target directory, so that the system's architectures stay
+/// as they are.
 ///
 /// # Errors
 /// When apt can't fetch the package that belongs to the Wine that is installed.
@@ -231,7 +235,8 @@ pub(crate) fn fetch_32_bit(workspace: &Workspace) -> Result<()> {
     let apt = apt.args(["-o", &lists, "-o", &cache, "-o", "APT::Sandbox::User=root"]);
     let apt =
         apt.args(["-o", "APT::Architecture=i386", "-o", "APT::Architectures=i386", "-o", "Acquire::Languages=none"]);
-    // One index that is out of step, as security's often is for i386, makes this fail; what matters is the next step.
+    // One index that is out of step, as security's often is for i386, makes this fail; what matters is the next
+    // step.
     apt.clone().arg("update").run(Output::Keep)?;
     let package = format!("libwine={}", version.trim());
     apt.args(["download", &package]).run(Output::Keep)?.check()?;

@@ -1,4 +1,5 @@
-//! What the first park of a process costs, the choice of a backend included. Each measurement takes a process of its own.
+//! What the first park of a process costs, the choice of a backend included. Each measurement takes a process
+//! of its own.
 
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
@@ -8,8 +9,9 @@ use crate::report::{Figures, Goal, Outcome};
 use crate::subjects::is_keyed;
 use crate::sys;
 
-/// Parks without a token and without time to wait for one: all that is done for the first time is done, but nothing blocks. Beside it the
-/// backend's own call, the first in its process as well, that does not block either.
+/// Parks without a token and without time to wait for one: all that is done for the first time is done, but
+/// nothing blocks. Beside it the backend's own call, the first in its process as well, that does not block
+/// either.
 pub(super) fn first_park(plan: &Plan) -> Vec<Outcome> {
     let mut subjects = vec!["ntpark", RAW];
     if !is_keyed() {
@@ -22,7 +24,8 @@ pub(super) fn first_park(plan: &Plan) -> Vec<Outcome> {
         eprint!("\rfirst-park: round {} of {}", round + 1, plan.rounds);
         fastrand::shuffle(&mut order);
         for &index in &order {
-            // The processes of a round come in one after the other: their median evens out what the last one left in the caches.
+            // The processes of a round come in one after the other: their median evens out what the last one left in
+            // the caches.
             let nanos: Vec<f64> = (0..3).filter_map(|_| run(subjects[index], backend)).collect();
             figures[index].nanos.push(median(&nanos));
         }

@@ -15,8 +15,9 @@ case_maker!(Handoff, measure);
 
 /// Round trips before it counts.
 const WARM_UP: u64 = 200;
-/// Round trips that are timed together. The figure of a round is the median of its batches: the question is what a handoff takes while both threads run, not how often something else takes a processor
-/// from one of them. How single handoffs are distributed is kept beside it.
+/// Round trips that are timed together. The figure of a round is the median of its batches: the question is
+/// what a handoff takes while both threads run, not how often something else takes a processor from one of
+/// them. How single handoffs are distributed is kept beside it.
 const BATCH: u64 = 32;
 
 /// Both threads are running: each waits for the other as it likes.
@@ -49,7 +50,8 @@ pub(super) fn blocking(plan: &Plan) -> Vec<Outcome> {
     }]
 }
 
-/// Where two threads swap what they have. No parking here: std's parker may be the subject, and must not find a token that was not for it.
+/// Where two threads swap what they have. No parking here: std's parker may be the subject, and must not find
+/// a token that was not for it.
 pub(super) struct Exchange<T>(Mutex<Option<T>>);
 
 impl<T> Exchange<T> {
@@ -71,7 +73,8 @@ impl<T> Exchange<T> {
     }
 }
 
-/// A handoff is half a round trip. The threads are kept on a processor each: left to itself, a scheduler may put both on one, where no spinning helps and waking is cheap.
+/// A handoff is half a round trip. The threads are kept on a processor each: left to itself, a scheduler may
+/// put both on one, where no spinning helps and waking is cheap.
 pub(super) fn measure<S: Subject>(operations: u64, plan: &Plan) -> Sample {
     let batches = operations.div_ceil(2 * BATCH);
     let (ours, theirs) = (Exchange::new(), Exchange::new());

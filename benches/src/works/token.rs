@@ -74,7 +74,8 @@ fn measure_unpark_token<S: Subject>(operations: u64, _plan: &Plan) -> Sample {
     sample
 }
 
-/// Goes through many parkers, so that each is without a token when its turn comes. Taking the tokens back is not timed.
+/// Goes through many parkers, so that each is without a token when its turn comes. Taking the tokens back is
+/// not timed.
 fn measure_unpark_nobody<S: Subject>(operations: u64, _plan: &Plan) -> Sample {
     /// As many as fit the first level of the cache, a pair of cache lines each.
     const PARKERS: usize = 128;

@@ -1,7 +1,9 @@
-//! A whole program of a few kilobytes: its own entry point, threads by `CreateThread`, ntpark to make them wait for each other, and an exit code.
+//! A whole program of a few kilobytes: its own entry point, threads by `CreateThread`, ntpark to make them
+//! wait for each other, and an exit code.
 //!
-//! Four threads stand in a ring and hand a number round; each waits for its turn on a parker of its own. The program ends with 0 if the number came out right, with 1 if
-//! not, and with 2 if nobody finished within ten seconds.
+//! Four threads stand in a ring and hand a number round; each waits for its turn on a parker of its own. The
+//! program ends with 0 if the number came out right, with 1 if not, and with 2 if nobody finished within ten
+//! seconds.
 #![no_std]
 #![no_main]
 
@@ -68,8 +70,8 @@ fn start(place: usize) -> Handle {
     unsafe { CreateThread(ptr::null(), 0, run, parameter, 0, ptr::null_mut()) }
 }
 
-/// One thread's life. That the number is only read and written, not added to in one step, is fine: a token says whose turn it is, and carries along what
-/// the thread before has written.
+/// One thread's life. That the number is only read and written, not added to in one step, is fine: a token
+/// says whose turn it is, and carries along what the thread before has written.
 unsafe extern "system" fn run(place: *mut c_void) -> u32 {
     let place = place.addr() % THREADS;
     for lap in 1..=LAPS {
@@ -95,7 +97,8 @@ fn exit(code: u32, line: &[u8]) -> ! {
     unsafe { ExitProcess(code) }
 }
 
-/// What compilers expect of a C library, from ntdll. Declared here, so that no SDK has to be there; GNU's linker has an import library for it.
+/// What compilers expect of a C library, from ntdll. Declared here, so that no SDK has to be there; GNU's
+/// linker has an import library for it.
 #[cfg(any(target_env = "msvc", target_abi = "llvm"))]
 #[allow(dead_code, reason = "only the compiler calls them")]
 mod memory {

@@ -29,7 +29,8 @@ pub(crate) enum Class {
     Vista,
     /// XP and 2003: a timeout may hide that the thread was met, and the null handle names nothing.
     Xp,
-    /// ReactOS: a timeout may hide that the thread was met; the null handle names an event, as in Vista; the version is that of 2003.
+    /// ReactOS: a timeout may hide that the thread was met; the null handle names an event, as in Vista; the
+    /// version is that of 2003.
     ReactOs,
 }
 
@@ -65,7 +66,8 @@ pub(crate) enum Point {
     Creating,
     /// On the way into `NtWaitForKeyedEvent` or `WaitOnAddress`.
     Waiting,
-    /// The time of a keyed event's wait or release is over, but the thread is still in its queue and can be met. Only where a timeout hides a meeting.
+    /// The time of a keyed event's wait or release is over, but the thread is still in its queue and can be
+    /// met. Only where a timeout hides a meeting.
     Expired,
     /// On the way out of `NtReleaseKeyedEvent`, having met a waiter.
     Released,
@@ -89,7 +91,8 @@ enum Object {
     Other,
 }
 
-/// The rendezvous of a key: the event's handle, 0 for the default event, and the key. Of `WaitOnAddress`: 0 and the address.
+/// The rendezvous of a key: the event's handle, 0 for the default event, and the key. Of `WaitOnAddress`: 0
+/// and the address.
 type Named = (usize, usize);
 
 /// A thread that blocks.
@@ -336,7 +339,8 @@ impl Kernel {
             state = self.sleep(state);
         }
         if call != Call::WaitOnAddress && state.class.timeout_hides_a_meeting() {
-            // The timer has fired, and that is what the call will say, whatever comes before the thread has taken itself out of the queue.
+            // The timer has fired, and that is what the call will say, whatever comes before the thread has taken
+            // itself out of the queue.
             drop(state);
             yield_now();
             state = self.stop(self.lock(), Point::Expired);

@@ -1,12 +1,18 @@
-//! A simulated NT: keyed events, `WaitOnAddress`, a clock, and the looking up of all that, as functions of the types that the backends are made of. So the real backends run on any machine, without
-//! an instruction changed, through [`ThreadParker::with_backend`](ntpark::ThreadParker::with_backend), and kernels and faults can be had that no machine at hand has.
+//! A simulated NT: keyed events, `WaitOnAddress`, a clock, and the looking up of all that, as functions of
+//! the types that the backends are made of. So the real backends run on any machine, without an instruction
+//! changed, through [`ThreadParker::with_backend`](ntpark::ThreadParker::with_backend), and kernels and
+//! faults can be had that no machine at hand has.
 //!
-//! - **Time** stands still until a test moves it ([`Nt::advance`]), so nothing depends on how fast a machine is. [`Nt::await_blocked`] says when a thread has come to rest in the kernel.
-//! - **Faults** are told beforehand: [`Nt::fail_next`] and its kin make calls end with any status, [`Nt::interrupt`] ends those that block, [`Nt::end_early`] makes
-//!   timed waits too short, [`Nt::hold`] stops threads at a [`Point`].
-//! - **What was asked** is written down ([`Nt::requests`]). A call that breaks NT's rules, as with a positive timeout, fails the test when the system goes ([`Nt`]'s drop).
-//! - NT's functions are given no context, so each thread must be told which system it calls: the one that [boots](Nt::boot) it is in it already, others are started with [`Nt::spawn`] or bring a
-//!   [`Pass`]. Tests that run side by side do not see each other.
+//! - **Time** stands still until a test moves it ([`Nt::advance`]), so nothing depends on how fast a machine
+//!   is. [`Nt::await_blocked`] says when a thread has come to rest in the kernel.
+//! - **Faults** are told beforehand: [`Nt::fail_next`] and its kin make calls end with any status,
+//!   [`Nt::interrupt`] ends those that block, [`Nt::end_early`] makes timed waits too short, [`Nt::hold`]
+//!   stops threads at a [`Point`].
+//! - **What was asked** is written down ([`Nt::requests`]). A call that breaks NT's rules, as with a positive
+//!   timeout, fails the test when the system goes ([`Nt`]'s drop).
+//! - NT's functions are given no context, so each thread must be told which system it calls: the one that
+//!   [boots](Nt::boot) it is in it already, others are started with [`Nt::spawn`] or bring a [`Pass`]. Tests
+//!   that run side by side do not see each other.
 
 mod calls;
 mod kernel;
@@ -27,7 +33,8 @@ pub(crate) const SECOND: u64 = 10_000_000;
 /// Units of 100 ns in a millisecond.
 pub(crate) const MILLISECOND: u64 = 10_000;
 
-/// A system, with the one process that all callers are threads of. When it goes, it says what was wrong, and it must not leave a thread behind in the kernel.
+/// A system, with the one process that all callers are threads of. When it goes, it says what was wrong, and
+/// it must not leave a thread behind in the kernel.
 pub(crate) struct Nt(Arc<Kernel>);
 
 /// Lets a thread that was not started by [`Nt::spawn`] call a system.
@@ -73,7 +80,8 @@ impl Nt {
 
     /// A backend on keyed events that tells the time by this clock.
     pub(crate) fn keyed_event_by(&self, clock: Clock, handle: HANDLE, guarded: bool) -> &'static Backend {
-        // SAFETY: the functions do what their types say, on the threads that are in a system; the handle is what the test wants it to be, and the simulation stands all handles.
+        // SAFETY: the functions do what their types say, on the threads that are in a system; the handle is what the
+        // test wants it to be, and the simulation stands all handles.
         let keyed_event =
             unsafe { KeyedEvent::new(handle, calls::nt_wait, calls::nt_release, calls::is_ending, clock, guarded) };
         Box::leak(Box::new(Backend::KeyedEvent(keyed_event)))
@@ -218,7 +226,8 @@ impl Nt {
         self.0.lock().set_ending(false);
     }
 
-    /// Kills the threads that block in this call: nothing meets them any more, and their time does not run out.
+    /// Kills the threads that block in this call: nothing meets them any more, and their time does not run
+    /// out.
     pub(crate) fn kill(&self, call: Call) {
         self.0.lock().kill(call);
     }

@@ -1,8 +1,8 @@
 //! `cargo xtask arm64`: a program for ARM64 Windows, under Wine for ARM64, under QEMU.
 //!
-//! A small ARM64 Debian with Wine lies under cargo's target directory; it runs in namespaces of its own, so that nothing is mounted or
-//! registered on the machine. It shows that the code, the calling convention and the structures are right. About memory ordering it shows nothing:
-//! the emulator orders as its host does.
+//! A small ARM64 Debian with Wine lies under cargo's target directory; it runs in namespaces of its own, so
+//! that nothing is mounted or registered on the machine. It shows that the code, the calling convention and
+//! the structures are right. About memory ordering it shows nothing: the emulator orders as its host does.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,8 +30,8 @@ const PYTHON: Tool = Tool { program: "python3", package: "python3", purpose: "Py
 
 /// Run a program for ARM64 Windows, emulated
 ///
-/// Builds the example `no_crt` and runs it under Wine for ARM64 under QEMU, a few times. Takes root, Linux 6.7 or later, 0.5 GB
-/// and, the first time, a few minutes. No part of CI.
+/// Builds the example `no_crt` and runs it under Wine for ARM64 under QEMU, a few times. Takes root, Linux
+/// 6.7 or later, 0.5 GB and, the first time, a few minutes. No part of CI.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// How often to run it

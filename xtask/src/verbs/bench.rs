@@ -24,9 +24,11 @@ const RUN_LIMIT: Duration = Duration::from_secs(60 * 60);
 
 /// Measure ntpark and its peers side by side, on every backend
 ///
-/// Builds the program under `benches` for Windows and for this machine and runs it on each backend in turn: the NT backends as a Windows program (under Wine, unless this is Windows), the host backend
-/// natively. Then measures what it costs to build a program that uses each peer. A full run takes about half an hour, on a machine that should have nothing else to do; `docs/performance.md`
-/// explains what is measured. That a goal is missed is told, but is no error.
+/// Builds the program under `benches` for Windows and for this machine and runs it on each backend in turn:
+/// the NT backends as a Windows program (under Wine, unless this is Windows), the host backend natively. Then
+/// measures what it costs to build a program that uses each peer. A full run takes about half an hour, on a
+/// machine that should have nothing else to do; `docs/performance.md` explains what is measured. That a goal
+/// is missed is told, but is no error.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Write all rows to FILE, as JSON
@@ -44,7 +46,8 @@ pub(crate) struct Options {
     /// Only this backend; may be given several times
     #[arg(long, value_enum, value_name = "BACKEND")]
     backend: Vec<Backend>,
-    /// Only this work; may be given several times: token, unpark-nobody, unpark-token, handoff, handoff-blocking, ring, parked, crowd, first-park
+    /// Only this work; may be given several times: token, unpark-nobody, unpark-token, handoff,
+    /// handoff-blocking, ring, parked, crowd, first-park
     #[arg(long, value_name = "NAME")]
     work: Vec<String>,
     /// Leave out what building costs

@@ -21,9 +21,9 @@ const RUN_LIMIT: Duration = Duration::from_secs(5 * 60);
 
 /// Hand tokens between threads on every backend, and count what is lost, early or late
 ///
-/// Builds the example `handoff` for Windows and for this machine and runs it on each backend in turn: the NT backends as a Windows
-/// program (under Wine, unless this is Windows), the host backend natively. Exits with an error if a handoff was lost or a wait ended
-/// early.
+/// Builds the example `handoff` for Windows and for this machine and runs it on each backend in turn: the NT
+/// backends as a Windows program (under Wine, unless this is Windows), the host backend natively. Exits with
+/// an error if a handoff was lost or a wait ended early.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Write the figures of all backends to FILE, as JSON
@@ -111,7 +111,8 @@ struct Done {
     verdict: Result<()>,
 }
 
-/// Runs the example on one backend. It is an error if it wrote no figures; if it did, the verdict says whether it was content.
+/// Runs the example on one backend. It is an error if it wrote no figures; if it did, the verdict says
+/// whether it was content.
 fn one(options: &Options, runner: &Runner, program: &Program, backend: Backend) -> Result<Done> {
     // A relative path means the same to a Windows program.
     let dir = tempfile::tempdir()?;

@@ -1,7 +1,8 @@
 //! `cargo xtask diagram`: pictures of the two protocols, drawn from the table of transitions itself.
 //!
-//! The crate's unit test `state::diagram::transitions` walks through the table that the parkers run and prints every transition that can
-//! happen. This file only says where on the paper each state and each arrow goes, and refuses to draw when one has no place.
+//! The crate's unit test `state::diagram::transitions` walks through the table that the parkers run and
+//! prints every transition that can happen. This file only says where on the paper each state and each arrow
+//! goes, and refuses to draw when one has no place.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -246,7 +247,8 @@ const TWO_PHASE: Paper = Paper {
     ],
 };
 
-/// Colours for paper that is light, and for paper that is dark. Blue is the thread that parks, orange who unparks.
+/// Colours for paper that is light, and for paper that is dark. Blue is the thread that parks, orange who
+/// unparks.
 const STYLE: &str = "
     text { font: 14px system-ui, -apple-system, 'Segoe UI', 'Noto Sans', Helvetica, Arial, sans-serif; fill: #1f2328 }
     .title { font-size: 18px; font-weight: 600 }

@@ -1,7 +1,7 @@
 //! `cargo xtask msrv`: the crate, its tests and examples with the oldest Rust that is promised.
 //!
-//! That compiler is rustup's, where it is installed or can be had, else the one that Debian 12 kept beside its newer one; it is unpacked under
-//! cargo's target directory, and installed nowhere.
+//! That compiler is rustup's, where it is installed or can be had, else the one that Debian 12 kept beside
+//! its newer one; it is unpacked under cargo's target directory, and installed nowhere.
 
 use std::fs;
 use std::path::{Path, PathBuf};

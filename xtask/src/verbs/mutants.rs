@@ -1,8 +1,9 @@
 //! `cargo xtask mutants`: faults that have to be noticed.
 //!
-//! Two sorts. The *seeded* ones are written down in `src/state/mutant.rs`, each a plausible slip in the protocol. The compile-time model has to reject
-//! each while the crate is compiled, but for those in memory order, with which the loom tests have to fail. The others are made by cargo-mutants from the sources, and the crate's tests have to fail with each,
-//! or the model to stop the build.
+//! Two sorts. The *seeded* ones are written down in `src/state/mutant.rs`, each a plausible slip in the
+//! protocol. The compile-time model has to reject each while the crate is compiled, but for those in memory
+//! order, with which the loom tests have to fail. The others are made by cargo-mutants from the sources, and
+//! the crate's tests have to fail with each, or the model to stop the build.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -47,7 +48,8 @@ const SOURCES: [&str; 7] = [
     "src/parker.rs",
     "src/thread_parker.rs",
 ];
-/// The tests that have to notice, beside the library's own: those of everything that can be run on this machine, but for the slow ones.
+/// The tests that have to notice, beside the library's own: those of everything that can be run on this
+/// machine, but for the slow ones.
 const TESTS: [&str; 9] =
     ["bad_handle", "hostile_host", "layout", "properties", "selection", "simulated_nt", "time", "token", "two_phase"];
 /// The surviving mutants that change nothing that can be seen, each with the reason.
@@ -55,9 +57,10 @@ const ACCEPTED: &str = "xtask/accepted-mutants.json";
 
 /// Seed faults and see whether they are noticed
 ///
-/// First the faults that are written down in src/state/mutant.rs: the compile-time model has to reject each (about a second each), or, if they are in memory order, loom. Then those that
-/// cargo-mutants makes: the crate's tests have to notice each, but for those listed in xtask/accepted-mutants.json with the reason why nobody could. That
-/// takes an hour or so.
+/// First the faults that are written down in src/state/mutant.rs: the compile-time model has to reject each
+/// (about a second each), or, if they are in memory order, loom. Then those that cargo-mutants makes: the
+/// crate's tests have to notice each, but for those listed in xtask/accepted-mutants.json with the reason why
+/// nobody could. That takes an hour or so.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Only the faults that are written down
@@ -265,7 +268,8 @@ fn install(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Sums the outcomes up. Fails with a survivor that is not accepted, and with an accepted one that does not survive any more.
+/// Sums the outcomes up. Fails with a survivor that is not accepted, and with an accepted one that does not
+/// survive any more.
 fn judge(directory: &Path, accepted: &[Accepted], is_complete: bool) -> Result<()> {
     let file = directory.join("outcomes.json");
     let outcomes = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
@@ -315,7 +319,8 @@ fn judge(directory: &Path, accepted: &[Accepted], is_complete: bool) -> Result<(
     Ok(())
 }
 
-/// A mutant's description without line and column, which change with every edit: `src/a.rs:1:2: what` becomes `src/a.rs: what`.
+/// A mutant's description without line and column, which change with every edit: `src/a.rs:1:2: what` becomes
+/// `src/a.rs: what`.
 fn without_place(name: &str) -> String {
     let mut parts = name.splitn(4, ':');
     match (parts.next(), parts.next(), parts.next(), parts.next()) {

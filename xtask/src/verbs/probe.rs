@@ -17,8 +17,8 @@ const LIMIT: Duration = Duration::from_secs(2 * 60);
 
 /// Ask this Windows, or Wine, about all that ntpark expects of it
 ///
-/// Builds and runs the example `probe`, and fails if an expectation does not hold. On a Windows without this checkout,
-/// copy the program there: it is the `probe.exe` in the folder `examples` that cargo has built.
+/// Builds and runs the example `probe`, and fails if an expectation does not hold. On a Windows without this
+/// checkout, copy the program there: it is the `probe.exe` in the folder `examples` that cargo has built.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Write JSON to standard output, and nothing else

@@ -29,8 +29,9 @@ const SHIPPED: [&str; 11] = [
 
 /// Check what a release would ship: the package, dependencies, workflows and the interface
 ///
-/// Looks at the content of the package and builds it; lets cargo-deny look at dependencies, actionlint at the workflows, and
-/// cargo-semver-checks at what has changed in the interface since the last tag. Publishes nothing. See RELEASING.md for the rest.
+/// Looks at the content of the package and builds it; lets cargo-deny look at dependencies, actionlint at the
+/// workflows, and cargo-semver-checks at what has changed in the interface since the last tag. Publishes
+/// nothing. See RELEASING.md for the rest.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Don't look for security advisories, whose database lies on another server than the crates

@@ -1,7 +1,9 @@
-//! `cargo xtask sanitize`: the tests and the example `stress` under ThreadSanitizer and AddressSanitizer, on this machine.
+//! `cargo xtask sanitize`: the tests and the example `stress` under ThreadSanitizer and AddressSanitizer, on
+//! this machine.
 //!
-//! Sanitizers have to see the standard library as well, or they report races that are none: so it is built with them, by the toolchain that brings its
-//! source, which is Debian's. That one lacks the sanitizers' runtime libraries; those of the user's own toolchain serve.
+//! Sanitizers have to see the standard library as well, or they report races that are none: so it is built
+//! with them, by the toolchain that brings its source, which is Debian's. That one lacks the sanitizers'
+//! runtime libraries; those of the user's own toolchain serve.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,7 +29,8 @@ const QUESTION_LIMIT: Duration = Duration::from_secs(30);
 
 /// Run the tests and the stress program under sanitizers, on this machine
 ///
-/// On x86_64 Linux, on the host backend. Builds everything, the standard library included, with each sanitizer; the first time that takes a few minutes.
+/// On x86_64 Linux, on the host backend. Builds everything, the standard library included, with each
+/// sanitizer; the first time that takes a few minutes.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Only this sanitizer; may be given several times
@@ -66,11 +69,13 @@ impl Sanitizer {
         }
     }
 
-    /// A report ends the program, with an exit code. A second at each program's end, in which threads that go on might still race, is too much for those that end on purpose.
+    /// A report ends the program, with an exit code. A second at each program's end, in which threads that go
+    /// on might still race, is too much for those that end on purpose.
     fn settings(self) -> (&'static str, &'static str) {
         match self {
             Self::Thread => ("TSAN_OPTIONS", "halt_on_error=1:exitcode=66:atexit_sleep_ms=0"),
-            // Threads that are parked when a process ends never free their stacks' contents: leaks are none of its business here.
+            // Threads that are parked when a process ends never free their stacks' contents: leaks are none of its
+            // business here.
             Self::Address => {
                 ("ASAN_OPTIONS", "halt_on_error=1:exitcode=66:detect_leaks=0:detect_stack_use_after_return=1")
             }
@@ -114,7 +119,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     report.verdict()
 }
 
-/// The flags that build programs with a sanitizer, and link them with a runtime library that rustc doesn't look for itself.
+/// The flags that build programs with a sanitizer, and link them with a runtime library that rustc doesn't
+/// look for itself.
 fn flags(sanitizer: Sanitizer) -> Result<String> {
     let runtime = runtime(sanitizer)?;
     let link = ["-Wl,--whole-archive", &runtime.to_string_lossy(), "-Wl,--no-whole-archive"];

@@ -22,7 +22,8 @@ const STRIP_LIMIT: Duration = Duration::from_secs(60);
 
 /// Measure how large ntpark makes a program, what it imports, and how much stack it takes
 ///
-/// Builds the programs under `benches/programs` for 64-bit Windows, optimised for size, runs them, and reads their files. Exits with an error if a goal is missed.
+/// Builds the programs under `benches/programs` for 64-bit Windows, optimised for size, runs them, and reads
+/// their files. Exits with an error if a goal is missed.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Write the items to FILE, as JSON

@@ -18,9 +18,10 @@ const GRACE: Duration = Duration::from_secs(120);
 
 /// Let threads park and unpark each other in every way, on every backend, and count every token
 ///
-/// Builds the example `stress` and runs it on each backend in turn: the NT backends as a Windows program (under Wine, unless this is
-/// Windows), the host backend natively. Exits with an error if something was lost, doubled or early, or hangs; the message then holds
-/// the command that begins with the very round that failed.
+/// Builds the example `stress` and runs it on each backend in turn: the NT backends as a Windows program
+/// (under Wine, unless this is Windows), the host backend natively. Exits with an error if something was
+/// lost, doubled or early, or hangs; the message then holds the command that begins with the very round that
+/// failed.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// How long, on each backend

@@ -1,7 +1,8 @@
-//! `cargo xtask targets`: the crate and a whole program for every Windows target, compiled, linked and run as far as this machine can.
+//! `cargo xtask targets`: the crate and a whole program for every Windows target, compiled, linked and run as
+//! far as this machine can.
 //!
-//! The program is the example `no_crt`: without std and a C runtime it takes a linker, and nothing else that comes with a target. What a
-//! toolchain has no compiled `core` for is built from the source of Debian's.
+//! The program is the example `no_crt`: without std and a C runtime it takes a linker, and nothing else that
+//! comes with a target. What a toolchain has no compiled `core` for is built from the source of Debian's.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -27,8 +28,8 @@ const LLD: Tool = Tool { program: "lld-link-19", package: "lld-19", purpose: "ll
 
 /// Build for every Windows target, and run what can be run
 ///
-/// Takes about two minutes for each target whose core has to be built first. Tells what was compiled, linked and run, and fails if
-/// a target could not be compiled.
+/// Takes about two minutes for each target whose core has to be built first. Tells what was compiled, linked
+/// and run, and fails if a target could not be compiled.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Write the table to docs/targets.md
@@ -169,7 +170,8 @@ pub(crate) struct NoCrt {
 impl NoCrt {
     /// Settles how it is built for `triple`, one of the targets above, and asks for what that takes.
     ///
-    /// rustup's toolchain builds it if it has the target, else Debian's. rustup is not asked to fetch any, since of some targets it has nothing.
+    /// rustup's toolchain builds it if it has the target, else Debian's. rustup is not asked to fetch any,
+    /// since of some targets it has nothing.
     ///
     /// # Errors
     /// When it is no such target.
@@ -234,8 +236,9 @@ fn zig_linker(workspace: &Workspace) -> PathBuf {
     workspace.target().join("xtask/zig-linker")
 }
 
-/// A linker for rustc. zig wants to be told that it is one, and for which target. It tells import libraries from others by their names, which
-/// are not always as it expects, so it may choose by itself; and the libraries of a C runtime, which rustc asks for, are not needed.
+/// A linker for rustc. zig wants to be told that it is one, and for which target. It tells import libraries
+/// from others by their names, which are not always as it expects, so it may choose by itself; and the
+/// libraries of a C runtime, which rustc asks for, are not needed.
 const ZIG_LINKER: &str = r#"#!/bin/sh
 for argument do
     shift

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every suite, on every target and backend.
 //!
-//! A suite is a function that returns rows; to add one, add a variant of [`Suite`], its description and its function.
+//! A suite is a function that returns rows; to add one, add a variant of [`Suite`], its description and its
+//! function.
 
 mod c;
 mod examples;
@@ -29,8 +30,8 @@ const STRESS_SECONDS: u64 = 20;
 
 /// Run all tests, on every target and backend
 ///
-/// Prints a line for each test program and, at the end, one for each target and backend. The output of a test program is shown if it
-/// failed.
+/// Prints a line for each test program and, at the end, one for each target and backend. The output of a test
+/// program is shown if it failed.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Only this suite; may be given several times
@@ -216,7 +217,8 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// In cargo's own profile, for which std has been built for the other suites; `cargo xtask stress` takes the release profile.
+    /// In cargo's own profile, for which std has been built for the other suites; `cargo xtask stress` takes
+    /// the release profile.
     fn stress(&mut self) -> Result<()> {
         for backend in self.chosen(&[Backend::Host]) {
             let stress = Stress::native(self.workspace, None)?;
@@ -353,8 +355,8 @@ fn announce(name: &str) -> Result<()> {
     Ok(std::io::stdout().flush()?)
 }
 
-/// Ends the line of one test program, and adds its output if it failed. One that ends without a verdict, or with a verdict that
-/// its exit code contradicts, has failed.
+/// Ends the line of one test program, and adds its output if it failed. One that ends without a verdict, or
+/// with a verdict that its exit code contradicts, has failed.
 fn judge(name: &str, finished: &Finished) -> Counts {
     let counts = match libtest::counts(&finished.output) {
         Some(counts) if finished.success() == (counts.failed == 0) => counts,

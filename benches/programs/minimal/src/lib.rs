@@ -1,4 +1,5 @@
-//! What the programs share: two threads that hand a token to and fro, once, and how they do that is for each program to say.
+//! What the programs share: two threads that hand a token to and fro, once, and how they do that is for each
+//! program to say.
 #![no_std]
 
 use core::ffi::c_void;

@@ -1,4 +1,5 @@
-//! Waits and wakes on two threads, on parking_lot: it has no parker to offer, so a mutex and a condition variable stand in for one.
+//! Waits and wakes on two threads, on parking_lot: it has no parker to offer, so a mutex and a condition
+//! variable stand in for one.
 
 use parking_lot::{Condvar, Mutex};
 use std::thread;

@@ -1,4 +1,5 @@
-//! The suite of the C interface: what the libraries hold, and C and C++ programs that use them, as Windows programs.
+//! The suite of the C interface: what the libraries hold, and C and C++ programs that use them, as Windows
+//! programs.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -41,7 +42,8 @@ const MAKE: Tool = Tool { program: "make", package: "make", purpose: "make, to b
 const PKG_CONFIG: Tool =
     Tool { program: "pkg-config", package: "pkg-config", purpose: "pkg-config, to build a project that uses ntpark" };
 
-/// kernel32's functions that ntpark and its example without a C runtime call, and how many bytes of arguments they take on x86.
+/// kernel32's functions that ntpark and its example without a C runtime call, and how many bytes of arguments
+/// they take on x86.
 const KERNEL32: [(&str, u32); 11] = [
     ("CloseHandle", 4),
     ("CreateThread", 24),
@@ -256,7 +258,8 @@ impl Suite<'_, '_> {
         Ok(())
     }
 
-    /// Compiles all test programs, for each standard and both ways of linking, and returns those that came out of it.
+    /// Compiles all test programs, for each standard and both ways of linking, and returns those that came
+    /// out of it.
     fn compile(&mut self) -> Result<Vec<TestProgram>> {
         let mut tally = Tally::new(self.label("compile"));
         let dir = self.dir.join("programs");
@@ -392,7 +395,8 @@ impl Suite<'_, '_> {
         Ok(())
     }
 
-    /// Compiles the header as for Microsoft's compiler, and links and runs a program with libraries of Microsoft's kind.
+    /// Compiles the header as for Microsoft's compiler, and links and runs a program with libraries of
+    /// Microsoft's kind.
     fn microsoft(&mut self) -> Result<()> {
         let mut tally = Tally::new(self.label("as for Microsoft's C"));
         let dir = self.dir.join("msvc");
@@ -434,7 +438,8 @@ impl Suite<'_, '_> {
         Ok(())
     }
 
-    /// Builds projects that find the library by CMake and by pkg-config, in a place of their own, and runs what they make.
+    /// Builds projects that find the library by CMake and by pkg-config, in a place of their own, and runs
+    /// what they make.
     fn consumers(&mut self) -> Result<()> {
         let mut tally = Tally::new(self.label("consumers"));
         // The library is moved out of the tree, and the projects are too.

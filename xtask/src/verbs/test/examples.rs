@@ -1,4 +1,5 @@
-//! The suites of the examples. An example is a program that checks what it shows: it has passed if it ends with success.
+//! The suites of the examples. An example is a program that checks what it shows: it has passed if it ends
+//! with success.
 
 use std::time::{Duration, Instant};
 
