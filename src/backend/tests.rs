@@ -265,20 +265,33 @@ fn polling_needs_a_clock_alone() {
 }
 
 #[test]
-fn a_host_yields_in_its_own_way() {
+fn a_host_is_asked_for_what_is_needed_and_no_more() {
     static YIELDS: AtomicU64 = AtomicU64::new(0);
-    unsafe extern "C" fn wait(_: *mut c_void, _: *const usize, _: usize, _: u64) {}
+    static READINGS: AtomicU64 = AtomicU64::new(0);
+    /// Blocks until the word is unparked, which it is at once.
+    unsafe extern "C" fn wait(_: *mut c_void, word: *const usize, _: usize, timeout: u64) {
+        assert_eq!(timeout, u64::MAX);
+        // SAFETY: the word of a thread that waits is alive.
+        let word = unsafe { &*word.cast::<Word>() };
+        assert_eq!(word.apply(Event::Unpark), Step::Wake);
+    }
     unsafe extern "C" fn wake(_: *mut c_void, _: *const usize) {}
     unsafe extern "C" fn now(_: *mut c_void) -> u64 {
-        0
+        READINGS.fetch_add(1, SeqCst)
     }
     unsafe extern "C" fn thread_yield(_: *mut c_void) {
         YIELDS.fetch_add(1, SeqCst);
     }
-    // SAFETY: to return at any time is all that they are asked for.
-    let host = unsafe { Host::new(std::ptr::null_mut(), wait, wake, now, thread_yield, 0) };
-    Backend::Host(host).thread_yield();
+    // SAFETY: they may return at any time, and the clock does not go backwards.
+    let host = unsafe { Host::new(std::ptr::null_mut(), wait, wake, now, thread_yield, 7) };
+    assert_eq!(host.spin(), 7);
+    let backend = Backend::Host(host);
+    backend.thread_yield();
     assert_eq!(YIELDS.load(SeqCst), 1);
+    // What has no limit needs no clock.
+    assert_eq!(backend.take_token_here(&Word::new(), Instant::MAX), Outcome::Unparked);
+    assert_eq!(READINGS.load(SeqCst), 0);
+    assert_eq!(backend.now(), Instant::from_ticks(1), "a unit that has begun may be over");
 }
 
 /// Where a wake for nobody does no harm. The waiter may have come by its backend before that was there for
