@@ -1,11 +1,11 @@
 //! What is measured: ntpark, its peers, and the limits.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU32, AtomicUsize};
 use std::thread::Thread;
 
-use crossbeam_utils::CachePadded;
 use crossbeam_utils::sync::{Parker as CrossbeamParker, Unparker as CrossbeamUnparker};
 use ntpark::Kind;
 
@@ -24,7 +24,23 @@ pub(crate) trait Subject: 'static {
 }
 
 /// Both sides of a subject that is one shared word.
-type Shared<T> = Arc<CachePadded<T>>;
+type Shared<T> = Arc<Apart<T>>;
+
+/// A word with so much space behind it that the next one does not lie in the same cache line or its neighbour. Not by alignment: systems hash the low bits of an address, which should be as
+/// different as they are in other programs.
+#[derive(Default)]
+#[repr(C)]
+pub(crate) struct Apart<T> {
+    word: T,
+    _space: [usize; 15],
+}
+
+impl<T> Deref for Apart<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.word
+    }
+}
 
 fn share<T: Default>() -> (Shared<T>, Shared<T>) {
     let shared = Shared::<T>::default();

@@ -74,7 +74,7 @@ impl Measure for Crowd {
                     break;
                 }
                 // Let the last of them go to sleep.
-                std::thread::sleep(plan.nap / 20);
+                std::thread::sleep(plan.nap / 2);
                 nanos.push(handoff::measure::<S>(HANDOFFS.min(plan.timed), &Plan { timed: 0, ..plan }).nanos);
             }
             for (unparker, _) in &parked {
