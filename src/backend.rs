@@ -189,6 +189,18 @@ impl Backend {
         SELECTION.looks()
     }
 
+    /// In place of [`looks`](Self::looks): nobody has asked yet whether looking helps.
+    pub(crate) const UNASKED: u32 = u32::MAX;
+
+    /// How often a parker may look at its word before it blocks on this backend, as far as that is known when
+    /// the backend is chosen.
+    fn first_looks(&self) -> u32 {
+        match self {
+            Self::Host(host) => host.spin(),
+            Self::WaitAddress(_) | Self::KeyedEvent(_) | Self::Polling(_) => Self::UNASKED,
+        }
+    }
+
     /// Makes this kind the process's backend. [`Kind::Host`] asks for one that is being
     /// [installed](Backend::install).
     ///

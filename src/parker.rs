@@ -68,6 +68,17 @@ pub enum UnparkReason {
     Busy,
 }
 
+impl From<Outcome> for UnparkReason {
+    #[inline]
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::TimedOut => Self::TimedOut,
+            Outcome::Busy => Self::Busy,
+            Outcome::Unparked | Outcome::Done => Self::Unparked,
+        }
+    }
+}
+
 impl Parker {
     const_unless_loom! {
         /// A parker without a token.
@@ -92,10 +103,7 @@ impl Parker {
     /// looks; what is longer than the clock can count, some 58,000 years, is for ever.
     #[inline]
     pub fn park_timeout(&self, timeout: Duration) -> UnparkReason {
-        match self.word.apply(TAKE) {
-            Step::Return(Outcome::Unparked) => UnparkReason::Unparked,
-            _ => self.park_timeout_slow(timeout, Manner::Spin),
-        }
+        self.park_timeout_in(timeout, Manner::Spin)
     }
 
     /// Takes the token; if there is none, blocks until there is, or until `deadline`.
@@ -104,10 +112,7 @@ impl Parker {
     /// comes.
     #[inline]
     pub fn park_until(&self, deadline: Instant) -> UnparkReason {
-        match self.word.apply(TAKE) {
-            Step::Return(Outcome::Unparked) => UnparkReason::Unparked,
-            _ => self.park_slow(deadline, Manner::Spin),
-        }
+        self.park_until_in(deadline, Manner::Spin)
     }
 
     /// The same parker for a thread that does not want to spin.
@@ -147,6 +152,22 @@ impl Parker {
         }
     }
 
+    #[inline(always)]
+    fn park_timeout_in(&self, timeout: Duration, manner: Manner) -> UnparkReason {
+        match self.word.apply(TAKE) {
+            Step::Return(Outcome::Unparked) => UnparkReason::Unparked,
+            _ => self.park_timeout_slow(timeout, manner),
+        }
+    }
+
+    #[inline(always)]
+    fn park_until_in(&self, deadline: Instant, manner: Manner) -> UnparkReason {
+        match self.word.apply(TAKE) {
+            Step::Return(Outcome::Unparked) => UnparkReason::Unparked,
+            _ => self.park_slow(deadline, manner),
+        }
+    }
+
     #[cold]
     fn park_timeout_slow(&self, timeout: Duration, manner: Manner) -> UnparkReason {
         self.park_slow(Backend::get().deadline(timeout), manner)
@@ -157,11 +178,7 @@ impl Parker {
         if manner == Manner::Spin && deadline != Instant::MIN {
             spin(&self.word);
         }
-        match Backend::take_token(&self.word, deadline) {
-            Outcome::TimedOut => UnparkReason::TimedOut,
-            Outcome::Busy => UnparkReason::Busy,
-            Outcome::Unparked | Outcome::Done => UnparkReason::Unparked,
-        }
+        Backend::take_token(&self.word, deadline).into()
     }
 }
 
@@ -188,19 +205,13 @@ impl NoSpin<'_> {
     /// [`Parker::park_timeout`], without spinning.
     #[inline]
     pub fn park_timeout(self, timeout: Duration) -> UnparkReason {
-        match self.parker.word.apply(TAKE) {
-            Step::Return(Outcome::Unparked) => UnparkReason::Unparked,
-            _ => self.parker.park_timeout_slow(timeout, Manner::Block),
-        }
+        self.parker.park_timeout_in(timeout, Manner::Block)
     }
 
     /// [`Parker::park_until`], without spinning.
     #[inline]
     pub fn park_until(self, deadline: Instant) -> UnparkReason {
-        match self.parker.word.apply(TAKE) {
-            Step::Return(Outcome::Unparked) => UnparkReason::Unparked,
-            _ => self.parker.park_slow(deadline, Manner::Block),
-        }
+        self.parker.park_until_in(deadline, Manner::Block)
     }
 }
 

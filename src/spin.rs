@@ -116,14 +116,11 @@ impl SpinWait {
     }
 }
 
-/// In place of how often to look: nobody has asked yet whether it helps.
-const UNASKED: u32 = u32::MAX;
-
 /// Looks at a parker's word for a while, as long as it is EMPTY.
 pub(crate) fn spin(word: &Word) {
     // What is learnt would outlive loom's execution, and looking twice tells it nothing new.
     let most = if cfg!(loom) { 0 } else { Backend::looks().load(Relaxed) };
-    if most == UNASKED {
+    if most == Backend::UNASKED {
         ask();
     } else if most > 0 {
         let misses = misses(word);
@@ -152,15 +149,6 @@ pub(crate) fn spin(word: &Word) {
 #[inline(never)]
 fn ask() {
     Backend::looks().store(if is_single_processor() { 0 } else { LOOKS }, Relaxed);
-}
-
-/// How often a parker may look at its word before it blocks on this backend, as far as that is known when the
-/// backend is chosen.
-pub(crate) fn looks(backend: &Backend) -> u32 {
-    match backend {
-        Backend::Host(host) => host.spin(),
-        _ => UNASKED,
-    }
 }
 
 /// How often in a row a spin has missed, and one more, by the hash of the word's address; or [`RETRY`].

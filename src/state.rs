@@ -202,12 +202,12 @@ pub(crate) enum Outcome {
 }
 
 const WAIT_FOR_TOKEN: Step = Step::Wait { woken: Event::Check, expired: Event::GiveUp };
-pub(crate) const WAIT_FOR_NOTICE: Step = Step::Wait { woken: Event::Recheck, expired: Event::Abandon };
+const WAIT_FOR_NOTICE: Step = Step::Wait { woken: Event::Recheck, expired: Event::Abandon };
 
 // The loops that carry a waiter through its protocol (in `backend`) have an arm for each step, with its
 // events spelt out.
-const_assert!(matches!(WAIT_FOR_TOKEN, Step::Wait { woken: Event::Check, expired: Event::GiveUp }));
-const_assert!(matches!(WAIT_FOR_NOTICE, Step::Wait { woken: Event::Recheck, expired: Event::Abandon }));
+const_assert!(matches!(Event::Commit.step(EMPTY), Step::Wait { woken: Event::Check, expired: Event::GiveUp }));
+const_assert!(matches!(Event::Block.step(ARMED), Step::Wait { woken: Event::Recheck, expired: Event::Abandon }));
 const_assert!(matches!(Event::GiveUp.step(EMPTY), Step::Settle { then: Event::Leave }));
 const_assert!(matches!(Event::Abandon.step(EMPTY), Step::Settle { then: Event::Recheck }));
 

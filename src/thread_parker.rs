@@ -65,7 +65,7 @@ impl ThreadParker {
     /// The backend it parks on. Chooses the process's, if it has none of its own and this is the first use.
     #[must_use]
     pub fn backend(&self) -> Backend {
-        backend(self.backend)
+        self.backend.copied().unwrap_or_else(Backend::get)
     }
 
     /// Gets ready to wait: before this thread is put in the queue.
@@ -107,14 +107,9 @@ impl ThreadParker {
     /// at once, if another thread is parked here or `prepare_park` has not come first.
     #[inline]
     pub fn try_park_until(&self, deadline: Instant) -> UnparkReason {
-        let outcome = match self.word.apply(Event::Block) {
-            Step::Return(outcome) => outcome,
-            _ => self.park_slow(deadline),
-        };
-        match outcome {
-            Outcome::TimedOut => UnparkReason::TimedOut,
-            Outcome::Busy => UnparkReason::Busy,
-            Outcome::Unparked | Outcome::Done => UnparkReason::Unparked,
+        match self.word.apply(Event::Block) {
+            Step::Return(outcome) => outcome.into(),
+            _ => self.park_slow(deadline).into(),
         }
     }
 
@@ -195,9 +190,8 @@ impl UnparkHandle {
 
 #[cold]
 fn wake(word: *const Word, own: Option<&'static Backend>) {
-    backend(own).wake(word);
-}
-
-fn backend(own: Option<&'static Backend>) -> Backend {
-    own.copied().unwrap_or_else(Backend::get)
+    match own {
+        Some(backend) => backend.wake(word),
+        None => Backend::wake_chosen(word),
+    }
 }

@@ -7,7 +7,7 @@
 //!
 //! - *What time is it?* ([`Clock::now`], from which deadlines are made) is answered with the **latest** time
 //!   that it can be: the reading plus the clock's granule.
-//! - *Is it past the deadline?* ([`Clock::has_passed`]) is answered by the reading itself, the **earliest**
+//! - *Is it past the deadline?* ([`Clock::remaining`]) is answered by the reading itself, the **earliest**
 //!   time that it can be.
 //!
 //! Between a deadline's making and its passing, at least the asked-for time has then really gone by, and all
@@ -147,14 +147,16 @@ pub(crate) enum Remaining {
 }
 
 impl Remaining {
-    /// From a clock's reading, the earliest time that it can be.
-    pub(crate) const fn until(deadline: Instant, reading: u64) -> Self {
-        if deadline.0 == u64::MAX {
-            Self::Forever
-        } else if deadline.0 <= reading {
-            Self::Passed
-        } else {
-            Self::Units(deadline.0 - reading)
+    /// From a clock's reading, the earliest time that it can be. [`Instant::MIN`] and [`Instant::MAX`] cost no
+    /// look at the clock.
+    pub(crate) fn until(deadline: Instant, reading: impl FnOnce() -> u64) -> Self {
+        match deadline {
+            Instant::MIN => Self::Passed,
+            Instant::MAX => Self::Forever,
+            Instant(deadline) => match deadline.saturating_sub(reading()) {
+                0 => Self::Passed,
+                units => Self::Units(units),
+            },
         }
     }
 }
@@ -263,10 +265,9 @@ impl Clock {
         Instant(self.reading().saturating_add(u64::from(self.granule)))
     }
 
-    /// How long the deadline is away, at the most. A deadline that never comes costs no look at the clock.
+    /// How long the deadline is away, at the most.
     pub(crate) fn remaining(&self, deadline: Instant) -> Remaining {
-        let reading = if deadline == Instant::MIN || deadline == Instant::MAX { 0 } else { self.reading() };
-        Remaining::until(deadline, reading)
+        Remaining::until(deadline, || self.reading())
     }
 
     /// The earliest time that it can be now, in units.

@@ -63,7 +63,7 @@ impl Host {
     }
 
     /// How often a thread may look at its word before it blocks.
-    pub(crate) const fn spin(&self) -> u32 {
+    pub(super) const fn spin(&self) -> u32 {
         self.spin
     }
 
@@ -85,8 +85,7 @@ impl Host {
     }
 
     pub(super) fn wait(&self, word: &Word, deadline: Instant) -> Waited {
-        let reading = if deadline == Instant::MIN || deadline == Instant::MAX { 0 } else { self.reading() };
-        let timeout = match Remaining::until(deadline, reading) {
+        let timeout = match Remaining::until(deadline, || self.reading()) {
             Remaining::Passed => return Waited::Expired,
             Remaining::Units(units) => units,
             Remaining::Forever => u64::MAX,

@@ -17,7 +17,6 @@ use super::keyed_event::KeyedEvent;
 use super::last_error::LastError;
 use super::wait_address::WaitAddress;
 use super::{Backend, Kind, Kinds, SelectError};
-use crate::spin;
 use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32};
 use crate::sync::{UnsafeCell, const_unless_loom};
 use crate::sys::kernel32::{QueryTime, WaitOnAddress, WakeByAddressSingle};
@@ -284,7 +283,7 @@ impl<L: Loader> Selection<L> {
                 // SAFETY: only the thread that has taken `kind` from 0 comes here, once, and nobody reads before
                 // `stored` is set.
                 self.backend.with_mut(|stored| unsafe { (*stored).write(*backend) });
-                self.looks.store(spin::looks(backend), Relaxed);
+                self.looks.store(backend.first_looks(), Relaxed);
                 self.stored.store(true, Release);
                 Ok(())
             }

@@ -65,7 +65,7 @@ proptest! {
 
     #[test]
     fn what_remains(deadline in numbers(), reading in numbers()) {
-        let remaining = Remaining::until(Instant(deadline), reading);
+        let remaining = Remaining::until(Instant(deadline), || reading);
         match remaining {
             Remaining::Forever => prop_assert_eq!(deadline, u64::MAX),
             Remaining::Passed => prop_assert!(deadline <= reading && deadline != u64::MAX),

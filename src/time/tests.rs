@@ -53,7 +53,7 @@ fn what_remains_until_a_deadline() {
         (u64::MAX, 0, Remaining::Forever),
         (u64::MAX, u64::MAX, Remaining::Forever),
     ] {
-        assert_eq!(Remaining::until(Instant(deadline), reading), remaining, "{deadline} at {reading}");
+        assert_eq!(Remaining::until(Instant(deadline), || reading), remaining, "{deadline} at {reading}");
     }
 }
 
