@@ -56,12 +56,17 @@ impl Platform {
 }
 
 /// Tries the executions of `test` on every platform, with up to so many preemptions.
-fn on_every_platform(name: &str, preemptions: usize, test: fn()) {
+fn on_every_platform(name: &str, preemptions: usize, test: impl Fn() + Copy + Send + Sync + 'static) {
     on_platforms(name, &Platform::ALL, preemptions, test);
 }
 
 /// Tries the executions of `test` on some platforms.
-fn on_platforms(name: &str, platforms: &[Platform], preemptions: usize, test: fn()) {
+fn on_platforms(
+    name: &str,
+    platforms: &[Platform],
+    preemptions: usize,
+    test: impl Fn() + Copy + Send + Sync + 'static,
+) {
     for &platform in platforms {
         let executions = explore(platform.system(), preemptions, move || {
             platform.choose();

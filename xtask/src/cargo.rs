@@ -17,6 +17,8 @@ pub(crate) const LOOM: &str = "--cfg loom";
 pub(crate) enum What<'a> {
     /// One example of the package.
     Example(&'a str),
+    /// The programs of the package.
+    Programs,
     /// All examples of the package that are programs.
     Examples,
     /// All test programs of the package: unit tests and integration tests.
@@ -69,6 +71,7 @@ impl<'a> Build<'a> {
     pub(crate) fn run(&self, workspace: &Workspace, toolchain: &Toolchain) -> Result<Vec<Program>> {
         let mut task = match self.what {
             What::Example(name) => toolchain.cargo(workspace, "build").args(["--example", name]),
+            What::Programs => toolchain.cargo(workspace, "build").arg("--bins"),
             What::Examples => toolchain.cargo(workspace, "build").arg("--examples"),
             What::Tests => toolchain.cargo(workspace, "test").arg("--no-run"),
             What::LibraryTests if self.cfgs.is_empty() => {

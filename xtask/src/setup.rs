@@ -94,6 +94,19 @@ impl Need {
     }
 }
 
+/// All that it takes to build and run programs for `target`, made so; and the toolchain that builds them.
+///
+/// # Errors
+/// As [`Setup::carry_out`].
+pub(crate) fn for_windows_programs(workspace: &Workspace, options: &SetupOptions, target: Target) -> Result<Toolchain> {
+    let mut setup = Setup::new(workspace, options);
+    setup.needs_linker(target);
+    setup.needs_wine(target);
+    let toolchain = setup.needs_target(target)?;
+    setup.carry_out()?;
+    Ok(toolchain)
+}
+
 /// Collects what a verb needs; [`Setup::carry_out`] then makes it so.
 pub(crate) struct Setup<'a> {
     workspace: &'a Workspace,

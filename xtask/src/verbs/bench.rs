@@ -12,9 +12,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::backend::Backend;
-use crate::cargo::{self, Program};
+use crate::cargo::{Build, Program, What};
 use crate::process::Output;
-use crate::setup::{self, Setup};
+use crate::setup;
 use crate::toolchain::{Target, Toolchain};
 use crate::wine::Runner;
 use crate::workspace::Workspace;
@@ -73,24 +73,12 @@ struct Row {
 
 /// Measures, prints, writes and draws.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    let mut backends = options.backend.clone();
-    if backends.is_empty() {
-        backends = vec![Backend::WaitAddress, Backend::KeyedEvent];
-        if !cfg!(windows) {
-            backends.push(Backend::Host);
-        }
-    }
-
     let mut runs = Vec::new();
     let mut rows = Vec::new();
     let (native, windows): (Vec<Backend>, Vec<Backend>) =
-        backends.into_iter().partition(|&backend| backend == Backend::Host);
+        Backend::asked_for(&options.backend, &Backend::NT).into_iter().partition(|&backend| backend == Backend::Host);
     if !windows.is_empty() {
-        let mut setup = Setup::new(workspace, &options.setup);
-        setup.needs_linker(Target::X86_64);
-        setup.needs_wine(Target::X86_64);
-        let toolchain = setup.needs_target(Target::X86_64)?;
-        setup.carry_out()?;
+        let toolchain = setup::for_windows_programs(workspace, &options.setup, Target::X86_64)?;
         let program = build(workspace, &toolchain)?;
         let runner = Runner::windows(workspace, Target::X86_64)?;
         for backend in windows {
@@ -120,9 +108,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 }
 
 fn build(workspace: &Workspace, toolchain: &Toolchain) -> Result<Program> {
-    let task = toolchain.cargo(workspace, "build").args(["--release", "--package", "ntpark-bench"]);
-    let finished = task.arg("--message-format=json-render-diagnostics").run(Output::KeepStdout)?.check()?;
-    cargo::programs(&finished.output, false)?.pop().context("cargo built no program")
+    let build = Build { profile: Some("release"), ..Build::new("ntpark-bench", What::Programs) };
+    build.run(workspace, toolchain)?.pop().context("cargo built no program")
 }
 
 /// Measures on one backend. Adds what the run says of itself to `runs` and returns its rows.

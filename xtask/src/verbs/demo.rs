@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::backend::Backend;
 use crate::cargo::{Build, Program, What};
 use crate::process::Output;
-use crate::setup::{self, Setup};
+use crate::setup;
 use crate::toolchain::{Target, Toolchain};
 use crate::wine::Runner;
 use crate::workspace::Workspace;
@@ -58,23 +58,12 @@ struct Figures {
 
 /// Runs the demo.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    let mut backends = options.backend.clone();
-    if backends.is_empty() {
-        backends = vec![Backend::WaitAddress, Backend::KeyedEvent];
-        if !cfg!(windows) {
-            backends.push(Backend::Host);
-        }
-    }
     let (native, windows): (Vec<Backend>, Vec<Backend>) =
-        backends.into_iter().partition(|&backend| backend == Backend::Host);
+        Backend::asked_for(&options.backend, &Backend::NT).into_iter().partition(|&backend| backend == Backend::Host);
 
     let mut ways = Vec::new();
     if !windows.is_empty() {
-        let mut setup = Setup::new(workspace, &options.setup);
-        setup.needs_linker(Target::X86_64);
-        setup.needs_wine(Target::X86_64);
-        let toolchain = setup.needs_target(Target::X86_64)?;
-        setup.carry_out()?;
+        let toolchain = setup::for_windows_programs(workspace, &options.setup, Target::X86_64)?;
         let program = build(workspace, &toolchain)?;
         ways.push((windows, program, Runner::windows(workspace, Target::X86_64)?));
     }

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use crate::backend::Backend;
 use crate::cargo::{Build, What};
 use crate::process::Output;
-use crate::setup::{self, Setup};
+use crate::setup;
 use crate::verbs::test::WindowsTarget;
 use crate::wine::Runner;
 use crate::workspace::Workspace;
@@ -37,11 +37,7 @@ pub(crate) struct Options {
 /// Builds and runs the probe.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let target = options.target.target();
-    let mut setup = Setup::new(workspace, &options.setup);
-    setup.needs_linker(target);
-    setup.needs_wine(target);
-    let toolchain = setup.needs_target(target)?;
-    setup.carry_out()?;
+    let toolchain = setup::for_windows_programs(workspace, &options.setup, target)?;
     let program = Build::new("ntpark", What::Example("probe")).run(workspace, &toolchain)?.pop();
     let program = program.context("cargo built no probe")?;
     let mut task = Runner::windows(workspace, target)?.task(&program.path, LIMIT);

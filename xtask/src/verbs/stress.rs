@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::backend::Backend;
 use crate::cargo::{Build, Program, What};
 use crate::process::{Finished, Output};
-use crate::setup::{self, Setup};
+use crate::setup;
 use crate::toolchain::{Target, Toolchain};
 use crate::verbs::test::WindowsTarget;
 use crate::wine::Runner;
@@ -45,20 +45,10 @@ pub(crate) struct Options {
 
 /// Runs the example on the backends that were asked for.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    let mut backends = options.backend.clone();
-    if backends.is_empty() {
-        backends.extend(Backend::WINDOWS);
-        if !cfg!(windows) {
-            backends.push(Backend::Host);
-        }
-    }
+    let backends = Backend::asked_for(&options.backend, &Backend::WINDOWS);
     let target = options.target.target();
     let windows = if backends.iter().any(|&backend| backend != Backend::Host) {
-        let mut setup = Setup::new(workspace, &options.setup);
-        setup.needs_linker(target);
-        setup.needs_wine(target);
-        let toolchain = setup.needs_target(target)?;
-        setup.carry_out()?;
+        let toolchain = setup::for_windows_programs(workspace, &options.setup, target)?;
         let stress = Stress::windows(workspace, &toolchain, target, Some("release"))?;
         Some(stress)
     } else {

@@ -438,6 +438,14 @@ impl Suite<'_, '_> {
         Ok(())
     }
 
+    /// A copy of a consumer's project in `outside`, with the program that they have in common.
+    fn consumer(&self, outside: &Path, name: &str) -> Result<PathBuf> {
+        let (from, project) = (self.source("tests/consumers"), outside.join(name));
+        copy_folder(&from.join(name), &project)?;
+        fs::copy(from.join("main.c"), project.join("main.c"))?;
+        Ok(project)
+    }
+
     /// Builds projects that find the library by CMake and by pkg-config, in a place of their own, and runs
     /// what they make.
     fn consumers(&mut self) -> Result<()> {
@@ -447,8 +455,7 @@ impl Suite<'_, '_> {
         let layout = outside.path().join("library");
         copy_folder(&self.layout(self.width.gnu), &layout)?;
 
-        let project = outside.path().join("cmake");
-        copy_folder(&self.source("tests/consumers/cmake"), &project)?;
+        let project = self.consumer(outside.path(), "cmake")?;
         let build = project.join("build");
         tally.step("cmake", || {
             let task = Task::new(CMAKE.program, BUILD_LIMIT).arg("-S").arg(&project).arg("-B").arg(&build);
@@ -480,8 +487,7 @@ impl Suite<'_, '_> {
             Ok(())
         })?;
 
-        let project = outside.path().join("pkg-config");
-        copy_folder(&self.source("tests/consumers/pkg-config"), &project)?;
+        let project = self.consumer(outside.path(), "pkg-config")?;
         fs::copy(layout.join("bin/ntpark.dll"), project.join("ntpark.dll"))?;
         tally.step("pkg-config", || {
             let task = Task::new(MAKE.program, BUILD_LIMIT).dir(&project).arg(format!("CC={}", self.width.cc));
