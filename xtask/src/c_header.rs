@@ -3,14 +3,19 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::c_library;
 use crate::workspace::Workspace;
 
 /// What marks a function.
 const MARK: &str = "NTPARK_API ";
+
+/// The header that is generated.
+pub(crate) fn path(workspace: &Workspace) -> PathBuf {
+    workspace.root().join("ffi/include/ntpark.h")
+}
 
 /// The text of the header, without comments.
 pub(crate) struct Header(String);
@@ -32,7 +37,7 @@ struct Parameter {
 
 impl Header {
     pub(crate) fn read(workspace: &Workspace) -> Result<Self> {
-        let path = c_library::header(workspace);
+        let path = path(workspace);
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         Ok(Self::new(&text))
     }

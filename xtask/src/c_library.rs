@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use crate::c_header::Header;
+use crate::c_header::{self, Header};
 use crate::coff;
 use crate::process::Output;
 use crate::setup::{Setup, Tool};
@@ -81,7 +81,7 @@ impl Flavour {
             copy(root.join(file), file)?;
         }
         copy(root.join("ffi/README.md"), "README.md")?;
-        copy(header(workspace), "include/ntpark.h")?;
+        copy(c_header::path(workspace), "include/ntpark.h")?;
         copy(root.join("ffi/include/ntpark.hpp"), "include/ntpark.hpp")?;
         copy(built.join("ntpark.dll"), "bin/ntpark.dll")?;
         let (static_library, import_library) = self.library_names();
@@ -111,11 +111,6 @@ impl Flavour {
         fill_in("ntpark-config.cmake.in", "lib/cmake/ntpark/ntpark-config.cmake")?;
         fill_in("ntpark-config-version.cmake.in", "lib/cmake/ntpark/ntpark-config-version.cmake")
     }
-}
-
-/// The header that is generated.
-pub(crate) fn header(workspace: &Workspace) -> PathBuf {
-    workspace.root().join("ffi/include/ntpark.h")
 }
 
 /// The files below a folder with their sizes, a line each.

@@ -100,6 +100,26 @@ impl Target {
     }
 }
 
+/// A Windows target that programs can be built for and run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum WindowsTarget {
+    /// 64-bit Windows
+    #[value(name = "x86_64")]
+    X86_64,
+    /// 32-bit Windows
+    I686,
+}
+
+impl WindowsTarget {
+    /// As the toolchains know it.
+    pub(crate) fn target(self) -> Target {
+        match self {
+            Self::X86_64 => Target::X86_64,
+            Self::I686 => Target::I686,
+        }
+    }
+}
+
 /// Which toolchain builds Windows programs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
 pub(crate) enum Choice {

@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::c_library;
+use crate::c_header;
 use crate::workspace::Workspace;
 
 /// Make the C header from the source of the C interface
@@ -24,14 +24,14 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     if options.check {
         return check(workspace);
     }
-    let path = c_library::header(workspace);
+    let path = c_header::path(workspace);
     let header = generate(workspace)?;
     fs::write(&path, header).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Compares the header that is there with what the source makes.
 pub(crate) fn check(workspace: &Workspace) -> Result<()> {
-    let path = c_library::header(workspace);
+    let path = c_header::path(workspace);
     let there = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     ensure!(
         there == generate(workspace)?,

@@ -8,7 +8,7 @@ use crate::backend::Backend;
 use crate::cargo::{Build, What};
 use crate::process::Output;
 use crate::setup;
-use crate::verbs::test::WindowsTarget;
+use crate::toolchain::WindowsTarget;
 use crate::wine::Runner;
 use crate::workspace::Workspace;
 

@@ -8,8 +8,7 @@ use crate::backend::Backend;
 use crate::cargo::{Build, Program, What};
 use crate::process::{Finished, Output};
 use crate::setup;
-use crate::toolchain::{Target, Toolchain};
-use crate::verbs::test::WindowsTarget;
+use crate::toolchain::{Target, Toolchain, WindowsTarget};
 use crate::wine::Runner;
 use crate::workspace::Workspace;
 

@@ -17,7 +17,7 @@ use crate::cargo::{Build, LOOM, Program, What};
 use crate::libtest::{self, Counts};
 use crate::process::{Finished, Output, Task};
 use crate::setup::{self, Setup};
-use crate::toolchain::{Target, Toolchain};
+use crate::toolchain::{Target, Toolchain, WindowsTarget};
 use crate::verbs::stress::Stress;
 use crate::verbs::{mutants, size};
 use crate::wine::Runner;
@@ -93,26 +93,6 @@ impl Suite {
     /// Whether it runs Windows programs.
     fn is_windows(self) -> bool {
         matches!(self, Self::Windows | Self::WindowsDoc | Self::Stress | Self::WindowsExamples)
-    }
-}
-
-/// A Windows target that programs can be built for and run.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub(crate) enum WindowsTarget {
-    /// 64-bit Windows
-    #[value(name = "x86_64")]
-    X86_64,
-    /// 32-bit Windows
-    I686,
-}
-
-impl WindowsTarget {
-    /// As the toolchains know it.
-    pub(crate) fn target(self) -> Target {
-        match self {
-            Self::X86_64 => Target::X86_64,
-            Self::I686 => Target::I686,
-        }
     }
 }
 

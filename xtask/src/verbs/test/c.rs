@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use super::{BACKEND_VARIABLE, Row, Session, WindowsTarget, announce, judge};
+use super::{BACKEND_VARIABLE, Row, Session, announce, judge};
 use crate::backend::Backend;
 use crate::c_header::{Header, bad_arguments};
 use crate::c_library::{Flavour, LLD};
@@ -19,7 +19,7 @@ use crate::coff::{self, Dll};
 use crate::libtest::Counts;
 use crate::process::{Finished, Output, Task};
 use crate::setup::{Setup, Tool};
-use crate::toolchain::{Gcc, Toolchain};
+use crate::toolchain::{Gcc, Toolchain, WindowsTarget};
 use crate::verbs::header;
 use crate::wine::Runner;
 use crate::workspace::Workspace;
