@@ -31,6 +31,7 @@ use crate::sync::atomic::AtomicU32;
 use crate::time::{Clock, Instant};
 use bitflags::bitflags;
 use core::fmt;
+use core::mem::MaybeUninit;
 use core::time::Duration;
 use host::Host;
 use keyed_event::KeyedEvent;
@@ -175,13 +176,15 @@ impl Backend {
     /// Lock-free: threads that come here at once all work out the choice, and one of them publishes it for
     /// all. Loads nothing, allocates nothing, cannot fail.
     #[must_use]
+    #[inline(never)]
     pub fn get() -> Self {
-        SELECTION.get()
+        Self::with(|backend| *backend)
     }
 
-    /// The process's backend, if it has been chosen.
-    pub(crate) fn chosen() -> Option<&'static Self> {
-        SELECTION.stored()
+    /// Does something with the process's backend; chooses it if this is the first use.
+    #[inline(always)]
+    pub(crate) fn with<R>(work: impl FnOnce(&Self) -> R) -> R {
+        work(SELECTION.get_in(&mut MaybeUninit::uninit()))
     }
 
     /// How often a parker may look at its word before it blocks on the process's backend.
@@ -264,20 +267,30 @@ impl Backend {
         }
     }
 
-    /// Takes the token of a [`Parker`](crate::Parker), blocking until there is one or the time is over; on
-    /// the process's backend.
-    pub(crate) fn take_token(word: &Word, deadline: Instant) -> Outcome {
-        match Self::chosen() {
-            Some(backend) => backend.take_token_here(word, deadline),
-            None => Self::choose_and_take_token(word, deadline),
+    /// As [`with`](Self::with), for what blocks: it has a place for a backend on its stack only where that is
+    /// needed.
+    #[inline(always)]
+    fn block(work: impl FnOnce(&Self) -> Outcome) -> Outcome {
+        #[cold]
+        #[inline(never)]
+        fn choose_and(work: impl FnOnce(&Backend) -> Outcome) -> Outcome {
+            work(SELECTION.choose(&mut MaybeUninit::uninit()))
+        }
+        match SELECTION.get() {
+            Some(backend) => work(backend),
+            None => choose_and(work),
         }
     }
 
-    // A function of its own, so that only the first park has a backend on its stack.
-    #[cold]
-    #[inline(never)]
-    fn choose_and_take_token(word: &Word, deadline: Instant) -> Outcome {
-        SELECTION.choose().take_token_here(word, deadline)
+    /// Takes the token of a [`Parker`](crate::Parker), blocking until there is one or the time is over; on
+    /// the process's backend.
+    pub(crate) fn take_token(word: &Word, deadline: Instant) -> Outcome {
+        Self::block(|backend| backend.take_token_here(word, deadline))
+    }
+
+    /// [`await_notice_here`](Self::await_notice_here) on the process's backend.
+    pub(crate) fn await_notice(word: &Word, deadline: Instant) -> Outcome {
+        Self::block(|backend| backend.await_notice_here(word, deadline))
     }
 
     /// The token protocol. Each event is spelt out where it happens, so that the compiler makes one
@@ -321,7 +334,7 @@ impl Backend {
     }
 
     /// The two-phase protocol, from PARKED on.
-    pub(crate) fn await_notice(&self, word: &Word, deadline: Instant) -> Outcome {
+    pub(crate) fn await_notice_here(&self, word: &Word, deadline: Instant) -> Outcome {
         loop {
             let mut step = match self.wait(word, deadline) {
                 Waited::Woken => word.apply(Event::Recheck),
@@ -335,20 +348,6 @@ impl Backend {
                 return outcome;
             }
         }
-    }
-
-    /// [`wake`](Self::wake) on the process's backend.
-    pub(crate) fn wake_chosen(word: *const Word) {
-        match Self::chosen() {
-            Some(backend) => backend.wake(word),
-            None => Self::choose_and_wake(word),
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn choose_and_wake(word: *const Word) {
-        SELECTION.choose().wake(word);
     }
 
     /// Blocks the thread that has brought the word to PARKED.

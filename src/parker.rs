@@ -170,7 +170,7 @@ impl Parker {
 
     #[cold]
     fn park_timeout_slow(&self, timeout: Duration, manner: Manner) -> UnparkReason {
-        self.park_slow(Backend::get().deadline(timeout), manner)
+        self.park_slow(Backend::with(|backend| backend.deadline(timeout)), manner)
     }
 
     #[cold]
@@ -218,7 +218,7 @@ impl NoSpin<'_> {
 /// Wakes the waiter of a word that may be gone by now.
 #[cold]
 fn wake(word: *const Word) -> bool {
-    Backend::wake_chosen(word);
+    Backend::with(|backend| backend.wake(word));
     true
 }
 

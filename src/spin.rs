@@ -49,7 +49,7 @@ const RETRY: u8 = 0;
 ///
 /// On Windows XP only threads of the same priority get their turn.
 pub fn thread_yield() {
-    Backend::get().thread_yield();
+    Backend::with(Backend::thread_yield);
 }
 
 /// A wait that begins with a few instructions and doubles, for those who build locks: spin while it says so,

@@ -137,7 +137,10 @@ impl ThreadParker {
 
     #[cold]
     fn park_slow(&self, deadline: Instant) -> Outcome {
-        self.backend().await_notice(&self.word, deadline)
+        match self.backend {
+            Some(backend) => backend.await_notice_here(&self.word, deadline),
+            None => Backend::await_notice(&self.word, deadline),
+        }
     }
 }
 
@@ -192,6 +195,6 @@ impl UnparkHandle {
 fn wake(word: *const Word, own: Option<&'static Backend>) {
     match own {
         Some(backend) => backend.wake(word),
-        None => Backend::wake_chosen(word),
+        None => Backend::with(|backend| backend.wake(word)),
     }
 }

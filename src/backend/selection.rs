@@ -1,9 +1,9 @@
 //! The process's choice of a backend: made once, the same for all threads, and nobody waits for it.
 //!
-//! Threads that come to the first use at once all build a backend, each on its own stack. Then each tries to
-//! publish its *kind*, with one Release compare-exchange. The one that succeeds stores its backend for
-//! everyone to come. The others go on with one of that kind that they build themselves, and do not wait for
-//! it to be stored: they find the same functions. Two protocols never mix on one word.
+//! Threads that come to the first use at once all build a backend. Then each tries to publish its *kind*, with
+//! one Release compare-exchange, and goes on with one of the kind that has been published, whoever did it: they
+//! find the same functions. Two protocols never mix on one word. The first to come builds its backend where it
+//! is then stored for everyone to come; the others build theirs on the stack, use it once, and do not wait.
 //!
 //! A handle is not the same for all: the first to store one wins, the others close their own. If another kind
 //! is published in the end, the handle is closed too, so at most one stays open.
@@ -17,7 +17,7 @@ use super::keyed_event::KeyedEvent;
 use super::last_error::LastError;
 use super::wait_address::WaitAddress;
 use super::{Backend, Kind, Kinds, SelectError};
-use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32};
+use crate::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32};
 use crate::sync::{UnsafeCell, const_unless_loom};
 use crate::sys::kernel32::{QueryTime, WaitOnAddress, WakeByAddressSingle};
 use crate::sys::ntdll::{
@@ -45,7 +45,8 @@ const fn instead_of(kind: Kind) -> Kind {
 }
 
 /// The first major version whose keyed events do not hide a release behind a timeout (see the `keyed_event`
-/// module).
+/// module). The kernel's own word decides. That it knows the null handle, which Vista brought too, would not:
+/// ReactOS, whose version is 5, knows it as well.
 const VISTA: u32 = 6;
 
 const KERNEL32: &CStr = c"kernel32.dll";
@@ -156,18 +157,25 @@ pub(super) struct Selection<L> {
     loader: L,
     /// 0 until the choice is made, then a [`Kind`], for good.
     kind: AtomicU8,
-    /// Whether `backend` has been stored.
-    stored: AtomicBool,
-    /// How often a parker may look at its word before it blocks; 0 until the choice is made.
+    /// How far the storing of `backend` is: [`FREE`], [`CLAIMED`] or [`STORED`].
+    stage: AtomicU8,
+    /// How often a parker may look at its word before it blocks; 0 until the backend is stored.
     looks: AtomicU32,
-    /// The backend of the published kind, written by the thread that has published it.
+    /// The backend of the published kind, written by the thread that has claimed it.
     backend: UnsafeCell<MaybeUninit<Backend>>,
     host: AtomicPtr<Host>,
     handle: AtomicPtr<c_void>,
 }
 
-// SAFETY: `backend` is written once, by the one thread that takes `kind` from 0, and read only where `stored`
-// says that it has been.
+/// No thread has begun to store the backend.
+const FREE: u8 = 0;
+/// A thread is storing it. Nobody waits for that.
+const CLAIMED: u8 = 1;
+/// It stands, for good.
+const STORED: u8 = 2;
+
+// SAFETY: `backend` is written by the one thread that takes `stage` from FREE, and read only once that is
+// STORED.
 unsafe impl<L: Sync> Sync for Selection<L> {}
 
 impl<L> Selection<L> {
@@ -176,7 +184,7 @@ impl<L> Selection<L> {
             Self {
                 loader,
                 kind: AtomicU8::new(0),
-                stored: AtomicBool::new(false),
+                stage: AtomicU8::new(FREE),
                 looks: AtomicU32::new(0),
                 backend: UnsafeCell::new(MaybeUninit::uninit()),
                 host: AtomicPtr::new(ptr::null_mut()),
@@ -189,9 +197,9 @@ impl<L> Selection<L> {
 impl<L: Loader> Selection<L> {
     /// The chosen backend, if it has been stored.
     #[inline]
-    pub(super) fn stored(&self) -> Option<&Backend> {
-        // Acquire: meets the Release in `publish`.
-        if !self.stored.load(Acquire) {
+    fn stored(&self) -> Option<&Backend> {
+        // Acquire: meets the Release in `choose_and_store`.
+        if self.stage.load(Acquire) != STORED {
             return None;
         }
         // SAFETY: nobody writes it any more.
@@ -206,35 +214,40 @@ impl<L: Loader> Selection<L> {
         &self.looks
     }
 
-    /// The chosen backend; chooses if nobody has yet.
-    pub(super) fn get(&self) -> Backend {
-        self.stored().copied().unwrap_or_else(|| self.choose())
+    /// The chosen backend; chooses and stores it if nobody has yet. None while another thread does: then one
+    /// can [`choose`](Self::choose) oneself.
+    #[inline]
+    pub(super) fn get(&self) -> Option<&Backend> {
+        self.stored().or_else(|| self.choose_and_store())
+    }
+
+    /// The chosen backend; chooses if nobody has yet. Needs `own` while another thread is about to store it.
+    #[inline(never)]
+    pub(super) fn get_in<'a>(&'a self, own: &'a mut MaybeUninit<Backend>) -> &'a Backend {
+        self.get().unwrap_or_else(|| self.choose(own))
     }
 
     pub(super) fn force(&self, kind: Kind) -> Result<(), SelectError> {
         let _last_error = LastError::keep();
-        if let Some(in_use) = self.chosen() {
+        if let Some(in_use) = self.published() {
             return Err(SelectError::InUse(in_use));
         }
-        let backend = self.build(kind).ok_or(SelectError::Unavailable(kind))?;
-        self.publish(kind, &backend).map_err(SelectError::InUse)
+        if !self.has(kind) {
+            return Err(SelectError::Unavailable(kind));
+        }
+        self.publish(kind).map_err(SelectError::InUse)
     }
 
     pub(super) fn install(&self, host: &'static Host) -> Result<(), SelectError> {
-        if let Some(in_use) = self.chosen() {
+        if let Some(in_use) = self.published() {
             return Err(SelectError::InUse(in_use));
         }
+        // null=>host. Release: whoever reads the pointer reads through it.
         let pointer = ptr::from_ref(host).cast_mut();
-        // null=>host. Release: whoever reads the pointer reads through it. Acquire: so do we, if it is another's.
-        let installed = self.host.compare_exchange(ptr::null_mut(), pointer, Release, Acquire);
-        let first = match installed {
-            Ok(_) => host,
-            // SAFETY: what another thread was given here, a reference for ever.
-            Err(others) => unsafe { &*others },
-        };
+        let is_first = self.host.compare_exchange(ptr::null_mut(), pointer, Release, Relaxed).is_ok();
         // Who sees the first host's pointer publishes it too, so that what a second is told is in use really is.
-        match self.publish(Kind::Host, &Backend::Host(*first)) {
-            Ok(()) | Err(Kind::Host) if installed.is_ok() => Ok(()),
+        match self.publish(Kind::Host) {
+            Ok(()) | Err(Kind::Host) if is_first => Ok(()),
             Ok(()) => Err(SelectError::InUse(Kind::Host)),
             Err(in_use) => Err(SelectError::InUse(in_use)),
         }
@@ -246,80 +259,97 @@ impl<L: Loader> Selection<L> {
         // closed again.
         let probe = Self::new(self.loader);
         probe.host.store(self.host.load(Acquire), Relaxed);
-        let found = Kind::ALL.into_iter().filter(|&kind| probe.build(kind).is_some()).map(Kinds::from).collect();
+        let found = Kind::ALL.into_iter().filter(|&kind| probe.has(kind)).map(Kinds::from).collect();
         probe.close_handle();
         found
     }
 
     /// What has been published.
-    fn chosen(&self) -> Option<Kind> {
+    fn published(&self) -> Option<Kind> {
         // Acquire: meets the Release in `publish`, before which the host or the handle was stored.
         Kind::from_number(self.kind.load(Acquire))
     }
 
-    /// The first use. Afterwards the choice stands.
+    /// The first use. It builds the backend where it is stored, so that the stack holds none.
     #[cold]
-    pub(super) fn choose(&self) -> Backend {
+    #[inline(never)]
+    fn choose_and_store(&self) -> Option<&Backend> {
+        // FREE=>CLAIMED. Relaxed: whoever comes second looks again.
+        if self.stage.compare_exchange(FREE, CLAIMED, Relaxed, Relaxed).is_ok() {
+            // SAFETY: only the thread that has taken `stage` from FREE comes here, once, and nobody reads before it is
+            // STORED.
+            let looks = self.backend.with_mut(|place| self.choose(unsafe { &mut *place }).first_looks());
+            self.looks.store(looks, Relaxed);
+            self.stage.store(STORED, Release);
+        }
+        self.stored()
+    }
+
+    /// Builds a backend of the published kind; if there is none yet, of the best that this system has, and
+    /// publishes that. From then on the choice stands.
+    #[inline(never)]
+    pub(super) fn choose<'a>(&self, place: &'a mut MaybeUninit<Backend>) -> &'a Backend {
         let _last_error = LastError::keep();
-        let mut kind = PREFERRED;
+        let clock = self.clock();
+        let mut kind = self.published().unwrap_or(PREFERRED);
         loop {
-            let Some(backend) = self.build(kind) else {
+            if self.build(kind, &clock, place).is_none() {
                 kind = instead_of(kind);
                 continue;
-            };
-            match self.publish(kind, &backend) {
+            }
+            match self.publish(kind) {
                 Err(in_use) if in_use != kind => kind = in_use,
                 // What another thread has published under the same kind is the same.
-                Ok(()) | Err(_) => return backend,
+                // SAFETY: it has been built.
+                Ok(()) | Err(_) => return unsafe { place.assume_init_ref() },
             }
         }
     }
 
-    /// 0=>kind, and stores the backend. Errs with the kind that another thread has published before.
-    fn publish(&self, kind: Kind, backend: &Backend) -> Result<(), Kind> {
+    /// 0=>kind. Errs with the kind that another thread has published before.
+    fn publish(&self, kind: Kind) -> Result<(), Kind> {
         // Release: the host or the handle comes before it. Acquire: so does that of the other thread's kind.
-        match self.kind.compare_exchange(0, kind as u8, Release, Acquire) {
-            Ok(_) => {
-                // SAFETY: only the thread that has taken `kind` from 0 comes here, once, and nobody reads before
-                // `stored` is set.
-                self.backend.with_mut(|stored| unsafe { (*stored).write(*backend) });
-                self.looks.store(backend.first_looks(), Relaxed);
-                self.stored.store(true, Release);
-                Ok(())
-            }
-            Err(number) => {
-                let in_use = Kind::from_number(number).unwrap_or(Kind::Polling);
-                if in_use != Kind::KeyedEvent {
-                    self.close_handle();
-                }
-                Err(in_use)
-            }
+        let Err(number) = self.kind.compare_exchange(0, kind as u8, Release, Acquire) else {
+            return Ok(());
+        };
+        let in_use = Kind::from_number(number).unwrap_or(Kind::Polling);
+        if in_use != Kind::KeyedEvent {
+            self.close_handle();
         }
+        Err(in_use)
     }
 
-    /// A backend of this kind, if everything is there that it needs.
+    /// Whether everything is there that this kind needs.
+    fn has(&self, kind: Kind) -> bool {
+        self.build(kind, &Clock::SHARED_PAGE, &mut MaybeUninit::uninit()).is_some()
+    }
+
+    /// Puts a backend of this kind into its place. None if something is missing that it needs.
     #[inline(never)]
-    fn build(&self, kind: Kind) -> Option<Backend> {
+    fn build(&self, kind: Kind, clock: &Clock, place: &mut MaybeUninit<Backend>) -> Option<()> {
         match kind {
-            Kind::WaitAddress => self.wait_address(),
-            Kind::KeyedEvent | Kind::KeyedEventNull => self.keyed_event(kind),
-            // SAFETY: null or what `install` was given, a reference for ever.
-            Kind::Host => unsafe { self.host.load(Acquire).as_ref() }.copied().map(Backend::Host),
-            Kind::Polling => Some(self.polling()),
+            Kind::WaitAddress => self.wait_address(clock, place)?,
+            Kind::KeyedEvent | Kind::KeyedEventNull => self.keyed_event(kind, clock, place)?,
+            Kind::Host => {
+                // SAFETY: null or what `install` was given, a reference for ever.
+                let host = unsafe { self.host.load(Acquire).as_ref() }?;
+                place.write(Backend::Host(*host));
+            }
+            Kind::Polling => {
+                place.write(Backend::Polling(*clock));
+            }
         }
+        Some(())
     }
 
-    fn polling(&self) -> Backend {
-        Backend::Polling(self.clock())
-    }
-
-    fn wait_address(&self) -> Option<Backend> {
+    fn wait_address(&self, clock: &Clock, place: &mut MaybeUninit<Backend>) -> Option<()> {
         let wait = self.wait_on_address()?;
         let wake = self.loader.find(SYNCH, c"WakeByAddressSingle");
         // SAFETY: null or what the system exports under this name, which has this type.
         let wake = unsafe { transmute::<*mut c_void, Option<WakeByAddressSingle>>(wake) }?;
         // SAFETY: the system's own functions, which do what is documented where they are declared.
-        Some(Backend::WaitAddress(unsafe { WaitAddress::new(wait, wake, self.clock()) }))
+        place.write(Backend::WaitAddress(unsafe { WaitAddress::new(wait, wake, *clock) }));
+        Some(())
     }
 
     fn wait_on_address(&self) -> Option<WaitOnAddress> {
@@ -328,7 +358,7 @@ impl<L: Loader> Selection<L> {
         unsafe { transmute::<*mut c_void, Option<WaitOnAddress>>(wait) }
     }
 
-    fn keyed_event(&self, kind: Kind) -> Option<Backend> {
+    fn keyed_event(&self, kind: Kind, clock: &Clock, place: &mut MaybeUninit<Backend>) -> Option<()> {
         let wait = self.loader.find(NTDLL, c"NtWaitForKeyedEvent");
         // SAFETY: null or what ntdll exports under this name, which has this type.
         let wait = unsafe { transmute::<*mut c_void, Option<NtWaitForKeyedEvent>>(wait) }?;
@@ -338,19 +368,16 @@ impl<L: Loader> Selection<L> {
         let ending = self.loader.find(NTDLL, c"RtlDllShutdownInProgress");
         // SAFETY: as above.
         let ending = unsafe { transmute::<*mut c_void, Option<RtlDllShutdownInProgress>>(ending) }?;
-
-        let knows_null = knows_null_handle(wait);
         let handle = match kind {
-            Kind::KeyedEventNull if knows_null => ptr::null_mut(),
+            Kind::KeyedEventNull if knows_null_handle(wait) => ptr::null_mut(),
             Kind::KeyedEventNull => return None,
             _ => self.own_handle()?,
         };
-        // Vista mended the race and brought the null handle. XP does not know the latter; ReactOS does, but tells its
-        // version.
-        let guarded = !knows_null || self.loader.major_version() < VISTA;
+        let guarded = self.loader.major_version() < VISTA;
         // SAFETY: ntdll's own functions, which do what is documented where they are declared; the handle is null or
         // one that `own_handle` made, which is closed only if this kind is not the one in use.
-        Some(Backend::KeyedEvent(unsafe { KeyedEvent::new(handle, wait, release, ending, self.clock(), guarded) }))
+        place.write(Backend::KeyedEvent(unsafe { KeyedEvent::new(handle, wait, release, ending, *clock, guarded) }));
+        Some(())
     }
 
     /// A keyed event without a name, the same for all threads.

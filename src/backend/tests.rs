@@ -174,7 +174,7 @@ fn a_wake_that_the_deadline_crosses_is_received() {
                 } else {
                     word.apply(Event::Arm);
                     word.apply(Event::Block);
-                    backend.await_notice(&word, deadline)
+                    backend.await_notice_here(&word, deadline)
                 };
                 assert_eq!(outcome, Outcome::Unparked);
             });
@@ -302,6 +302,6 @@ fn a_wake_may_be_the_first_use() {
     let word = Word::new();
     word.apply(Event::Commit);
     assert_eq!(word.apply(Event::Unpark), Step::Wake);
-    Backend::wake_chosen(&raw const word);
-    assert!(Backend::chosen().is_some());
+    Backend::with(|backend| backend.wake(&raw const word));
+    assert!(SELECTION.get().is_some());
 }

@@ -56,6 +56,11 @@ fn boot(class: Class, lacking: &[&str]) -> Nt {
     nt
 }
 
+/// What a process with this selection parks on.
+fn chosen(selection: &Selection<Simulated>) -> Backend {
+    *selection.get_in(&mut MaybeUninit::uninit())
+}
+
 fn is_guarded(backend: &Backend) -> bool {
     matches!(backend, Backend::KeyedEvent(keyed_event) if keyed_event.is_guarded())
 }
@@ -82,9 +87,9 @@ fn every_set_of_missing_functions_has_its_fallback() {
                 let selection = Selection::new(LOADER);
                 assert_eq!(selection.available(), available, "{what:?}");
                 assert_eq!(nt.open_handles(), 0, "looking opens nothing");
-                let backend = selection.get();
+                let backend = chosen(&selection);
                 assert_eq!(Some(backend.kind()), expected, "{what:?}");
-                assert_eq!(selection.get().kind(), backend.kind());
+                assert_eq!(chosen(&selection).kind(), backend.kind());
                 assert_eq!(is_guarded(&backend), class != Class::Vista && matches!(backend, Backend::KeyedEvent(_)));
                 assert_eq!(nt.open_handles(), usize::from(expected == Some(Kind::KeyedEvent)), "{what:?}");
             }
@@ -102,7 +107,7 @@ fn a_missing_module_has_none_of_its_functions() {
         ("api-ms-win-core-realtime-l1-1-1.dll", Kind::WaitAddress),
     ] {
         let nt = boot(Class::Vista, &[module]);
-        assert_eq!(Selection::new(LOADER).get().kind(), expected, "{module}");
+        assert_eq!(chosen(&Selection::new(LOADER)).kind(), expected, "{module}");
         drop(nt);
     }
 }
@@ -119,7 +124,7 @@ fn what_is_forced_is_taken_or_refused() {
                 let selection = Selection::new(LOADER);
                 if available.contains(kind.into()) {
                     assert_eq!(selection.force(kind), Ok(()));
-                    assert_eq!(selection.get().kind(), kind);
+                    assert_eq!(chosen(&selection).kind(), kind);
                     for other in Kind::ALL {
                         assert_eq!(selection.force(other), Err(SelectError::InUse(kind)));
                     }
@@ -127,7 +132,7 @@ fn what_is_forced_is_taken_or_refused() {
                 } else {
                     assert_eq!(selection.force(kind), Err(SelectError::Unavailable(kind)));
                     assert_eq!(nt.open_handles(), handles);
-                    assert!(selection.chosen().is_none(), "nothing has been chosen");
+                    assert!(selection.published().is_none(), "nothing has been chosen");
                 }
             }
         }
@@ -135,14 +140,16 @@ fn what_is_forced_is_taken_or_refused() {
 }
 
 #[test]
-fn a_kernel_that_does_not_know_the_null_handle_is_guarded() {
+fn whether_the_null_handle_is_known_decides_about_its_kind_alone() {
     let _watchdog = Watchdog::new();
     for status in [STATUS_SUCCESS, STATUS_ALERTED, STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED] {
         let nt = boot(Class::Vista, &["WaitOnAddress"]);
         nt.fail_always(Call::Wait, status);
         let selection = Selection::new(LOADER);
         assert_eq!(selection.force(Kind::KeyedEventNull), Err(SelectError::Unavailable(Kind::KeyedEventNull)));
-        assert!(is_guarded(&selection.get()), "{status:#x}");
+        let backend = chosen(&selection);
+        assert_eq!(backend.kind(), Kind::KeyedEvent, "{status:#x}");
+        assert!(!is_guarded(&backend), "{status:#x}");
     }
 }
 
@@ -155,7 +162,7 @@ fn a_handle_that_cannot_be_made_is_done_without() {
         let nt = boot(class, &["WaitOnAddress"]);
         nt.fail_always(Call::Create, STATUS_INSUFFICIENT_RESOURCES);
         let selection = Selection::new(LOADER);
-        let backend = selection.get();
+        let backend = chosen(&selection);
         assert_eq!(backend.kind(), expected);
         assert_eq!(is_guarded(&backend), class == Class::ReactOs);
     }
@@ -171,7 +178,7 @@ fn what_is_chosen_parks() {
                 continue;
             }
             let nt = boot(class, lacking);
-            let backend = Selection::new(LOADER).get();
+            let backend = chosen(&Selection::new(LOADER));
             let parker = ThreadParker::with_backend(Box::leak(Box::new(backend)));
             let wait = if lacking.is_empty() { Call::WaitOnAddress } else { Call::Wait };
             parker.prepare_park();
@@ -231,7 +238,7 @@ fn who_makes_a_handle_second_closes_it() {
     let selection = Selection::new(LOADER);
     nt.hold(Point::Creating);
     thread::scope(|scope| {
-        let threads = [(); 5].map(|()| nt.spawn(scope, || selection.get()));
+        let threads = [(); 5].map(|()| nt.spawn(scope, || chosen(&selection)));
         nt.await_held(Point::Creating, 5);
         nt.let_go(Point::Creating);
         let backends = threads.map(|thread| format!("{:?}", thread.join().expect("it chooses")));
@@ -239,7 +246,7 @@ fn who_makes_a_handle_second_closes_it() {
     });
     assert_eq!(nt.requests(Call::Create).len(), 5);
     assert_eq!(nt.open_handles(), 1);
-    assert_eq!(selection.get().kind(), Kind::KeyedEvent);
+    assert_eq!(chosen(&selection).kind(), Kind::KeyedEvent);
 }
 
 #[test]
@@ -251,7 +258,7 @@ fn a_handle_is_closed_when_another_kind_is_published_first() {
         nt.hold(Point::Creating);
         thread::scope(|scope| {
             let late = nt.spawn(scope, || selection.force(Kind::KeyedEvent));
-            let adopter = nt.spawn(scope, || selection.get().kind());
+            let adopter = nt.spawn(scope, || chosen(&selection).kind());
             nt.await_held(Point::Creating, 2);
             assert_eq!(selection.force(other), Ok(()));
             nt.let_go(Point::Creating);
@@ -260,6 +267,27 @@ fn a_handle_is_closed_when_another_kind_is_published_first() {
         });
         assert_eq!(nt.open_handles(), 0);
     }
+}
+
+#[test]
+fn nobody_waits_for_the_thread_that_stores() {
+    let _watchdog = Watchdog::new();
+    let nt = boot(Class::Vista, &["WaitOnAddress"]);
+    let selection = Selection::new(LOADER);
+    nt.hold(Point::Creating);
+    thread::scope(|scope| {
+        let first = nt.spawn(scope, || chosen(&selection).kind());
+        nt.await_held(Point::Creating, 1);
+        assert_eq!(selection.force(Kind::KeyedEventNull), Ok(()));
+        for _ in 0..2 {
+            assert!(selection.get().is_none(), "it is being stored");
+            assert_eq!(chosen(&selection).kind(), Kind::KeyedEventNull);
+        }
+        nt.let_go(Point::Creating);
+        assert_eq!(first.join().expect("it adopts what has been forced"), Kind::KeyedEventNull);
+    });
+    assert_eq!(selection.get().map(Backend::kind), Some(Kind::KeyedEventNull));
+    assert_eq!(nt.open_handles(), 0);
 }
 
 /// A host that is never waited on. It shows the time in its context.
@@ -299,20 +327,20 @@ fn threads_that_race_make_one_choice() {
                         (2, 3) => Some(selection.install(&ANOTHER)),
                         _ => None,
                     };
-                    (result, format!("{:?}", selection.get()))
+                    (result, format!("{:?}", chosen(selection)))
                 })
             };
             let threads: [_; THREADS] = std::array::from_fn(racer);
             threads.map(|thread| thread.join().expect("it chooses"))
         });
-        let chosen = selection.get();
+        let in_use = chosen(&selection);
         for (result, seen) in &results {
-            assert_eq!(*seen, format!("{chosen:?}"), "in round {round}");
-            let truth = [None, Some(Ok(())), Some(Err(SelectError::InUse(chosen.kind())))];
-            assert!(truth.contains(result), "{result:?} in round {round}, where {chosen:?} is in use");
+            assert_eq!(*seen, format!("{in_use:?}"), "in round {round}");
+            let truth = [None, Some(Ok(())), Some(Err(SelectError::InUse(in_use.kind())))];
+            assert!(truth.contains(result), "{result:?} in round {round}, where {in_use:?} is in use");
         }
         assert!(results.iter().filter(|(result, _)| *result == Some(Ok(()))).count() <= 1);
-        assert_eq!(nt.open_handles(), usize::from(chosen.kind() == Kind::KeyedEvent), "in round {round}");
+        assert_eq!(nt.open_handles(), usize::from(in_use.kind() == Kind::KeyedEvent), "in round {round}");
     }
 }
 
@@ -323,8 +351,8 @@ fn a_host_comes_first() {
     let selection = Selection::new(LOADER);
     assert_eq!(selection.force(Kind::Host), Err(SelectError::Unavailable(Kind::Host)));
     assert_eq!(selection.install(&HOST), Ok(()));
-    assert_eq!(selection.get().kind(), Kind::Host);
-    assert_eq!(selection.get().now().ticks(), 8, "rounded up");
+    assert_eq!(chosen(&selection).kind(), Kind::Host);
+    assert_eq!(chosen(&selection).now().ticks(), 8, "rounded up");
     assert_eq!(selection.install(&HOST), Err(SelectError::InUse(Kind::Host)));
     assert!(selection.available().contains(Kinds::HOST));
     // A host that another thread is just installing can be forced, and is what is chosen.
@@ -332,12 +360,12 @@ fn a_host_comes_first() {
         let selection = Selection::new(LOADER);
         selection.host.store(ptr::from_ref(&HOST).cast_mut(), Release);
         assert!(!is_forced || selection.force(Kind::Host).is_ok());
-        assert_eq!(selection.get().kind(), Kind::Host);
+        assert_eq!(chosen(&selection).kind(), Kind::Host);
     }
     // A second one that is installed meanwhile makes it the choice, and is told so.
     let selection = Selection::new(LOADER);
     selection.host.store(ptr::from_ref(&HOST).cast_mut(), Release);
     assert_eq!(selection.install(&ANOTHER), Err(SelectError::InUse(Kind::Host)));
-    assert_eq!(selection.get().now().ticks(), 8, "the first one is");
+    assert_eq!(chosen(&selection).now().ticks(), 8, "the first one is");
     drop(nt);
 }
