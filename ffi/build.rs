@@ -5,26 +5,31 @@ use std::path::Path;
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=merged.ld");
     let is = |name: &str, value: &str| env::var(name).is_ok_and(|is| is == value);
     if !is("CARGO_CFG_TARGET_OS", "windows") || !is_profile("ffi") {
         return;
     }
-    let mut arguments = Vec::new();
+    let link = |argument: &str| println!("cargo:rustc-cdylib-link-arg={argument}");
     if is("CARGO_CFG_TARGET_ENV", "msvc") {
-        arguments.extend(["/NOENTRY", "/NODEFAULTLIB"]);
-    } else {
-        arguments.extend(["-nostartfiles", "-nodefaultlibs", "-Wl,--entry,0"]);
+        link("/NOENTRY");
+        link("/NODEFAULTLIB");
+        return;
     }
-    if is("CARGO_CFG_TARGET_ENV", "gnu") && is("CARGO_CFG_TARGET_ARCH", "x86") {
+    link("-nostartfiles");
+    link("-nodefaultlibs");
+    link("-Wl,--entry,0");
+    // LLVM's linker takes no such script.
+    if !is("CARGO_CFG_TARGET_ABI", "llvm") {
+        let here = env::var("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR");
+        link(&format!("-Wl,-T,{here}/merged.ld"));
+    }
+    if is("CARGO_CFG_TARGET_ARCH", "x86") {
         // Rust's start-up object for this target calls GCC's unwinder. Without an entry point nobody runs it, but it would
         // have the linker bring the unwinder, and with that malloc.
-        arguments.extend([
-            "-Wl,--wrap,__register_frame_info,--defsym,___wrap___register_frame_info=0",
-            "-Wl,--wrap,__deregister_frame_info,--defsym,___wrap___deregister_frame_info=0",
-        ]);
-    }
-    for argument in arguments {
-        println!("cargo:rustc-cdylib-link-arg={argument}");
+        for function in ["register_frame_info", "deregister_frame_info"] {
+            link(&format!("-Wl,--wrap,__{function},--defsym,___wrap___{function}=0"));
+        }
     }
 }
 

@@ -244,12 +244,13 @@ impl Backend {
     /// backend are made from it.
     #[must_use]
     pub fn now(&self) -> Instant {
-        match self {
-            Self::WaitAddress(backend) => backend.clock().now(),
-            Self::KeyedEvent(backend) => backend.clock().now(),
-            Self::Host(backend) => backend.now(),
-            Self::Polling(clock) => clock.now(),
-        }
+        let clock = match self {
+            Self::Host(backend) => return backend.now(),
+            Self::WaitAddress(backend) => backend.clock(),
+            Self::KeyedEvent(backend) => backend.clock(),
+            Self::Polling(clock) => clock,
+        };
+        clock.now()
     }
 
     /// The deadline of a wait that may last `timeout`: [`Instant::MIN`] for zero, [`Instant::MAX`] for more
@@ -295,6 +296,7 @@ impl Backend {
 
     /// The token protocol. Each event is spelt out where it happens, so that the compiler makes one
     /// instruction of it; `state` asserts that they are those which the steps name.
+    #[inline(never)]
     fn take_token_here(&self, word: &Word, deadline: Instant) -> Outcome {
         // A Take or a Commit that was too late says what it found. It would do to go on from there, but that is rare,
         // and looking again is less code.

@@ -224,6 +224,7 @@ fn wake(word: *const Word) -> bool {
 
 /// Makes one of the many tokens that are there.
 #[cold]
+#[inline(never)]
 fn fold(word: *const Word, seen: usize) -> bool {
     // SAFETY: so many tokens are uncollected that this parker lives on; see "Lifetime".
     let word = unsafe { &*word };

@@ -1,14 +1,15 @@
 //! What parkers block on: the process's choice, and the embedder's own functions.
 
+use crate::names::Names;
 use crate::pointer::is_good;
 use crate::status::{NTPARK_IN_USE, NTPARK_INVALID, NTPARK_OK, ntpark_status, of_selection};
 use core::cell::UnsafeCell;
-use core::ffi::{CStr, c_char, c_void};
+use core::ffi::{c_char, c_void};
 use core::mem::MaybeUninit;
 use core::sync::atomic::AtomicBool;
 use core::sync::atomic::Ordering::Relaxed;
 use ntpark_core::{Backend, Host, Kind, Kinds};
-use static_assertions::{const_assert, const_assert_eq};
+use static_assertions::{assert_eq_align, assert_eq_size, const_assert, const_assert_eq};
 
 /// Which backend it is. The numbers are fixed for ever.
 pub type ntpark_kind = i32;
@@ -78,6 +79,8 @@ struct Own {
 /// Tells a backend from memory that is none.
 const SEAL: u64 = u64::from_le_bytes(*b"ntpark 1");
 
+assert_eq_size!(ntpark_host, Host);
+assert_eq_align!(ntpark_host, Host);
 const_assert!(size_of::<Own>() <= size_of::<ntpark_backend>());
 const_assert!(align_of::<Own>() <= align_of::<ntpark_backend>());
 
@@ -131,7 +134,7 @@ pub extern "C" fn ntpark_backend_force(kind: ntpark_kind) -> ntpark_status {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_backend_install(host: *const ntpark_host) -> ntpark_status {
     // SAFETY: passed on from the caller.
-    match unsafe { read_host(host) } {
+    match unsafe { get_host(host) } {
         Some(host) => PROCESS_HOST.install(host),
         None => NTPARK_INVALID,
     }
@@ -154,11 +157,17 @@ pub unsafe extern "C" fn ntpark_backend_from_host(
     host: *const ntpark_host,
 ) -> ntpark_status {
     // SAFETY: passed on from the caller.
-    let (true, Some(host)) = (is_good(backend), unsafe { read_host(host) }) else {
+    let Some(host) = (unsafe { get_host(host) }) else {
         return NTPARK_INVALID;
     };
+    if !is_good(backend) {
+        return NTPARK_INVALID;
+    }
+    let own = backend.cast::<Own>();
     // SAFETY: writable, and nobody else's, as the caller promises; an `Own` fits.
-    unsafe { backend.cast::<Own>().write(Own { seal: SEAL, backend: Backend::Host(host) }) };
+    unsafe { (*own).seal = SEAL };
+    // SAFETY: as above; what has been there needs no drop.
+    unsafe { (*own).backend = Backend::Host(*host) };
     NTPARK_OK
 }
 
@@ -192,40 +201,29 @@ pub unsafe extern "C" fn ntpark_backend_now(backend: *const ntpark_backend, now:
 /// Threads: any, at any time.
 #[unsafe(no_mangle)]
 pub extern "C" fn ntpark_kind_name(kind: ntpark_kind) -> *const c_char {
-    known(kind).map_or(c"unknown", name).as_ptr()
+    /// Indexed by kind.
+    static NAMES: Names<17, 6> = Names::new([
+        "unknown",
+        Kind::WaitAddress.name(),
+        Kind::KeyedEvent.name(),
+        Kind::KeyedEventNull.name(),
+        Kind::Host.name(),
+        Kind::Polling.name(),
+    ]);
+    NAMES.of(kind)
 }
 
 /// The kind with this number.
 fn known(kind: ntpark_kind) -> Option<Kind> {
-    Kind::ALL.into_iter().find(|&known| known as ntpark_kind == kind)
-}
-
-/// [`Kind::name`], with C's end to it.
-const fn name(kind: Kind) -> &'static CStr {
-    match kind {
-        Kind::WaitAddress => c"wait-address",
-        Kind::KeyedEvent => c"keyed-event",
-        Kind::KeyedEventNull => c"keyed-event-null",
-        Kind::Host => c"host",
-        Kind::Polling => c"polling",
-        _ => c"unknown",
-    }
-}
-
-// The names are those of Rust.
-const _: () = {
-    let mut kind = 0;
-    while kind < Kind::ALL.len() {
-        let (here, there) = (name(Kind::ALL[kind]).to_bytes(), Kind::ALL[kind].name().as_bytes());
-        assert!(here.len() == there.len(), "a kind has another name in C");
-        let mut at = 0;
-        while at < here.len() {
-            assert!(here[at] == there[at], "a kind has another name in C");
-            at += 1;
+    const {
+        let mut index = 0;
+        while index < Kind::ALL.len() {
+            assert!(Kind::ALL[index] as usize == index + 1);
+            index += 1;
         }
-        kind += 1;
     }
-};
+    Kind::ALL.get((kind as usize).wrapping_sub(1)).copied()
+}
 
 /// The process's host, once there is one.
 static PROCESS_HOST: HostSlot =
@@ -242,29 +240,32 @@ struct HostSlot {
 unsafe impl Sync for HostSlot {}
 
 impl HostSlot {
-    fn install(&'static self, host: Host) -> ntpark_status {
+    fn install(&'static self, host: &Host) -> ntpark_status {
         // false=>true. Relaxed: what follows is this thread's alone until `Backend::install` publishes it.
         if self.taken.swap(true, Relaxed) {
             return NTPARK_IN_USE;
         }
         // SAFETY: `taken` was false, so nobody else has come or will come here, and nobody reads.
         let slot = unsafe { &mut *self.host.get() };
-        let host = slot.write(host);
+        let host = slot.write(*host);
         of_selection(Backend::install(host))
     }
 }
 
 /// # Safety
-/// If it is good, it points to a host that may be read, whose functions and context are what they
-/// should be.
-unsafe fn read_host(host: *const ntpark_host) -> Option<Host> {
+/// If it is good, it points to a host that may be read while the result is used, whose functions and
+/// context are what they should be.
+#[inline(never)]
+unsafe fn get_host<'a>(host: *const ntpark_host) -> Option<&'a Host> {
     if !is_good(host) {
         return None;
     }
     // SAFETY: readable, as the caller promises.
-    let ntpark_host { context, wait, wake, now, yield_thread, spin } = unsafe { host.read() };
-    // SAFETY: the functions and the context are what they should be, as the caller promises.
-    Some(unsafe { Host::new(context, wait?, wake?, now?, yield_thread?, spin) })
+    let ntpark_host { wait, wake, now, yield_thread, .. } = unsafe { &*host };
+    let is_whole = wait.is_some() && wake.is_some() && now.is_some() && yield_thread.is_some();
+    // SAFETY: functions and context are what they should be, as the caller promises. Both types have the same
+    // fields in the same order, but that here functions may be missing, which has been ruled out.
+    is_whole.then(|| unsafe { &*host.cast::<Host>() })
 }
 
 /// # Safety

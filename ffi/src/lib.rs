@@ -13,6 +13,7 @@
 #![allow(clippy::missing_safety_doc, reason = "C has no unsafe functions: what they demand stands under Parameters")]
 
 pub mod backend;
+mod names;
 pub mod parker;
 mod pointer;
 pub mod spin;

@@ -1,6 +1,7 @@
 //! What functions return.
 
-use core::ffi::{CStr, c_char};
+use crate::names::Names;
+use core::ffi::c_char;
 use ntpark_core::{SelectError, UnparkReason};
 
 /// What became of a call. The numbers are fixed for ever; those of retired statuses will not be used again.
@@ -31,16 +32,16 @@ pub const NTPARK_UNAVAILABLE: ntpark_status = 5;
 /// Threads: any, at any time.
 #[unsafe(no_mangle)]
 pub extern "C" fn ntpark_status_name(status: ntpark_status) -> *const c_char {
-    let name: &CStr = match status {
-        NTPARK_OK => c"NTPARK_OK",
-        NTPARK_TIMEOUT => c"NTPARK_TIMEOUT",
-        NTPARK_BUSY => c"NTPARK_BUSY",
-        NTPARK_INVALID => c"NTPARK_INVALID",
-        NTPARK_IN_USE => c"NTPARK_IN_USE",
-        NTPARK_UNAVAILABLE => c"NTPARK_UNAVAILABLE",
-        _ => c"unknown",
-    };
-    name.as_ptr()
+    /// Indexed by status.
+    static NAMES: Names<19, 6> = Names::new([
+        "NTPARK_OK",
+        "NTPARK_TIMEOUT",
+        "NTPARK_BUSY",
+        "NTPARK_INVALID",
+        "NTPARK_IN_USE",
+        "NTPARK_UNAVAILABLE",
+    ]);
+    NAMES.of(status)
 }
 
 /// How a park ended.

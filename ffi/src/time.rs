@@ -38,6 +38,7 @@ pub extern "C" fn ntpark_deadline(nanoseconds: u64) -> u64 {
 
 /// Nanoseconds as a `Duration`, without the division of 64 bits that 32-bit MSVC targets do not have without
 /// a C runtime.
+#[inline(never)]
 pub(crate) const fn duration(nanoseconds: u64) -> Duration {
     const NANOS_PER_SECOND: u32 = 1_000_000_000;
     /// A second is 2^9 * 5^9 ns.

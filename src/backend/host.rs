@@ -11,6 +11,8 @@ use core::ffi::c_void;
 /// See [`Host::new`] for what each function must do. A static `Host` can be made the process's backend with
 /// [`Backend::install`](super::Backend::install), or that of single parkers with
 /// [`ThreadParker::with_backend`](crate::ThreadParker::with_backend).
+///
+/// **Layout.** The arguments of `new`, in this order, as in C's `ntpark_host`.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct Host {

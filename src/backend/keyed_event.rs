@@ -39,7 +39,7 @@ use super::polling::{pause, thread_yield};
 use crate::state::Word;
 use crate::state::rendezvous::{Turn, after_release};
 use crate::sys::ntdll::{NtReleaseKeyedEvent, NtWaitForKeyedEvent, RtlDllShutdownInProgress};
-use crate::sys::{FALSE, HANDLE, STATUS_SUCCESS, STATUS_TIMEOUT, is_error};
+use crate::sys::{FALSE, HANDLE, STATUS_SUCCESS, is_error};
 use crate::time::{Clock, Instant, Remaining, nt_relative};
 use core::ptr;
 
@@ -113,35 +113,36 @@ impl KeyedEvent {
     /// The waiter's side, from `turn` on.
     fn rendezvous(&self, word: &Word, deadline: Instant, mut turn: Turn) -> Waited {
         let slice = if self.guarded { GUARDED_SLICE } else { SLICE };
-        let mut failures = 0;
+        let mut failures: u32 = 0;
         loop {
-            let status = match turn {
+            let timeout = match turn {
                 Turn::Wait => match self.clock.remaining(deadline) {
                     Remaining::Passed => return Waited::Expired,
-                    Remaining::Units(units) => self.nt_wait(word, Some(nt_relative(units))),
-                    Remaining::Forever => self.nt_wait(word, None),
+                    Remaining::Units(units) => Some(nt_relative(units)),
+                    Remaining::Forever => None,
                 },
-                Turn::Settle | Turn::Acknowledge if self.is_ending() => return Waited::Woken,
+                Turn::Leave => return Waited::Woken,
+                _ if self.is_ending() => return Waited::Woken,
                 // A guarded waker sets RELEASED even if its release has failed, so the word has to stay until then.
                 Turn::Settle if failures >= PATIENCE && !self.guarded => return Waited::Woken,
-                Turn::Settle => {
-                    let status = self.nt_wait(word, Some(slice));
-                    failures = failures.saturating_add(u32::from(is_error(status)));
-                    status
-                }
+                Turn::Settle => Some(slice),
                 Turn::Acknowledge => {
                     thread_yield();
-                    STATUS_TIMEOUT
+                    turn = turn.next(false, word.peek(), self.guarded);
+                    continue;
                 }
-                Turn::Leave => return Waited::Woken,
             };
+            let status = self.nt_wait(word, timeout);
             if is_error(status) {
+                failures = failures.saturating_add(u32::from(turn == Turn::Settle));
                 pause();
             }
             turn = turn.next(status == STATUS_SUCCESS, word.peek(), self.guarded);
         }
     }
 
+    // Apart, so that waking on another backend does not save its registers.
+    #[inline(never)]
     pub(super) fn wake(&self, word: *const Word) {
         let timeout = if self.guarded { None } else { Some(SLICE) };
         let mut failures = 0;

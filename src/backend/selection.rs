@@ -259,7 +259,7 @@ impl<L: Loader> Selection<L> {
         // closed again.
         let probe = Self::new(self.loader);
         probe.host.store(self.host.load(Acquire), Relaxed);
-        let found = Kind::ALL.into_iter().filter(|&kind| probe.has(kind)).map(Kinds::from).collect();
+        let found = Kind::ALL.iter().copied().filter(|&kind| probe.has(kind)).map(Kinds::from).collect();
         probe.close_handle();
         found
     }
@@ -274,15 +274,16 @@ impl<L: Loader> Selection<L> {
     #[cold]
     #[inline(never)]
     fn choose_and_store(&self) -> Option<&Backend> {
-        // FREE=>CLAIMED. Relaxed: whoever comes second looks again.
-        if self.stage.compare_exchange(FREE, CLAIMED, Relaxed, Relaxed).is_ok() {
-            // SAFETY: only the thread that has taken `stage` from FREE comes here, once, and nobody reads before it is
-            // STORED.
-            let looks = self.backend.with_mut(|place| self.choose(unsafe { &mut *place }).first_looks());
-            self.looks.store(looks, Relaxed);
-            self.stage.store(STORED, Release);
+        // FREE=>CLAIMED. Relaxed: there is nothing to read yet.
+        if self.stage.compare_exchange(FREE, CLAIMED, Relaxed, Relaxed).is_err() {
+            return None;
         }
-        self.stored()
+        // SAFETY: only the thread that has taken `stage` from FREE comes here, once, and nobody reads before it is
+        // STORED.
+        let backend = self.backend.with_mut(|place| self.choose(unsafe { &mut *place }));
+        self.looks.store(backend.first_looks(), Relaxed);
+        self.stage.store(STORED, Release);
+        Some(backend)
     }
 
     /// Builds a backend of the published kind; if there is none yet, of the best that this system has, and

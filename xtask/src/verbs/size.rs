@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::c_library::Flavour;
 use crate::cargo;
 use crate::image::Image;
 use crate::process::{Output, Task};
@@ -22,8 +23,8 @@ const STRIP_LIMIT: Duration = Duration::from_secs(60);
 
 /// Measure how large ntpark makes a program, what it imports, and how much stack it takes
 ///
-/// Builds the programs under `benches/programs` for 64-bit Windows, optimised for size, runs them, and reads
-/// their files. Exits with an error if a goal is missed.
+/// Builds the programs under `benches/programs` for 64-bit Windows, optimised for size, and the C library, runs
+/// the programs, and reads the files. Exits with an error if a goal is missed.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Write the items to FILE, as JSON
@@ -134,12 +135,22 @@ pub(crate) fn core(workspace: &Workspace, setup: &setup::SetupOptions) -> Result
     let (stack, chain) = functions.stack("ntpark::parker::Parker::park", |_| false)?;
     add("stack of a process's first park", stack, "bytes", None, chain.join(" > "));
 
+    let dll = dll(workspace, &toolchain, dir.path())?;
+    add("DLL", dll, "bytes", at_most("≤ 10240", 10_240, dll), "the whole file".into());
+
     let words = |bytes: usize| (bytes / size_of::<usize>()) as u64;
     let parker = words(size_of::<ntpark::Parker>());
     add("Parker", parker, "words", Some(("1", parker == 1)), String::new());
     let thread_parker = words(size_of::<ntpark::ThreadParker>());
     add("ThreadParker", thread_parker, "words", at_most("≤ 2", 2, thread_parker), String::new());
     Ok(items)
+}
+
+/// The size of the C library's DLL, which is laid out in `dir`.
+fn dll(workspace: &Workspace, toolchain: &Toolchain, dir: &Path) -> Result<u64> {
+    let dir = dir.join("c-library");
+    Flavour::X86_64_GNU.build(workspace, toolchain, &dir)?;
+    Ok(fs::metadata(dir.join("bin/ntpark.dll"))?.len())
 }
 
 /// The same program on others, with std.
