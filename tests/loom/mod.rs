@@ -43,7 +43,8 @@ impl Platform {
         }
     }
 
-    /// Makes the choice that is this platform's, in the execution that is running.
+    /// Makes the choice that is this platform's, in the execution that is running, and has it stored: the races of
+    /// the first use are another test's matter.
     fn choose(self) {
         let chosen = match self {
             Self::WaitAddress => Backend::force(Kind::WaitAddress),
@@ -52,6 +53,7 @@ impl Platform {
             Self::Host => Backend::install(&nt::HOST),
         };
         assert_eq!(chosen, Ok(()));
+        let _ = Backend::get();
     }
 }
 
