@@ -11,8 +11,6 @@ pub(crate) struct Plan {
     pub(crate) slice: Duration,
     /// The most threads that are parked beside the two that hand over.
     pub(crate) crowd: usize,
-    /// How often the crowd comes and goes.
-    pub(crate) crowds: usize,
     /// How long threads are parked when it is asked what that costs.
     pub(crate) nap: Duration,
     /// How many handoffs are timed one by one in a round.
@@ -21,25 +19,11 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn full() -> Self {
-        Self {
-            rounds: 11,
-            slice: Duration::from_millis(150),
-            crowd: 4096,
-            crowds: 3,
-            nap: Duration::from_secs(1),
-            timed: 2000,
-        }
+        Self { rounds: 11, slice: Duration::from_millis(150), crowd: 4096, nap: Duration::from_secs(1), timed: 2000 }
     }
 
     pub(crate) fn quick() -> Self {
-        Self {
-            rounds: 3,
-            slice: Duration::from_millis(5),
-            crowd: 64,
-            crowds: 1,
-            nap: Duration::from_millis(100),
-            timed: 100,
-        }
+        Self { rounds: 3, slice: Duration::from_millis(5), crowd: 64, nap: Duration::from_millis(100), timed: 100 }
     }
 }
 

@@ -10,8 +10,8 @@ use crate::subjects::{Measure, NtparkNoSpin, Subject, peers};
 
 /// Threads that are parked beside the two that hand over. The first is what the others are compared with.
 const SIZES: [usize; 4] = [0, 64, 512, 4096];
-/// Handoffs that are measured at each size, about.
-const HANDOFFS: u64 = 2000;
+/// Handoffs that are measured at each size, about, for each that is timed by itself elsewhere.
+const HANDOFFS: u64 = 3;
 
 /// Handoffs that block, with more and more other threads parked on the same subject.
 pub(super) fn crowd(plan: &Plan) -> Vec<Outcome> {
@@ -19,16 +19,19 @@ pub(super) fn crowd(plan: &Plan) -> Vec<Outcome> {
     let crowd = Crowd { plan: *plan, sizes: sizes.clone() };
     let mut subjects = vec![crowd.measure::<NtparkNoSpin>()];
     subjects.extend(peers(&crowd));
-    for round in 0..plan.crowds {
-        for subject in &mut subjects {
-            eprint!("\rcrowd: round {} of {}, {:<24}", round + 1, plan.crowds, subject.name);
+    let mut order: Vec<usize> = (0..subjects.len()).collect();
+    for round in 0..plan.rounds {
+        fastrand::shuffle(&mut order);
+        for &index in &order {
+            let subject = &mut subjects[index];
+            eprint!("\rcrowd: round {} of {}, {:<24}", round + 1, plan.rounds, subject.name);
             (subject.run)(&mut subject.nanos);
         }
     }
-    eprintln!("\rcrowd: {} subjects, {} rounds {:<24}", subjects.len(), plan.crowds, "");
+    eprintln!("\rcrowd: {} subjects, {} rounds {:<24}", subjects.len(), plan.rounds, "");
     let outcome = |(index, size): (usize, &usize)| {
         let figures =
-            subjects.iter().filter(|subject| subject.nanos[index].len() == plan.crowds).map(|subject| Figures {
+            subjects.iter().filter(|subject| subject.nanos[index].len() == plan.rounds).map(|subject| Figures {
                 subject: subject.name,
                 nanos: subject.nanos[index].clone(),
                 latencies: Vec::new(),
@@ -75,7 +78,7 @@ impl Measure for Crowd {
                 }
                 // Let the last of them go to sleep.
                 std::thread::sleep(plan.nap / 2);
-                nanos.push(handoff::measure::<S>(HANDOFFS.min(plan.timed), &Plan { timed: 0, ..plan }).nanos);
+                nanos.push(handoff::measure::<S>(HANDOFFS * plan.timed, &Plan { timed: 0, ..plan }).nanos);
             }
             for (unparker, _) in &parked {
                 S::unpark(unparker);

@@ -20,7 +20,7 @@ pub(super) fn nap(plan: &Plan) -> Vec<Outcome> {
     let nap = Nap(*plan);
     let mut cases = vec![nap.measure::<Ntpark>()];
     cases.extend(peers(&nap));
-    let plan = Plan { rounds: plan.crowds, slice: std::time::Duration::ZERO, ..*plan };
+    let plan = Plan { slice: std::time::Duration::ZERO, ..*plan };
     rounds("parked", &mut cases, &plan);
     vec![Outcome {
         work: "parked-cpu".into(),
