@@ -242,22 +242,10 @@ impl Clock {
     pub const fn scale(frequency: u64) -> Option<u64> {
         let dividend = UNITS_PER_SECOND << 32;
         if cfg!(target_pointer_width = "64") {
-            return dividend.checked_div(frequency);
+            dividend.checked_div(frequency)
+        } else {
+            divide_bit_by_bit(dividend, frequency)
         }
-        if frequency == 0 {
-            return None;
-        }
-        // Long division bit by bit: 32-bit MSVC targets have no other for 64 bits without a C runtime.
-        let (mut quotient, mut rest, mut bit) = (0, 0, u64::BITS);
-        while bit > 0 {
-            bit -= 1;
-            rest = rest << 1 | dividend >> bit & 1;
-            if rest >= frequency {
-                rest -= frequency;
-                quotient |= 1 << bit;
-            }
-        }
-        Some(quotient)
     }
 
     /// The latest time that it can be now.
@@ -296,6 +284,24 @@ impl Clock {
         // SAFETY: promised to `counter`; the kernel writes it meanwhile, hence volatile.
         unsafe { self.bias.read_volatile() }
     }
+}
+
+/// `u64::checked_div`, for dividends below 2^63: 32-bit MSVC targets have no other for 64 bits without a C
+/// runtime.
+const fn divide_bit_by_bit(dividend: u64, divisor: u64) -> Option<u64> {
+    if divisor == 0 {
+        return None;
+    }
+    let (mut quotient, mut rest, mut bit) = (0, 0, u64::BITS);
+    while bit > 0 {
+        bit -= 1;
+        rest = rest << 1 | dividend >> bit & 1;
+        if rest >= divisor {
+            rest -= divisor;
+            quotient |= 1 << bit;
+        }
+    }
+    Some(quotient)
 }
 
 #[cfg(all(windows, target_pointer_width = "64"))]

@@ -102,6 +102,12 @@ proptest! {
     }
 
     #[test]
+    fn bit_by_bit_is_as_exact_as_at_once(dividend in numbers(), divisor in numbers()) {
+        let dividend = dividend >> 1;
+        prop_assert_eq!(divide_bit_by_bit(dividend, divisor), dividend.checked_div(divisor));
+    }
+
+    #[test]
     fn scales_are_rounded_down(frequency in numbers()) {
         let exact = (u128::from(UNITS_PER_SECOND) << 32).checked_div(u128::from(frequency));
         prop_assert_eq!(Clock::scale(frequency).map(u128::from), exact);

@@ -229,7 +229,7 @@ fn generated(workspace: &Workspace, options: &Options) -> Result<()> {
             "--colors",
             "never",
             "--minimum-test-timeout",
-            "60",
+            "30",
             "--output",
         ])
         .arg(&output)
