@@ -304,25 +304,10 @@ const fn divide_bit_by_bit(dividend: u64, divisor: u64) -> Option<u64> {
     Some(quotient)
 }
 
-#[cfg(all(windows, target_pointer_width = "64"))]
-fn shared_page_time() -> u64 {
-    let time = ptr::with_exposed_provenance::<u64>(sys::ntdll::KUSER_INTERRUPT_TIME);
-    // SAFETY: readable in every process and aligned (see `KUSER_INTERRUPT_TIME`); the kernel writes it meanwhile,
-    // hence volatile, in one piece.
-    unsafe { time.read_volatile() }
-}
-
-#[cfg(all(windows, target_pointer_width = "32"))]
-fn shared_page_time() -> u64 {
-    let words = ptr::with_exposed_provenance::<u32>(sys::ntdll::KUSER_INTERRUPT_TIME);
-    let read = |index: usize| {
-        // SAFETY: three readable words lie there in every process (see `KUSER_INTERRUPT_TIME`), so the offset stays
-        // in bounds.
-        let word = unsafe { words.add(index) };
-        // SAFETY: readable, as above, and aligned; the kernel writes it meanwhile, hence volatile.
-        unsafe { word.read_volatile() }
-    };
-    // x86 keeps loads in order, so equal high halves around the low one mean that the three belong together.
+/// What three words say that are written in the order 2, 0, 1: the low half, and the high half before and after
+/// it. Equal high halves mean that the three belong together.
+#[cfg(any(windows, test))]
+fn three_words(read: impl Fn(usize) -> u32) -> u64 {
     loop {
         let high = read(1);
         let low = read(0);
@@ -331,6 +316,23 @@ fn shared_page_time() -> u64 {
         }
         core::hint::spin_loop();
     }
+}
+
+#[cfg(windows)]
+fn shared_page_time() -> u64 {
+    let time = ptr::with_exposed_provenance::<u64>(sys::ntdll::KUSER_INTERRUPT_TIME);
+    if cfg!(target_pointer_width = "64") {
+        // SAFETY: readable in every process and aligned (see `KUSER_INTERRUPT_TIME`); the kernel writes it meanwhile,
+        // hence volatile, in one piece.
+        return unsafe { time.read_volatile() };
+    }
+    // x86 keeps loads in order.
+    three_words(|index| {
+        // SAFETY: three readable words lie there in every process, so the offset stays in bounds.
+        let word = unsafe { time.cast::<u32>().add(index) };
+        // SAFETY: readable, as above, and aligned; the kernel writes it meanwhile, hence volatile.
+        unsafe { word.read_volatile() }
+    })
 }
 
 #[cfg(not(windows))]

@@ -1,6 +1,7 @@
 use super::*;
 use crate::fake_nt::{Class, MILLISECOND, Nt, SECOND};
 use crate::sys::kernel32::INFINITE;
+use core::cell::Cell;
 use core::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 /// Numbers near every power of two, and those between.
@@ -98,6 +99,29 @@ fn a_tick_is_not_longer_than_the_longest() {
         nt.advance(step);
         let (clock, now) = (Nt::ticking_clock(), nt.now());
         assert!(Instant(clock.reading()) <= now && now <= clock.now());
+    }
+}
+
+#[test]
+fn words_that_are_being_written_are_read_again() {
+    let (before, after) = ([u32::MAX, 7, 7], [0, 8, 8]);
+    // The looks before which each word is written, in the kernel's order.
+    for third in 0..8 {
+        for first in third..8 {
+            for second in first..8 {
+                let written = [first, second, third];
+                let looks = Cell::new(0);
+                let time = three_words(|word| {
+                    let look = looks.replace(looks.get() + 1);
+                    if look < written[word] { before[word] } else { after[word] }
+                });
+                // Written before the first look, or after the third; or in between.
+                let expected = if second == 0 { after } else { before };
+                let is_settled = second == 0 || third >= 3;
+                assert!(time == 0x7_FFFF_FFFF || time == 0x8_0000_0000, "{time:#x}, {written:?}");
+                assert!(!is_settled || time >> 32 == u64::from(expected[1]), "{time:#x}, {written:?}");
+            }
+        }
     }
 }
 
