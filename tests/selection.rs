@@ -242,6 +242,25 @@ fn what_this_system_has() {
     });
 }
 
+/// By the version that the Win32 layer tells; it may make a new system look older, but no older than Vista.
+#[test]
+#[cfg(windows)]
+fn the_guard_is_on_before_vista_alone() {
+    #[link(name = "kernel32")]
+    unsafe extern "system" {
+        fn GetVersion() -> u32;
+    }
+    before_the_choice("the_guard_is_on_before_vista_alone", || {
+        assert_eq!(Backend::force(Kind::KeyedEvent), Ok(()));
+        let Backend::KeyedEvent(backend) = Backend::get() else {
+            panic!("it was forced");
+        };
+        // SAFETY: it takes nothing.
+        let major = unsafe { GetVersion() } & 0xFF;
+        assert_eq!(backend.is_guarded(), major < 6);
+    });
+}
+
 #[test]
 fn a_host_is_installed_before_the_first_use() {
     before_the_choice("a_host_is_installed_before_the_first_use", || {

@@ -188,25 +188,31 @@ impl Toolchain {
             "clippy" if self.debian => Path::new(DEBIAN_BIN).join("cargo-clippy"),
             _ => self.cargo.clone(),
         };
-        let mut task = Task::new(program, BUILD_LIMIT)
+        let task = Task::new(program, BUILD_LIMIT)
             .arg(subcommand)
             .dir(workspace.root())
-            .env("CARGO_TARGET_DIR", &self.target_dir);
-        if let Some(triple) = self.triple {
-            task = task.args(["--target", triple]);
+            .env("CARGO_TARGET_DIR", &self.target_dir)
+            .args(self.arguments());
+        self.with_environment(task)
+    }
+
+    /// The arguments by which cargo builds for the target.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let target = self.triple.map(|triple| format!("--target={triple}"));
+        let build_std = self.build_std.map(|crates| format!("-Zbuild-std={crates}"));
+        target.into_iter().chain(build_std).collect()
+    }
+
+    /// A task whose cargo is this toolchain's.
+    pub(crate) fn with_environment(&self, task: Task) -> Task {
+        if !self.debian {
+            return task;
         }
-        if let Some(crates) = self.build_std {
-            task = task.arg(format!("-Zbuild-std={crates}"));
-        }
-        if self.debian {
-            task = task
-                .env_remove("RUSTUP_TOOLCHAIN")
-                .env("RUSTC_BOOTSTRAP", "1")
-                .env("CARGO", &self.cargo)
-                .env("RUSTC", Path::new(DEBIAN_BIN).join("rustc"))
-                .env("RUSTDOC", Path::new(DEBIAN_BIN).join("rustdoc"));
-        }
-        task
+        task.env_remove("RUSTUP_TOOLCHAIN")
+            .env("RUSTC_BOOTSTRAP", "1")
+            .env("CARGO", &self.cargo)
+            .env("RUSTC", Path::new(DEBIAN_BIN).join("rustc"))
+            .env("RUSTDOC", Path::new(DEBIAN_BIN).join("rustdoc"))
     }
 }
 

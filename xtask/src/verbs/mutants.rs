@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -16,7 +16,9 @@ use serde::Deserialize;
 use crate::cargo::{Build, LOOM, What};
 use crate::libtest::Counts;
 use crate::process::{Finished, Output, Task};
-use crate::toolchain::Toolchain;
+use crate::setup::{Setup, SetupOptions};
+use crate::toolchain::{Target, Toolchain};
+use crate::wine::Runner;
 use crate::workspace::Workspace;
 
 /// Where the seeded faults are listed.
@@ -52,6 +54,8 @@ const SOURCES: [&str; 7] = [
 /// machine, but for the slow ones.
 const TESTS: [&str; 9] =
     ["bad_handle", "hostile_host", "layout", "properties", "selection", "simulated_nt", "time", "token", "two_phase"];
+/// Those on Windows, beside the library's own, for what is only compiled there.
+const WINDOWS_TESTS: [&str; 5] = ["bad_handle", "last_error", "selection", "time", "token"];
 /// The surviving mutants that change nothing that can be seen, each with the reason.
 const ACCEPTED: &str = "xtask/accepted-mutants.json";
 
@@ -59,8 +63,8 @@ const ACCEPTED: &str = "xtask/accepted-mutants.json";
 ///
 /// First the faults that are written down in src/state/mutant.rs: the compile-time model has to reject each
 /// (about a second each), or, if they are in memory order, loom. Then those that cargo-mutants makes: the
-/// crate's tests have to notice each, but for those listed in xtask/accepted-mutants.json with the reason why
-/// nobody could. That takes an hour or so.
+/// crate's tests have to notice each, on this machine or, of what is only compiled there, on Windows; but for
+/// those listed in xtask/accepted-mutants.json with the reason why nobody could. That takes an hour or so.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Only the faults that are written down
@@ -69,9 +73,8 @@ pub(crate) struct Options {
     /// Only the mutants whose description matches this regular expression; may be given several times
     #[arg(long, value_name = "REGEX", conflicts_with = "seeded_only")]
     only: Vec<String>,
-    /// Install nothing: stop if cargo-mutants is missing
-    #[arg(long)]
-    no_install: bool,
+    #[command(flatten)]
+    setup: SetupOptions,
 }
 
 /// Runs both sorts, and fails if a fault goes unnoticed.
@@ -217,39 +220,89 @@ fn generated(workspace: &Workspace, options: &Options) -> Result<()> {
         bail!("{ACCEPTED} gives no reason for \"{}\"", unfounded.mutant);
     }
 
-    let output = workspace.target().join("cargo-mutants");
-    fs::create_dir_all(&output)?;
+    let target = Target::X86_64;
+    let mut setup = Setup::new(workspace, &options.setup);
+    setup.needs_linker(target);
+    setup.needs_wine(target);
+    let toolchain = setup.needs_target(target)?;
+    setup.carry_out()?;
+
+    let tests = TESTS.iter().flat_map(|test| ["--test", test]);
+    let task = cargo_mutants(workspace, "host", &options.only).args(["--", "--lib"]).args(tests);
+    let mut fates = run_mutants(workspace, "host", task)?;
+
+    // What is only compiled for Windows has no test here that could notice.
+    let is_accepted = |name: &str| accepted.iter().any(|accepted| accepted.mutant == without_place(name));
+    let survivors = fates.iter().filter(|&(name, &fate)| fate == Fate::Survives && !is_accepted(name));
+    let survivors: Vec<String> = survivors.map(|(name, _)| format!("^{}$", escaped(name))).collect();
+    if !survivors.is_empty() {
+        let mut task = toolchain.with_environment(cargo_mutants(workspace, "windows", &survivors));
+        if let Some(triple) = toolchain.triple() {
+            task = Runner::windows(workspace, target)?.as_cargo_runner(task, triple);
+        }
+        task = task.args(toolchain.arguments().iter().map(|argument| format!("--cargo-arg={argument}")));
+        let tests = WINDOWS_TESTS.iter().flat_map(|test| ["--test", test]);
+        let on_windows = run_mutants(workspace, "windows", task.args(["--", "--lib"]).args(tests))?;
+        fates.extend(on_windows.into_iter().filter(|&(_, fate)| fate == Fate::Caught || fate == Fate::Rejected));
+    }
+    judge(&fates, &accepted, options.only.is_empty())
+}
+
+/// cargo-mutants over the core's sources; its results go to a directory of this name. Only the mutants that
+/// match one of the expressions, if there are any.
+fn cargo_mutants(workspace: &Workspace, name: &str, only: &[String]) -> Task {
     let mut task = Task::new("cargo", MUTANTS_LIMIT)
         .dir(workspace.root())
-        .args([
-            "mutants",
-            "--package",
-            "ntpark",
-            "--no-shuffle",
-            "--colors",
-            "never",
-            "--minimum-test-timeout",
-            "30",
-            "--output",
-        ])
-        .arg(&output)
+        .args(["mutants", "--package", "ntpark", "--no-shuffle", "--colors", "never", "--minimum-test-timeout", "30"])
+        .arg("--output")
+        .arg(output(workspace, name))
         // Nobody debugs them, and they link faster.
         .env("CARGO_PROFILE_DEV_DEBUG", "0");
     for source in SOURCES {
         task = task.args(["--file", source]);
     }
     task = task.args(["--exclude", "**/tests.rs"]);
-    for only in &options.only {
+    for only in only {
         task = task.args(["--re", only]);
     }
-    task = task.args(["--", "--lib"]);
-    for test in TESTS {
-        task = task.args(["--test", test]);
-    }
+    task
+}
+
+fn output(workspace: &Workspace, name: &str) -> PathBuf {
+    workspace.target().join("cargo-mutants").join(name)
+}
+
+/// What became of a mutant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Fate {
+    /// A test failed or hung.
+    Caught,
+    /// The compile-time model stopped the build.
+    Rejected,
+    DoesNotCompile,
+    Survives,
+}
+
+/// What became of each mutant, by cargo-mutants' description.
+type Fates = BTreeMap<String, Fate>;
+
+/// Lets cargo-mutants run, and reads its results.
+fn run_mutants(workspace: &Workspace, name: &str, task: Task) -> Result<Fates> {
+    fs::create_dir_all(output(workspace, name))?;
     println!("{task}");
     // It exits with an error if a mutant survives, which the list decides about.
     task.run(Output::Show)?;
-    judge(&output.join("mutants.out"), &accepted, options.only.is_empty())
+    read(&output(workspace, name).join("mutants.out"))
+}
+
+/// A text as a regular expression that matches it alone.
+fn escaped(text: &str) -> String {
+    let escape = |character: char| {
+        // These two would get a meaning by it.
+        let has_meaning = character.is_ascii_punctuation() && !"<>".contains(character);
+        has_meaning.then_some('\\').into_iter().chain([character])
+    };
+    text.chars().flat_map(escape).collect()
 }
 
 /// Installs cargo-mutants, unless this release of it is there.
@@ -258,7 +311,7 @@ fn install(options: &Options) -> Result<()> {
     if version.success() && version.output.contains(CARGO_MUTANTS) {
         return Ok(());
     }
-    if options.no_install {
+    if options.setup.no_install {
         bail!("cargo-mutants {CARGO_MUTANTS} is missing, and nothing was installed (--no-install)");
     }
     eprintln!("Installing with cargo: cargo-mutants {CARGO_MUTANTS}");
@@ -268,38 +321,49 @@ fn install(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Sums the outcomes up. Fails with a survivor that is not accepted, and with an accepted one that does not
-/// survive any more.
-fn judge(directory: &Path, accepted: &[Accepted], is_complete: bool) -> Result<()> {
+/// What cargo-mutants has written into its directory.
+fn read(directory: &Path) -> Result<Fates> {
     let file = directory.join("outcomes.json");
     let outcomes = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
     let outcomes: Outcomes = serde_json::from_str(&outcomes).context("cargo-mutants' outcomes can't be read")?;
+    let mut fates = Fates::new();
+    for outcome in outcomes.outcomes {
+        let fate = match outcome.summary {
+            Summary::CaughtMutant | Summary::Timeout => Fate::Caught,
+            Summary::MissedMutant | Summary::Success => Fate::Survives,
+            Summary::Unviable | Summary::Failure => {
+                let log = fs::read_to_string(directory.join(&outcome.log_path)).unwrap_or_default();
+                if log.contains(MODEL) { Fate::Rejected } else { Fate::DoesNotCompile }
+            }
+        };
+        match outcome.scenario {
+            Scenario::Mutant(mutant) => drop(fates.insert(mutant.name, fate)),
+            Scenario::Baseline if outcome.summary == Summary::Success => {}
+            Scenario::Baseline => bail!("without a mutation, the tests end with {:?}", outcome.summary),
+        }
+    }
+    Ok(fates)
+}
 
-    let (mut caught, mut by_model, mut unviable) = (0, 0, 0);
+/// Sums up. Fails with a survivor that is not accepted, and with an accepted one that does not survive any more.
+fn judge(fates: &Fates, accepted: &[Accepted], is_complete: bool) -> Result<()> {
+    let count = |wanted| fates.values().filter(|&&fate| fate == wanted).count();
+    let noticed = count(Fate::Caught) + count(Fate::Rejected);
+    println!(
+        "{} caught by the tests, {} rejected by the model, {} survive, {} do not compile",
+        count(Fate::Caught),
+        count(Fate::Rejected),
+        count(Fate::Survives),
+        count(Fate::DoesNotCompile)
+    );
     // How often each description survives, less how often it may: several places of a function can have the same.
     let mut balance = BTreeMap::<String, i32>::new();
-    let mut survivors = 0;
-    for outcome in &outcomes.outcomes {
-        match (&outcome.scenario, outcome.summary) {
-            (Scenario::Baseline, Summary::Success) => {}
-            (Scenario::Baseline, summary) => bail!("without a mutation, the tests end with {summary:?}"),
-            (_, Summary::CaughtMutant | Summary::Timeout) => caught += 1,
-            (_, Summary::Unviable | Summary::Failure) => {
-                let log = fs::read_to_string(directory.join(&outcome.log_path)).unwrap_or_default();
-                if log.contains(MODEL) { by_model += 1 } else { unviable += 1 }
-            }
-            (Scenario::Mutant(mutant), Summary::MissedMutant | Summary::Success) => {
-                survivors += 1;
-                *balance.entry(without_place(&mutant.name)).or_default() += 1;
-            }
-        }
+    for (name, _) in fates.iter().filter(|&(_, &fate)| fate == Fate::Survives) {
+        *balance.entry(without_place(name)).or_default() += 1;
     }
     for accepted in accepted {
         *balance.entry(accepted.mutant.clone()).or_default() -= 1;
     }
-    println!(
-        "{caught} caught by the tests, {by_model} rejected by the model, {survivors} survive, {unviable} do not compile"
-    );
     let mut differs = false;
     for (mutant, &surplus) in &balance {
         if surplus > 0 {
@@ -310,7 +374,7 @@ fn judge(directory: &Path, accepted: &[Accepted], is_complete: bool) -> Result<(
             println!("accepted, but does not survive: {mutant}");
         }
     }
-    if caught + by_model == 0 {
+    if noticed == 0 {
         bail!("no mutant was caught");
     }
     if differs {
@@ -337,6 +401,14 @@ mod tests {
     fn faults_are_found_in_their_list() {
         let source = "//! \"not\" => this\nfaults! {\n    \"one-two\" => \"an unpark\",\n    \"three\" => \"=> \",\n}\nmatch x {\n    \"four\" => five,\n}";
         assert_eq!(seeded_names(source), ["one-two", "three"]);
+    }
+
+    #[test]
+    fn expressions_match_their_text_alone() {
+        assert_eq!(
+            escaped("a.rs:1:2: replace <T>::f_1 -> u32 with ()"),
+            r"a\.rs\:1\:2\: replace <T>\:\:f\_1 \-> u32 with \(\)"
+        );
     }
 
     #[test]
