@@ -63,7 +63,7 @@ loom::lazy_static! {
 }
 
 /// How functions are found, and handles closed.
-pub(super) trait Loader: Copy {
+pub(crate) trait Loader: Copy {
     /// The handle of a module that is loaded already, or null.
     fn module(self, name: &CStr) -> HANDLE;
     /// The address of a function of a module that is loaded already, or null.
@@ -84,7 +84,7 @@ pub(super) trait Loader: Copy {
 
 /// The loader of the system.
 #[derive(Clone, Copy)]
-pub(super) struct System;
+pub(crate) struct System;
 
 #[cfg(windows)]
 impl Loader for System {
@@ -111,7 +111,7 @@ impl Loader for System {
     }
 }
 
-/// No modules, hence no functions and no handles.
+/// No modules, hence no functions and no handles. Under loom, the tests' simulated NT takes its place.
 #[cfg(all(not(windows), not(all(loom, test))))]
 impl Loader for System {
     fn module(self, _: &CStr) -> HANDLE {
@@ -126,29 +126,6 @@ impl Loader for System {
 
     fn major_version(self) -> u32 {
         0
-    }
-}
-
-/// The simulated NT of the loom tests.
-#[cfg(all(loom, test))]
-impl Loader for System {
-    fn module(self, name: &CStr) -> HANDLE {
-        // SAFETY: the name is a string that ends with 0.
-        unsafe { crate::loom_tests::nt::module(name.as_ptr()) }
-    }
-
-    fn function(self, module: HANDLE, name: &CStr) -> *mut c_void {
-        // SAFETY: as above.
-        unsafe { crate::loom_tests::nt::function(module, name.as_ptr()) }
-    }
-
-    fn close(self, handle: HANDLE) {
-        // SAFETY: the handle is one of the simulation's.
-        unsafe { crate::loom_tests::nt::close(handle) };
-    }
-
-    fn major_version(self) -> u32 {
-        crate::loom_tests::nt::major_version()
     }
 }
 

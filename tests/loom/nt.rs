@@ -7,11 +7,12 @@
 //! see: to end them sooner would only mean more rounds of the same.
 
 use crate::Host;
+use crate::backend::selection::{self, Loader};
 use crate::state::RELEASED;
 use crate::sys::kernel32::{INFINITE, WaitOnAddress, WakeByAddressSingle};
 use crate::sys::ntdll::{NtCreateKeyedEvent, NtReleaseKeyedEvent, NtWaitForKeyedEvent, RtlDllShutdownInProgress};
 use crate::sys::{BOOL, BOOLEAN, HANDLE, NTSTATUS, STATUS_INVALID_HANDLE, STATUS_SUCCESS, STATUS_TIMEOUT};
-use core::ffi::{CStr, c_char, c_void};
+use core::ffi::{CStr, c_void};
 use core::ptr;
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
 use loom::sync::atomic::AtomicUsize;
@@ -304,49 +305,42 @@ unsafe extern "system" fn query_time(time: *mut u64) {
     unsafe { time.write(now) };
 }
 
-/// `GetModuleHandleA`.
-pub(crate) unsafe extern "system" fn module(name: *const c_char) -> HANDLE {
-    // SAFETY: a string that ends with 0.
-    let name = unsafe { CStr::from_ptr(name) };
-    let is_there = match name.to_bytes() {
-        b"ntdll.dll" | b"kernel32.dll" => SYSTEM.get() != System::None,
-        b"api-ms-win-core-synch-l1-2-0.dll" => SYSTEM.get() == System::Windows10,
-        // So that every system has an exact clock here.
-        b"api-ms-win-core-realtime-l1-1-1.dll" => true,
-        _ => false,
-    };
-    if is_there { ptr::without_provenance_mut(1) } else { ptr::null_mut() }
-}
-
-/// `GetProcAddress`.
-pub(crate) unsafe extern "system" fn function(_module: HANDLE, name: *const c_char) -> *mut c_void {
-    // SAFETY: a string that ends with 0.
-    let name = unsafe { CStr::from_ptr(name) };
-    match name.to_bytes() {
-        b"WaitOnAddress" => wait_on_address as WaitOnAddress as *mut c_void,
-        b"WakeByAddressSingle" => wake_by_address as WakeByAddressSingle as *mut c_void,
-        b"NtWaitForKeyedEvent" => wait_for_keyed_event as NtWaitForKeyedEvent as *mut c_void,
-        b"NtReleaseKeyedEvent" => release_keyed_event as NtReleaseKeyedEvent as *mut c_void,
-        b"NtCreateKeyedEvent" => create_keyed_event as NtCreateKeyedEvent as *mut c_void,
-        b"RtlDllShutdownInProgress" => is_ending as RtlDllShutdownInProgress as *mut c_void,
-        b"QueryUnbiasedInterruptTimePrecise" => query_time as crate::sys::kernel32::QueryTime as *mut c_void,
-        _ => ptr::null_mut(),
+impl Loader for selection::System {
+    fn module(self, name: &CStr) -> HANDLE {
+        let is_there = match name.to_bytes() {
+            b"ntdll.dll" | b"kernel32.dll" => SYSTEM.get() != System::None,
+            b"api-ms-win-core-synch-l1-2-0.dll" => SYSTEM.get() == System::Windows10,
+            // So that every system has an exact clock here.
+            b"api-ms-win-core-realtime-l1-1-1.dll" => true,
+            _ => false,
+        };
+        if is_there { ptr::without_provenance_mut(1) } else { ptr::null_mut() }
     }
-}
 
-/// `CloseHandle`.
-pub(crate) unsafe extern "system" fn close(_handle: HANDLE) -> BOOL {
-    lock().handles_closed += 1;
-    1
-}
+    fn function(self, _module: HANDLE, name: &CStr) -> *mut c_void {
+        match name.to_bytes() {
+            b"WaitOnAddress" => wait_on_address as WaitOnAddress as *mut c_void,
+            b"WakeByAddressSingle" => wake_by_address as WakeByAddressSingle as *mut c_void,
+            b"NtWaitForKeyedEvent" => wait_for_keyed_event as NtWaitForKeyedEvent as *mut c_void,
+            b"NtReleaseKeyedEvent" => release_keyed_event as NtReleaseKeyedEvent as *mut c_void,
+            b"NtCreateKeyedEvent" => create_keyed_event as NtCreateKeyedEvent as *mut c_void,
+            b"RtlDllShutdownInProgress" => is_ending as RtlDllShutdownInProgress as *mut c_void,
+            b"QueryUnbiasedInterruptTimePrecise" => query_time as crate::sys::kernel32::QueryTime as *mut c_void,
+            _ => ptr::null_mut(),
+        }
+    }
 
-/// `KUSER_SHARED_DATA.NtMajorVersion`.
-pub(crate) fn major_version() -> u32 {
-    match SYSTEM.get() {
-        System::Windows10 => 10,
-        System::Vista => 6,
-        System::Xp | System::ReactOs | System::Mistaken => 5,
-        System::None => 0,
+    fn close(self, _handle: HANDLE) {
+        lock().handles_closed += 1;
+    }
+
+    fn major_version(self) -> u32 {
+        match SYSTEM.get() {
+            System::Windows10 => 10,
+            System::Vista => 6,
+            System::Xp | System::ReactOs | System::Mistaken => 5,
+            System::None => 0,
+        }
     }
 }
 

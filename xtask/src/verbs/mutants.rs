@@ -64,7 +64,7 @@ const ACCEPTED: &str = "xtask/accepted-mutants.json";
 /// First the faults that are written down in src/state/mutant.rs: the compile-time model has to reject each
 /// (about a second each), or, if they are in memory order, loom. Then those that cargo-mutants makes: the
 /// crate's tests have to notice each, on this machine or, of what is only compiled there, on Windows; but for
-/// those listed in xtask/accepted-mutants.json with the reason why nobody could. That takes an hour or so.
+/// those listed in xtask/accepted-mutants.json with the reason why nobody could. That takes an hour and a half.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Only the faults that are written down
@@ -232,8 +232,8 @@ fn generated(workspace: &Workspace, options: &Options) -> Result<()> {
     let mut fates = run_mutants(workspace, "host", task)?;
 
     // What is only compiled for Windows has no test here that could notice.
-    let is_accepted = |name: &str| accepted.iter().any(|accepted| accepted.mutant == without_place(name));
-    let survivors = fates.iter().filter(|&(name, &fate)| fate == Fate::Survives && !is_accepted(name));
+    let balance = balance(&fates, &accepted);
+    let survivors = fates.iter().filter(|&(name, &fate)| fate == Fate::Survives && balance[&without_place(name)] > 0);
     let survivors: Vec<String> = survivors.map(|(name, _)| format!("^{}$", escaped(name))).collect();
     if !survivors.is_empty() {
         let mut task = toolchain.with_environment(cargo_mutants(workspace, "windows", &survivors));
@@ -345,6 +345,18 @@ fn read(directory: &Path) -> Result<Fates> {
     Ok(fates)
 }
 
+/// How often each description survives, less how often it may: several places can have the same.
+fn balance(fates: &Fates, accepted: &[Accepted]) -> BTreeMap<String, i32> {
+    let mut balance = BTreeMap::<String, i32>::new();
+    for (name, _) in fates.iter().filter(|&(_, &fate)| fate == Fate::Survives) {
+        *balance.entry(without_place(name)).or_default() += 1;
+    }
+    for accepted in accepted {
+        *balance.entry(accepted.mutant.clone()).or_default() -= 1;
+    }
+    balance
+}
+
 /// Sums up. Fails with a survivor that is not accepted, and with an accepted one that does not survive any more.
 fn judge(fates: &Fates, accepted: &[Accepted], is_complete: bool) -> Result<()> {
     let count = |wanted| fates.values().filter(|&&fate| fate == wanted).count();
@@ -356,16 +368,8 @@ fn judge(fates: &Fates, accepted: &[Accepted], is_complete: bool) -> Result<()> 
         count(Fate::Survives),
         count(Fate::DoesNotCompile)
     );
-    // How often each description survives, less how often it may: several places of a function can have the same.
-    let mut balance = BTreeMap::<String, i32>::new();
-    for (name, _) in fates.iter().filter(|&(_, &fate)| fate == Fate::Survives) {
-        *balance.entry(without_place(name)).or_default() += 1;
-    }
-    for accepted in accepted {
-        *balance.entry(accepted.mutant.clone()).or_default() -= 1;
-    }
     let mut differs = false;
-    for (mutant, &surplus) in &balance {
+    for (mutant, surplus) in balance(fates, accepted) {
         if surplus > 0 {
             differs = true;
             println!("survives and is not accepted: {mutant}");
