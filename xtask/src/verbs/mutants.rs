@@ -16,7 +16,7 @@ use serde::Deserialize;
 use crate::cargo::{Build, LOOM, What};
 use crate::libtest::Counts;
 use crate::process::{Finished, Output, Task};
-use crate::setup::{Setup, SetupOptions};
+use crate::setup::{self, SetupOptions};
 use crate::toolchain::{Target, Toolchain};
 use crate::wine::Runner;
 use crate::workspace::Workspace;
@@ -221,11 +221,7 @@ fn generated(workspace: &Workspace, options: &Options) -> Result<()> {
     }
 
     let target = Target::X86_64;
-    let mut setup = Setup::new(workspace, &options.setup);
-    setup.needs_linker(target);
-    setup.needs_wine(target);
-    let toolchain = setup.needs_target(target)?;
-    setup.carry_out()?;
+    let toolchain = setup::for_windows_programs(workspace, &options.setup, target)?;
 
     let tests = TESTS.iter().flat_map(|test| ["--test", test]);
     let task = cargo_mutants(workspace, "host", &options.only).args(["--", "--lib"]).args(tests);
