@@ -306,7 +306,7 @@ const fn divide_bit_by_bit(dividend: u64, divisor: u64) -> Option<u64> {
 
 /// What three words say that are written in the order 2, 0, 1: the low half, and the high half before and after
 /// it. Equal high halves mean that the three belong together.
-#[cfg(any(windows, test))]
+#[cfg(any(windows, all(test, not(loom))))]
 fn three_words(read: impl Fn(usize) -> u32) -> u64 {
     loop {
         let high = read(1);

@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use crate::c_library;
+use crate::cargo::LOOM;
 use crate::process::{Output, Task};
 use crate::report::Report;
 use crate::setup::{self, Setup};
@@ -42,6 +43,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             clippy(workspace, toolchain, &["--package", "ntpark", "--lib"]),
         ));
     }
+    // The library's tests on loom, some of whose code is theirs alone.
+    let loom = clippy(workspace, &host, &["--package", "ntpark", "--lib", "--profile", "test"]);
+    steps.push(("clippy, loom".to_owned(), loom.env("RUSTFLAGS", LOOM)));
     // In its own profile the C library is without std, on every target alike.
     let c_library = ["--package", "ntpark-ffi", "--profile", c_library::PROFILE];
     steps.push(("clippy, C library".to_owned(), clippy(workspace, &msvc[0].1, &c_library)));
