@@ -246,11 +246,21 @@ impl Backend {
     pub fn now(&self) -> Instant {
         let clock = match self {
             Self::Host(backend) => return backend.now(),
-            Self::WaitAddress(backend) => backend.clock(),
-            Self::KeyedEvent(backend) => backend.clock(),
+            Self::WaitAddress(backend) => &backend.clock,
+            Self::KeyedEvent(backend) => &backend.clock,
             Self::Polling(clock) => clock,
         };
         clock.now()
+    }
+
+    /// Its clock, unless a host has that.
+    fn clock_mut(&mut self) -> Option<&mut Clock> {
+        match self {
+            Self::Host(_) => None,
+            Self::WaitAddress(backend) => Some(&mut backend.clock),
+            Self::KeyedEvent(backend) => Some(&mut backend.clock),
+            Self::Polling(clock) => Some(clock),
+        }
     }
 
     /// The deadline of a wait that may last `timeout`: [`Instant::MIN`] for zero, [`Instant::MAX`] for more

@@ -58,7 +58,7 @@ pub struct KeyedEvent {
     wait: NtWaitForKeyedEvent,
     release: NtReleaseKeyedEvent,
     is_ending: RtlDllShutdownInProgress,
-    clock: Clock,
+    pub(super) clock: Clock,
     guarded: bool,
 }
 
@@ -95,10 +95,6 @@ impl KeyedEvent {
 
     pub(super) fn has_own_handle(&self) -> bool {
         !self.handle.is_null()
-    }
-
-    pub(super) const fn clock(&self) -> &Clock {
-        &self.clock
     }
 
     pub(super) fn wait(&self, word: &Word, deadline: Instant) -> Waited {

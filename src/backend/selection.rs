@@ -49,6 +49,9 @@ const fn instead_of(kind: Kind) -> Kind {
 /// ReactOS, whose version is 5, knows it as well.
 const VISTA: u32 = 6;
 
+/// What stands in for the clock until the kind has been chosen.
+const NO_CLOCK: Clock = Clock::SHARED_PAGE;
+
 const KERNEL32: &CStr = c"kernel32.dll";
 const NTDLL: &CStr = c"ntdll.dll";
 const REALTIME: &CStr = c"api-ms-win-core-realtime-l1-1-1.dll";
@@ -179,10 +182,20 @@ impl<L: Loader> Selection<L> {
         if self.stage.load(Acquire) != STORED {
             return None;
         }
+        // SAFETY: it is.
+        Some(unsafe { self.get_unchecked() })
+    }
+
+    /// The chosen backend.
+    ///
+    /// # Safety
+    /// It has been stored.
+    #[inline]
+    unsafe fn get_unchecked(&self) -> &Backend {
         // SAFETY: nobody writes it any more.
         let backend = self.backend.with(|backend| unsafe { &*backend });
         // SAFETY: it has been stored.
-        Some(unsafe { backend.assume_init_ref() })
+        unsafe { backend.assume_init_ref() }
     }
 
     /// How often a parker may look at its word before it blocks. The first park of a process does not: it has
@@ -247,41 +260,58 @@ impl<L: Loader> Selection<L> {
         Kind::from_number(self.kind.load(Acquire))
     }
 
-    /// The first use. It builds the backend where it is stored, so that the stack holds none.
+    /// The first use, by one thread; None for others.
     #[cold]
-    #[inline(never)]
     fn choose_and_store(&self) -> Option<&Backend> {
         // FREE=>CLAIMED. Relaxed: there is nothing to read yet.
-        if self.stage.compare_exchange(FREE, CLAIMED, Relaxed, Relaxed).is_err() {
-            return None;
-        }
-        // SAFETY: only the thread that has taken `stage` from FREE comes here, once, and nobody reads before it is
-        // STORED.
-        let backend = self.backend.with_mut(|place| self.choose(unsafe { &mut *place }));
-        self.looks.store(backend.first_looks(), Relaxed);
-        self.stage.store(STORED, Release);
-        Some(backend)
+        let claim = self.stage.compare_exchange(FREE, CLAIMED, Relaxed, Relaxed);
+        claim.is_ok().then(|| self.choose_in(None))
     }
 
     /// Builds a backend of the published kind; if there is none yet, of the best that this system has, and
     /// publishes that. From then on the choice stands.
+    pub(super) fn choose<'a>(&'a self, own: &'a mut MaybeUninit<Backend>) -> &'a Backend {
+        self.choose_in(Some(own))
+    }
+
+    /// Chooses. Builds the backend in `own`, or, for the thread that has claimed it, where it is stored, so that
+    /// no stack holds it. What is left to do then is done here and not by the callers, whose frames would stand
+    /// while this one does: nowhere is the stack deeper.
     #[inline(never)]
-    pub(super) fn choose<'a>(&self, place: &'a mut MaybeUninit<Backend>) -> &'a Backend {
+    fn choose_in<'a>(&'a self, mut own: Option<&'a mut MaybeUninit<Backend>>) -> &'a Backend {
+        let place = match &mut own {
+            Some(own) => &mut **own,
+            // SAFETY: only the thread that has taken `stage` from FREE asks for it, once, and nobody reads before that is
+            // STORED.
+            None => self.backend.with_mut(|place| unsafe { &mut *place }),
+        };
         let _last_error = LastError::keep();
-        let clock = self.clock();
         let mut kind = self.published().unwrap_or(PREFERRED);
         loop {
-            if self.build(kind, &clock, place).is_none() {
+            if self.build(kind, place).is_none() {
                 kind = instead_of(kind);
                 continue;
             }
             match self.publish(kind) {
                 Err(in_use) if in_use != kind => kind = in_use,
                 // What another thread has published under the same kind is the same.
-                // SAFETY: it has been built.
-                Ok(()) | Err(_) => return unsafe { place.assume_init_ref() },
+                Ok(()) | Err(_) => break,
             }
         }
+        // SAFETY: it has been built.
+        let backend = unsafe { place.assume_init_mut() };
+        if let Some(clock) = backend.clock_mut() {
+            *clock = self.clock();
+        }
+        let looks = backend.first_looks();
+        let Some(own) = own else {
+            self.looks.store(looks, Relaxed);
+            self.stage.store(STORED, Release);
+            // SAFETY: now it is.
+            return unsafe { self.get_unchecked() };
+        };
+        // SAFETY: it has been built.
+        unsafe { own.assume_init_ref() }
     }
 
     /// 0=>kind. Errs with the kind that another thread has published before.
@@ -299,34 +329,33 @@ impl<L: Loader> Selection<L> {
 
     /// Whether everything is there that this kind needs.
     fn has(&self, kind: Kind) -> bool {
-        self.build(kind, &Clock::SHARED_PAGE, &mut MaybeUninit::uninit()).is_some()
+        self.build(kind, &mut MaybeUninit::uninit()).is_some()
     }
 
-    /// Puts a backend of this kind into its place. None if something is missing that it needs.
-    #[inline(never)]
-    fn build(&self, kind: Kind, clock: &Clock, place: &mut MaybeUninit<Backend>) -> Option<()> {
+    /// Puts a backend of this kind into its place, without a clock. None if something is missing that it needs.
+    fn build(&self, kind: Kind, place: &mut MaybeUninit<Backend>) -> Option<()> {
         match kind {
-            Kind::WaitAddress => self.wait_address(clock, place)?,
-            Kind::KeyedEvent | Kind::KeyedEventNull => self.keyed_event(kind, clock, place)?,
+            Kind::WaitAddress => self.wait_address(place)?,
+            Kind::KeyedEvent | Kind::KeyedEventNull => self.keyed_event(kind, place)?,
             Kind::Host => {
                 // SAFETY: null or what `install` was given, a reference for ever.
                 let host = unsafe { self.host.load(Acquire).as_ref() }?;
                 place.write(Backend::Host(*host));
             }
             Kind::Polling => {
-                place.write(Backend::Polling(*clock));
+                place.write(Backend::Polling(NO_CLOCK));
             }
         }
         Some(())
     }
 
-    fn wait_address(&self, clock: &Clock, place: &mut MaybeUninit<Backend>) -> Option<()> {
+    fn wait_address(&self, place: &mut MaybeUninit<Backend>) -> Option<()> {
         let wait = self.wait_on_address()?;
         let wake = self.loader.find(SYNCH, c"WakeByAddressSingle");
         // SAFETY: null or what the system exports under this name, which has this type.
         let wake = unsafe { transmute::<*mut c_void, Option<WakeByAddressSingle>>(wake) }?;
         // SAFETY: the system's own functions, which do what is documented where they are declared.
-        place.write(Backend::WaitAddress(unsafe { WaitAddress::new(wait, wake, *clock) }));
+        place.write(Backend::WaitAddress(unsafe { WaitAddress::new(wait, wake, NO_CLOCK) }));
         Some(())
     }
 
@@ -336,7 +365,7 @@ impl<L: Loader> Selection<L> {
         unsafe { transmute::<*mut c_void, Option<WaitOnAddress>>(wait) }
     }
 
-    fn keyed_event(&self, kind: Kind, clock: &Clock, place: &mut MaybeUninit<Backend>) -> Option<()> {
+    fn keyed_event(&self, kind: Kind, place: &mut MaybeUninit<Backend>) -> Option<()> {
         let wait = self.loader.find(NTDLL, c"NtWaitForKeyedEvent");
         // SAFETY: null or what ntdll exports under this name, which has this type.
         let wait = unsafe { transmute::<*mut c_void, Option<NtWaitForKeyedEvent>>(wait) }?;
@@ -354,7 +383,7 @@ impl<L: Loader> Selection<L> {
         let guarded = self.loader.major_version() < VISTA;
         // SAFETY: ntdll's own functions, which do what is documented where they are declared; the handle is null or
         // one that `own_handle` made, which is closed only if this kind is not the one in use.
-        place.write(Backend::KeyedEvent(unsafe { KeyedEvent::new(handle, wait, release, ending, *clock, guarded) }));
+        place.write(Backend::KeyedEvent(unsafe { KeyedEvent::new(handle, wait, release, ending, NO_CLOCK, guarded) }));
         Some(())
     }
 
@@ -428,10 +457,10 @@ impl<L: Loader> Selection<L> {
 
 /// Whether the kernel has the keyed event behind the null handle.
 fn knows_null_handle(wait: NtWaitForKeyedEvent) -> bool {
-    let key = 0u64;
-    let poll = 0;
-    // SAFETY: the key is an even address of our own that nobody else uses; a timeout of 0 does not block.
-    let status = unsafe { wait(ptr::null_mut(), (&raw const key).cast(), FALSE, &raw const poll) };
+    let poll = 0i64;
+    // SAFETY: the key is an even address of our own that nobody else uses, and not read; a timeout of 0, which lies
+    // there, does not block.
+    let status = unsafe { wait(ptr::null_mut(), (&raw const poll).cast(), FALSE, &raw const poll) };
     status == STATUS_TIMEOUT
 }
 

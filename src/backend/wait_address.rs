@@ -13,7 +13,7 @@ use crate::time::{Clock, Instant, Remaining, milliseconds};
 pub struct WaitAddress {
     wait: WaitOnAddress,
     wake: WakeByAddressSingle,
-    clock: Clock,
+    pub(super) clock: Clock,
 }
 
 impl WaitAddress {
@@ -25,10 +25,6 @@ impl WaitAddress {
     #[must_use]
     pub const unsafe fn new(wait: WaitOnAddress, wake: WakeByAddressSingle, clock: Clock) -> Self {
         Self { wait, wake, clock }
-    }
-
-    pub(super) const fn clock(&self) -> &Clock {
-        &self.clock
     }
 
     pub(super) fn wait(&self, word: &Word, deadline: Instant) -> Waited {

@@ -129,11 +129,14 @@ pub(crate) fn core(workspace: &Workspace, setup: &setup::SetupOptions) -> Result
     add("imported functions", count, "", Some(("kernel32 only, ≤ 10", is_met)), detail);
 
     let functions = Image::read(park)?.functions()?;
-    let is_choice = |name: &str| name.contains("choose");
-    let (stack, chain) = functions.stack("ntpark::parker::Parker::park", is_choice)?;
-    add("stack of park", stack, "bytes", at_most("≤ 256", 256, stack), chain.join(" > "));
-    let (stack, chain) = functions.stack("ntpark::parker::Parker::park", |_| false)?;
-    add("stack of a process's first park", stack, "bytes", None, chain.join(" > "));
+    let mut stack = |name, is_left_out: fn(&str) -> bool, is_goal: bool| -> Result<()> {
+        let (stack, chain) = functions.stack("ntpark::parker::Parker::park", is_left_out)?;
+        add(name, stack, "bytes", at_most("≤ 256", 256, stack).filter(|_| is_goal), chain.join(" > "));
+        Ok(())
+    };
+    stack("stack of park", |name| name.contains("choose"), true)?;
+    stack("stack of a process's first park", |name| name.ends_with("choose_and"), true)?;
+    stack("the same while another thread chooses", |_| false, false)?;
 
     let dll = dll(workspace, &toolchain, dir.path())?;
     add("DLL", dll, "bytes", at_most("≤ 10240", 10_240, dll), "the whole file".into());
