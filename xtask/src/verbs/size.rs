@@ -135,7 +135,7 @@ pub(crate) fn core(workspace: &Workspace, setup: &setup::SetupOptions) -> Result
         Ok(())
     };
     stack("stack of park", |name| name.contains("choose"), true)?;
-    stack("stack of a process's first park", |name| name.ends_with("choose_and"), true)?;
+    stack("stack of a process's first park", |name| name.contains("block::choose_and"), true)?;
     stack("the same while another thread chooses", |_| false, false)?;
 
     let dll = dll(workspace, &toolchain, dir.path())?;
