@@ -13,6 +13,16 @@ pub(crate) use linux::*;
 #[cfg(windows)]
 pub(crate) use windows::*;
 
+/// Asks Linux, also where it is under Wine, to keep this process's futexes in so many lists, a power of two. From
+/// 6.16 on it has only some for each processor otherwise, 16 with two; then each wake walks past all who wait in
+/// the same list, whatever they wait with. An older kernel declines: its lists are enough for all processes.
+pub(crate) fn spread_futexes(lists: usize) {
+    // As in `linux/prctl.h`.
+    const PR_FUTEX_HASH: usize = 78;
+    const PR_FUTEX_HASH_SET_SLOTS: usize = 1;
+    prctl(PR_FUTEX_HASH, PR_FUTEX_HASH_SET_SLOTS, lists);
+}
+
 /// A counter that is cheap to read, for single operations of some tens of nanoseconds.
 pub(crate) fn ticks() -> u64 {
     #[cfg(target_arch = "x86_64")]

@@ -42,13 +42,17 @@ pub(crate) fn choose_backend(name: Option<&str>, spin: Option<u32>) -> Result<()
 }
 
 fn find(module: &CStr, function: &CStr) -> *mut c_void {
+    let address = look_up(module, function);
+    assert!(!address.is_null(), "{function:?} of {module:?} is missing");
+    address
+}
+
+/// The address of a function of a module that is loaded for good; null if there is none.
+fn look_up(module: &CStr, function: &CStr) -> *mut c_void {
     // SAFETY: the name is a string that ends with 0.
     let module = unsafe { GetModuleHandleA(module.as_ptr()) };
-    assert!(!module.is_null(), "{module:?} is not loaded");
-    // SAFETY: as above; the module is never unloaded.
-    let address = unsafe { GetProcAddress(module, function.as_ptr()) };
-    assert!(!address.is_null(), "{function:?} is missing");
-    address
+    // SAFETY: as above; null is the program itself.
+    unsafe { GetProcAddress(module, function.as_ptr()) }
 }
 
 /// `WaitOnAddress` itself.
@@ -199,3 +203,42 @@ pub(crate) fn cpu_time() -> Duration {
     unsafe { GetProcessTimes(this_process, &raw mut created, &raw mut exited, &raw mut kernel, &raw mut user) };
     Duration::from_nanos((kernel + user) * 100)
 }
+
+/// Linux' `prctl`, where this is Wine on Linux; elsewhere, nothing.
+#[cfg(target_arch = "x86_64")]
+pub(super) fn prctl(operation: usize, first: usize, second: usize) {
+    type WineGetHostVersion = unsafe extern "C" fn(sysname: *mut *const c_char, release: *mut *const c_char);
+    const SYS_PRCTL: usize = 157;
+
+    let host_version = look_up(c"ntdll.dll", c"wine_get_host_version");
+    // SAFETY: null, or what Wine exports under this name, which has this type.
+    let Some(host_version) = (unsafe { transmute::<*mut c_void, Option<WineGetHostVersion>>(host_version) }) else {
+        return;
+    };
+    let mut system = ptr::null();
+    // SAFETY: the address is live; null says that the release is not asked for.
+    unsafe { host_version(&raw mut system, ptr::null_mut()) };
+    // SAFETY: Wine's own string, which is never freed.
+    if unsafe { CStr::from_ptr(system) } != c"Linux" {
+        return;
+    }
+    // SAFETY: under Wine, a program is a process of Linux, so this is its system call. It changes the registers
+    // that are named, and what it is asked for touches no memory of ours.
+    unsafe {
+        std::arch::asm!(
+            "syscall",
+            inlateout("rax") SYS_PRCTL => _,
+            in("rdi") operation,
+            in("rsi") first,
+            in("rdx") second,
+            in("r10") 0,
+            in("r8") 0,
+            lateout("rcx") _,
+            lateout("r11") _,
+            options(nostack),
+        );
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) fn prctl(_operation: usize, _first: usize, _second: usize) {}

@@ -7,6 +7,7 @@ use super::handoff;
 use crate::measure::Plan;
 use crate::report::{Figures, Goal, Outcome};
 use crate::subjects::{Measure, NtparkNoSpin, Subject, peers};
+use crate::sys::spread_futexes;
 
 /// Threads that are parked beside the two that hand over. The first is what the others are compared with.
 const SIZES: [usize; 4] = [0, 64, 512, 4096];
@@ -15,6 +16,8 @@ const HANDOFFS: u64 = 3;
 
 /// Handoffs that block, with more and more other threads parked on the same subject.
 pub(super) fn crowd(plan: &Plan) -> Vec<Outcome> {
+    // The question is what the subjects do with a crowd, not what the machine's kernel does.
+    spread_futexes(plan.crowd);
     let sizes: Vec<usize> = SIZES.into_iter().filter(|&size| size <= plan.crowd).collect();
     let crowd = Crowd { plan: *plan, sizes: sizes.clone() };
     let mut subjects = vec![crowd.measure::<NtparkNoSpin>()];
