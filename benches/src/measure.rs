@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 /// How long and how often to measure.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
-    /// Rounds of each work.
+    /// Rounds of each work; of some, several times as many.
     pub(crate) rounds: usize,
     /// About how long one subject is measured in one round.
     pub(crate) slice: Duration,
@@ -20,6 +20,12 @@ pub(crate) struct Plan {
 impl Plan {
     pub(crate) fn full() -> Self {
         Self { rounds: 11, slice: Duration::from_millis(150), crowd: 4096, nap: Duration::from_secs(1), timed: 2000 }
+    }
+
+    /// With so many times the rounds, for a work that blocks in the system: that varies by a fifth from one round
+    /// to the next, and what is asked is closer.
+    pub(crate) fn times(self, rounds: usize) -> Self {
+        Self { rounds: self.rounds * rounds, ..self }
     }
 
     pub(crate) fn quick() -> Self {

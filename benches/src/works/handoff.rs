@@ -40,7 +40,7 @@ pub(super) fn blocking(plan: &Plan) -> Vec<Outcome> {
     let handoff = Handoff(*plan);
     let mut cases = vec![handoff.measure::<NtparkNoSpin>()];
     cases.extend(peers(&handoff));
-    rounds("handoff-blocking", &mut cases, plan);
+    rounds("handoff-blocking", &mut cases, &plan.times(9));
     vec![Outcome {
         work: "handoff-blocking".into(),
         description: "handoff that blocks",

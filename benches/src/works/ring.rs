@@ -21,7 +21,7 @@ case_maker!(Ring, measure);
 pub(super) fn ring(plan: &Plan) -> Vec<Outcome> {
     let ring = Ring(*plan);
     // Wine tells processor time in steps of 10 ms: a step must not matter.
-    let plan = Plan { slice: plan.slice * 3, ..*plan };
+    let plan = Plan { slice: plan.slice * 3, ..plan.times(3) };
     let mut cases = vec![ring.measure::<Ntpark>(), ring.measure::<NtparkNoSpin>()];
     cases.extend(peers(&ring));
     rounds("ring", &mut cases, &plan);
