@@ -36,7 +36,7 @@ Usage: ntpark-bench [--backend NAME] [--work NAME]... [--rounds N] [--quick] [--
 
   --backend NAME  wait-address, keyed-event, keyed-event-null or host [default: ntpark's own choice]
   --work NAME     only this work; may be given several times
-  --rounds N      rounds of each work, of those that block more [default: 11; with --quick: 3]
+  --rounds N      rounds of each work, several times as many of some [default: 11; with --quick: 3]
   --quick         short rounds: shows that everything runs, but measures nothing well
   --spin N        how often a parker looks at its word before it blocks, on the host backend
   --json FILE     write the rows to FILE

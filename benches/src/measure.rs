@@ -22,14 +22,14 @@ impl Plan {
         Self { rounds: 11, slice: Duration::from_millis(150), crowd: 4096, nap: Duration::from_secs(1), timed: 2000 }
     }
 
+    pub(crate) fn quick() -> Self {
+        Self { rounds: 3, slice: Duration::from_millis(5), crowd: 64, nap: Duration::from_millis(100), timed: 100 }
+    }
+
     /// With so many times the rounds, for a work that blocks in the system: that varies by a fifth from one round
     /// to the next, and what is asked is closer.
     pub(crate) fn times(self, rounds: usize) -> Self {
         Self { rounds: self.rounds * rounds, ..self }
-    }
-
-    pub(crate) fn quick() -> Self {
-        Self { rounds: 3, slice: Duration::from_millis(5), crowd: 64, nap: Duration::from_millis(100), timed: 100 }
     }
 }
 

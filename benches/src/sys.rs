@@ -15,7 +15,8 @@ pub(crate) use windows::*;
 
 /// Asks Linux, also where it is under Wine, to keep this process's futexes in so many lists, a power of two. From
 /// 6.16 on it has only some for each processor otherwise, 16 with two; then each wake walks past all who wait in
-/// the same list, whatever they wait with. An older kernel declines: its lists are enough for all processes.
+/// the same list, whatever they wait with. An older kernel declines: it has one table for
+/// all processes.
 pub(crate) fn spread_futexes(lists: usize) {
     // As in `linux/prctl.h`.
     const PR_FUTEX_HASH: usize = 78;

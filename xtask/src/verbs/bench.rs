@@ -40,7 +40,7 @@ pub(crate) struct Options {
     /// Show that everything runs, in short rounds that measure nothing well
     #[arg(long)]
     quick: bool,
-    /// Rounds of each work; of the blocking handoff 9 times as many, of the ring 3 times [default: 11; with --quick: 3]
+    /// Rounds of each work; of those whose rounds vary most, several times as many [default: 11; with --quick: 3]
     #[arg(long, value_name = "N")]
     rounds: Option<u32>,
     /// Only this backend; may be given several times
