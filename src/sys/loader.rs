@@ -46,6 +46,11 @@ impl Nt {
         unsafe { version.read_volatile() }
     }
 
+    /// Where the time lies that the machine has slept; see the declaration.
+    pub(crate) fn interrupt_time_bias(self) -> *const u64 {
+        core::ptr::with_exposed_provenance(super::ntdll::KUSER_INTERRUPT_TIME_BIAS)
+    }
+
     /// Closes a handle of our own that no other thread knows.
     pub(crate) fn close(self, handle: HANDLE) {
         // SAFETY: nobody else uses it.
@@ -77,6 +82,10 @@ impl Nt {
     }
 
     pub(crate) fn major_version(self) -> u32 {
+        match self.0 {}
+    }
+
+    pub(crate) fn interrupt_time_bias(self) -> *const u64 {
         match self.0 {}
     }
 

@@ -16,7 +16,7 @@
 use super::{Instant, Remaining, UNITS_PER_SECOND};
 use crate::sys::kernel32::QueryTime;
 use crate::sys::loader::{KERNEL32, Nt, SYNCH};
-use crate::sys::ntdll::{KUSER_INTERRUPT_TIME, KUSER_INTERRUPT_TIME_BIAS};
+use crate::sys::ntdll::KUSER_INTERRUPT_TIME;
 use core::ffi::{CStr, c_void};
 use core::mem::transmute;
 use core::ptr;
@@ -95,7 +95,7 @@ impl Clock {
         unsafe { query_frequency(&raw mut frequency) };
         // SAFETY: the system's own function, which does what is documented where it is declared; the bias lies there in
         // every process of a system that has this clock.
-        unsafe { Self::counter(query, frequency, ptr::with_exposed_provenance(KUSER_INTERRUPT_TIME_BIAS)) }
+        unsafe { Self::counter(query, frequency, nt.interrupt_time_bias()) }
     }
 
     /// The latest time that it can be now.
