@@ -483,6 +483,24 @@ fn parking_works_although_wait_on_address_always_fails() {
 }
 
 #[test]
+fn only_a_wait_on_address_that_fails_outright_gives_its_time_slice_away() {
+    let _watchdog = Watchdog::new();
+    let nt = boot(Class::Vista, BackendKind::WaitAddress);
+    let backend = nt.chosen();
+    for _ in 0..3 {
+        assert!(!wait_from_timeout_to_timeout(&nt, backend, backend.now() + Duration::from_millis(5)));
+    }
+    wait_for_ever_while(&nt, backend, |parker| {
+        nt.await_blocked(Call::WaitOnAddress, 1);
+        assert!(parker.unpark_lock().unpark());
+    });
+    assert_eq!((nt.yields(), nt.naps()), (0, 0));
+    nt.fail_next(Call::WaitOnAddress, 0);
+    assert!(!wait_from_timeout_to_timeout(&nt, backend, backend.now() + Duration::from_millis(5)));
+    assert_eq!((nt.yields(), nt.naps()), (0, 1), "else a call that always fails keeps its processor busy");
+}
+
+#[test]
 fn wait_on_address_lets_the_waiter_go_before_the_handle_is_used() {
     let _watchdog = Watchdog::new();
     let nt = boot(Class::Vista, BackendKind::WaitAddress);

@@ -36,8 +36,8 @@ fn numbers() -> impl Strategy<Value = u64> {
 }
 
 pub(crate) fn config() -> ProptestConfig {
-    let cases = if cfg!(miri) { 8 } else { 256 };
-    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    if cfg!(miri) { ProptestConfig { cases: 8, ..config } } else { config }
 }
 
 /// The earliest time that it can be by a clock.
