@@ -1,4 +1,5 @@
 //! The process's choice of a backend, which it makes once: so each test has a process of its own.
+#![cfg(not(miri))] // It starts processes.
 
 mod common;
 
@@ -329,4 +330,26 @@ fn a_refused_host_leaves_no_trace() {
         assert!(!available.contains(BackendKinds::HOST));
         assert_eq!(Backend::get().kind(), BackendKind::Polling);
     });
+}
+
+/// A copy of the library that is loaded and unloaded again and again.
+#[test]
+#[cfg(windows)]
+fn unloading_leaves_no_handles_behind() {
+    use common::dll::Dll;
+
+    let _watchdog = Watchdog::new();
+    // With a handle of its own, as only XP chooses by itself, each copy leaves one.
+    for forced in [None, Some(BackendKind::WaitAddress), Some(BackendKind::KeyedEventNull), Some(BackendKind::Polling)]
+    {
+        // What the first costs the process once is not to be counted.
+        let kind = Dll::load().park(forced);
+        assert!(forced.is_none_or(|forced| forced == kind));
+        assert_ne!(kind, BackendKind::KeyedEvent);
+        let before = handles::open();
+        for _ in 0..100 {
+            assert_eq!(Dll::load().park(forced), kind, "each copy chooses anew");
+        }
+        assert_eq!(handles::open(), before, "{kind}");
+    }
 }

@@ -4,6 +4,8 @@
 #![allow(dead_code, reason = "each test program uses a part of this")]
 
 pub(crate) mod child;
+#[cfg(windows)]
+pub(crate) mod dll;
 pub(crate) mod handles;
 #[path = "../../examples/common/mod.rs"]
 mod host;
