@@ -116,12 +116,12 @@ fn park(parker: &'static Parker, token_after: Option<u32>) -> Park {
     STATE.with(|state| {
         state.readings.set(0);
         state.waits.set(0);
-        // The first reading is whether the deadline has passed, the others come with every second look.
+        // The first reading is whether the deadline has passed; the others come with every second look.
         state.unpark.set(Some((parker, token_after.map_or(u32::MAX, |looks| 1 + looks / 2))));
         assert_eq!(parker.park_until(FAR), UnparkReason::Unparked);
         let blocked = state.waits.get() > 0;
-        // One more before it blocks, for the timeout.
-        let spent = state.readings.get() - 1 - u32::from(blocked);
+        // Two more before it blocks: whether it has passed meanwhile, and for the timeout.
+        let spent = state.readings.get() - if blocked { 3 } else { 1 };
         Park { looks: 2 * spent, blocked }
     })
 }
@@ -165,11 +165,11 @@ fn after_many_misses_it_tries_again() {
         (0..10).for_each(|_| _ = miss(other));
         let spins: Vec<_> = (0..1_000).filter(|_| miss(parker) > 0).collect();
         let distances: Vec<_> = spins.windows(2).map(|pair| pair[1] - pair[0]).collect();
-        assert_eq!(distances, [249; 3]);
+        // A retry, and as none of them hits, all of the first spins.
+        assert_eq!(distances, [1, 1, 1, 1, 1, 251, 1, 1, 1, 1, 1, 251, 1, 1, 1, 1, 1]);
         assert_eq!(miss(other), 0, "it has given up");
         while park(parker, Some(2)).blocked {}
-        assert_eq!(miss(other), 2 * LIMIT, "it is invited");
-        assert_eq!(miss(other), 0, "once");
+        assert_eq!([miss(other), miss(other)], [2 * LIMIT, LIMIT], "it starts anew");
     });
 }
 
@@ -248,7 +248,7 @@ fn no_spin_does_not_spin() {
             state.readings.set(0);
             state.unpark.set(Some((parker, u32::MAX)));
             assert_eq!(parker.no_spin().park_until(FAR), UnparkReason::Unparked);
-            assert_eq!((state.waits.get(), state.readings.get()), (1, 2));
+            assert_eq!((state.waits.get(), state.readings.get()), (1, 2), "whether it has passed, and for the timeout");
         });
         assert_eq!(miss(parker), 2 * LIMIT, "nor does it teach anything");
     });
@@ -284,7 +284,7 @@ fn timeouts_go_up_to_the_last_unit() {
 }
 
 /// The bound of `src/spin.rs`: with 2 L for a block and a wake, spinning takes at most two thirds of the blocking that it
-/// replaced, 26 % of the blocking that took place, and 10/3 L once for each parker.
+/// replaced, 43 % of the blocking that took place, and 10/3 L once for each parker.
 #[test]
 fn spinning_stays_within_its_bound() {
     on(&HOST, "spinning_stays_within_its_bound", || {
@@ -307,7 +307,7 @@ fn spinning_stays_within_its_bound() {
                 }
             }
             let block = 2.0 * f64::from(LIMIT);
-            let bound = block * (hits as f64 * 2.0 / 3.0 + blocks as f64 * 0.26 + count as f64 * 5.0 / 3.0);
+            let bound = block * (hits as f64 * 2.0 / 3.0 + blocks as f64 * 0.43 + count as f64 * 5.0 / 3.0);
             assert!(looks as f64 <= bound, "seed {seed}, {count} parkers: {looks} looks, {hits} hits, {blocks} blocks");
         }
     });

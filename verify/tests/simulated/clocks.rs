@@ -4,15 +4,15 @@
 use crate::Watchdog;
 use crate::backend::{Backend, BackendKind};
 use crate::choice::sets_of;
-use crate::nt::{Class, Nt, SECOND};
+use crate::nt::{Class, Nt, SECOND, here};
 use crate::platform::wait_from_timeout_to_timeout;
 use crate::sys::kernel32::INFINITE;
-use crate::time::clock::{Clock, three_words};
+use crate::sys::three_words;
+use crate::time::clock::Clock;
 use crate::time::{Instant, Remaining, milliseconds, nt_relative};
 use fastrand::Rng;
 use proptest::prelude::*;
 use std::cell::Cell;
-use std::ptr;
 use std::time::Duration;
 
 /// The longest clock tick, with a little to spare.
@@ -104,8 +104,10 @@ proptest! {
     #[test]
     fn counters_are_never_fast(counts in numbers(), frequency in numbers(), bias in numbers()) {
         COUNTS.set(counts);
-        // SAFETY: the function writes where it is told, and the bias outlives the clock.
-        let clock = unsafe { Clock::counter(query, frequency, &raw const bias) };
+        let nt = Nt::boot(Class::Seven);
+        nt.sleep_for(bias);
+        // SAFETY: the function writes where it is told.
+        let clock = unsafe { Clock::counter(here(), query, frequency) };
         let Some(clock) = clock else {
             prop_assert_eq!(frequency, 0);
             return Ok(());
@@ -129,8 +131,9 @@ proptest! {
         span in 1..SECOND,
     ) {
         let frequency = (frequency >> bits).max(1);
-        // SAFETY: the function writes where it is told; null is no bias.
-        let clock = unsafe { Clock::counter(query, frequency, ptr::null()) }.expect("it counts");
+        let _nt = Nt::boot(Class::Seven);
+        // SAFETY: the function writes where it is told.
+        let clock = unsafe { Clock::counter(here(), query, frequency) }.expect("it counts");
         let set_time = |units: u64| COUNTS.set((u128::from(units) * u128::from(frequency) / u128::from(SECOND)) as u64);
         set_time(start);
         let deadline = clock.now() + Duration::from_nanos(span * 100);
@@ -143,8 +146,9 @@ proptest! {
 
     #[test]
     fn counters_never_go_back(counts in numbers(), more in numbers(), frequency in numbers()) {
+        let _nt = Nt::boot(Class::Seven);
         // SAFETY: as above.
-        let Some(clock) = (unsafe { Clock::counter(query, frequency, ptr::null()) }) else {
+        let Some(clock) = (unsafe { Clock::counter(here(), query, frequency) }) else {
             return Ok(());
         };
         COUNTS.set(counts);
@@ -156,6 +160,7 @@ proptest! {
 
 #[test]
 fn the_granule_of_a_counter_is_one_count() {
+    let _nt = Nt::boot(Class::Seven);
     for (frequency, granule) in [
         (1, 10_000_000),
         (1_000, 10_000),
@@ -167,11 +172,11 @@ fn the_granule_of_a_counter_is_one_count() {
         (24_000_000, 2),
         (3_000_000_000, 2),
     ] {
-        // SAFETY: it is not asked for the time.
-        let clock = unsafe { Clock::counter(query, frequency, ptr::null()) }.expect("it counts");
+        // SAFETY: the function writes where it is told.
+        let clock = unsafe { Clock::counter(here(), query, frequency) }.expect("it counts");
         assert_eq!(clock.granule(), granule, "{frequency} Hz");
     }
-    assert_eq!((Clock::SHARED_PAGE.granule(), Nt::ticking_clock().granule()), (TICK, TICK));
+    assert_eq!(Clock::ticking(here()).granule(), TICK);
 }
 
 #[test]
@@ -179,7 +184,7 @@ fn a_clock_reads_the_earliest_and_tells_the_latest_time() {
     let nt = Nt::boot(Class::Vista);
     for step in [1, 99_999, 156_249, 156_250, 156_251] {
         nt.advance(step);
-        for clock in [Nt::clock(), Nt::ticking_clock()] {
+        for clock in [Nt::clock(), Clock::ticking(here())] {
             let (reading, now) = (reading(&clock), nt.now().ticks());
             assert!(reading <= now, "the earliest that it can be");
             assert_eq!(clock.now().ticks(), reading + u64::from(clock.granule()));
@@ -218,38 +223,35 @@ fn words_that_are_being_written_are_read_again() {
 #[test]
 fn each_system_has_its_best_clock() {
     let _watchdog = Watchdog::new();
-    const FUNCTIONS: [&str; 4] =
-        ["WaitOnAddress", "QueryPerformanceCounter", "QueryPerformanceFrequency", "QueryUnbiasedInterruptTime"];
-    for lacking in sets_of(&FUNCTIONS) {
+    const FUNCTIONS: [&str; 3] = ["WaitOnAddress", "QueryPerformanceCounter", "QueryPerformanceFrequency"];
+    for (lacking, class) in sets_of(&FUNCTIONS).flat_map(|lacking| {
+        [Class::Xp, Class::ReactOs, Class::Vista, Class::Seven].map(|class| (lacking.clone(), class))
+    }) {
         for kind in [BackendKind::WaitAddress, BackendKind::KeyedEvent, BackendKind::Polling] {
-            let nt = Nt::boot_without(Class::Vista, &lacking);
+            let nt = Nt::boot_without(class, &lacking);
             // Counts of 2.8 units, and in the middle of a tick.
             nt.set_frequency(3_579_545);
             nt.advance(1_234_567);
-            let has = |name: &str| !lacking.contains(&name);
+            let what = format!("{kind} on {class:?}, without {lacking:?}");
             if Backend::force(kind).is_err() {
-                assert!(kind == BackendKind::WaitAddress && !has(FUNCTIONS[0]));
+                assert!(kind == BackendKind::WaitAddress && lacking.contains(&FUNCTIONS[0]), "{what}");
                 continue;
             }
             let backend = Backend::get();
-            let (granule, ahead) =
-                (backend.clock_granule(), backend.now().ticks().wrapping_sub(nt.now().ticks()) as i64);
-            // By how much the clock is ahead tells whether it is the simulated one, and which.
-            // The scale loses less than a part in 2^32 of the time since the start.
-            let counts = (4, -256..=4);
-            let ticks = (TICK, 1..=i64::from(TICK));
-            let (expected, range) = if FUNCTIONS[..3].iter().all(|name| has(name)) {
-                counts
-            } else if has(FUNCTIONS[3]) {
-                ticks.clone()
+            let ahead = || backend.now().ticks().wrapping_sub(nt.now().ticks()) as i64;
+            let (granule, before) = (backend.clock_granule(), ahead());
+            nt.sleep_for(SECOND);
+            let slept = ahead() - before;
+            if lacking.is_empty() {
+                assert_eq!((granule, slept), (4, 0), "{what}");
+                // The scale loses less than a part in 2^32 of the time since the start.
+                assert!((-256..=4).contains(&before), "{what}: {before}");
             } else {
-                // The page of the machine that this runs on, or none.
-                assert_eq!(granule, TICK, "{kind}, without {lacking:?}");
-                assert!(!ticks.1.contains(&ahead), "{kind}, without {lacking:?}: {ahead}");
-                continue;
-            };
-            assert_eq!(granule, expected, "{kind}, without {lacking:?}");
-            assert!(range.contains(&ahead), "{kind}, without {lacking:?}: {ahead}");
+                // Before 7, the time asleep is not told, and waits last through it.
+                let counts_sleep = class != Class::Seven;
+                assert_eq!((granule, slept), (TICK, if counts_sleep { SECOND as i64 } else { 0 }), "{what}");
+                assert!((1..=i64::from(TICK)).contains(&before), "{what}: {before}");
+            }
         }
     }
 }
@@ -265,7 +267,7 @@ fn a_counter_that_does_not_count_is_not_used() {
 #[test]
 fn time_asleep_does_not_count() {
     let _watchdog = Watchdog::new();
-    let nt = Nt::boot(Class::Vista);
+    let nt = Nt::boot(Class::Seven);
     let before = Instant::now();
     nt.sleep_for(1_000 * SECOND);
     assert_eq!(Instant::now(), before);

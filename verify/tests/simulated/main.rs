@@ -36,7 +36,7 @@ mod product {
     pub(crate) mod time;
 }
 
-use product::{backend, parker, selection, spin, state, thread_parker, time};
+use product::{backend, parker, spin, state, thread_parker, time};
 use watchdog::Watchdog;
 
 mod sync {
@@ -80,7 +80,7 @@ mod sys {
 
     pub(crate) mod loader {
         use crate::nt;
-        pub(crate) use crate::product::sys::loader::{KERNEL32, NTDLL, SYNCH};
+        pub(crate) use crate::product::sys::loader::{KERNEL32, NTDLL, SYNCH, VISTA, WINDOWS_7};
         use crate::sys::HANDLE;
         use std::ffi::{CStr, c_void};
 
@@ -96,11 +96,20 @@ mod sys {
                 nt::sys::find(module, function)
             }
 
-            pub(crate) fn major_version(self) -> u32 {
-                nt::sys::major_version()
+            pub(crate) fn version(self) -> u32 {
+                nt::sys::version()
             }
 
-            pub(crate) fn interrupt_time_bias(self) -> *const u64 {
+            /// So parkers do not spin, and come to the kernel at once.
+            pub(crate) fn is_single_processor(self) -> bool {
+                true
+            }
+
+            pub(crate) fn interrupt_time(self) -> u64 {
+                nt::sys::interrupt_time()
+            }
+
+            pub(crate) fn interrupt_time_bias(self) -> u64 {
                 nt::sys::interrupt_time_bias()
             }
 
@@ -123,11 +132,6 @@ mod sys {
 
     pub(crate) mod thread {
         pub(crate) use crate::nt::sys::{nap, thread_yield};
-
-        /// So parkers do not spin, and come to the kernel at once.
-        pub(crate) fn is_single_processor() -> bool {
-            true
-        }
     }
 
     /// Each thread has one, as on Windows.

@@ -118,9 +118,9 @@ fn a_wake_that_the_deadline_crosses_is_received() {
     let _watchdog = Watchdog::new();
     on_keyed_events(|nt, _| {
         let (parker, two_phase) = (Parker::new(), ThreadParker::new());
-        // A token park looks at the clock once before it is PARKED, the other does not.
+        // A token park looks at the clock twice before it is PARKED, the other does not.
         let parks: [(usize, &(dyn Fn(Instant) -> bool + Sync), &(dyn Fn() -> bool + Sync)); 2] = [
-            (1, &|deadline| parker.park_until(deadline) == UnparkReason::Unparked, &|| parker.unpark()),
+            (2, &|deadline| parker.park_until(deadline) == UnparkReason::Unparked, &|| parker.unpark()),
             (0, &|deadline| two_phase.park_until(deadline), &|| two_phase.unpark_lock().unpark()),
         ];
         for (looks, park, unpark) in parks {

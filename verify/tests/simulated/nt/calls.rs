@@ -106,12 +106,6 @@ pub(super) unsafe extern "system" fn wake_by_address(address: *const c_void) {
     system().wake_by_address(address.addr());
 }
 
-pub(super) unsafe extern "system" fn query_ticking(time: *mut u64) {
-    let now = system().read_clock().last_tick();
-    // SAFETY: the caller's to write to.
-    unsafe { time.write(now) };
-}
-
 pub(super) unsafe extern "system" fn query_counter(count: *mut u64) {
     let now = system().read_clock().counts();
     // SAFETY: the caller's to write to.
@@ -127,7 +121,7 @@ pub(super) unsafe extern "system" fn query_frequency(frequency: *mut u64) {
 /// The modules of a process, and what each exports.
 const MODULES: [(&str, &[&str]); 3] = [
     ("ntdll.dll", &["NtCreateKeyedEvent", "NtWaitForKeyedEvent", "NtReleaseKeyedEvent", "RtlDllShutdownInProgress"]),
-    ("kernel32.dll", &["QueryUnbiasedInterruptTime", "QueryPerformanceCounter", "QueryPerformanceFrequency"]),
+    ("kernel32.dll", &["QueryPerformanceCounter", "QueryPerformanceFrequency"]),
     ("api-ms-win-core-synch-l1-2-0.dll", &["WaitOnAddress", "WakeByAddressSingle"]),
 ];
 
@@ -154,7 +148,6 @@ fn address_of(function: &str) -> *mut c_void {
         "RtlDllShutdownInProgress" => is_ending as RtlDllShutdownInProgress as *mut c_void,
         "WaitOnAddress" => wait_on_address as WaitOnAddress as *mut c_void,
         "WakeByAddressSingle" => wake_by_address as WakeByAddressSingle as *mut c_void,
-        "QueryUnbiasedInterruptTime" => query_ticking as QueryTime as *mut c_void,
         "QueryPerformanceCounter" => query_counter as QueryTime as *mut c_void,
         "QueryPerformanceFrequency" => query_frequency as QueryTime as *mut c_void,
         _ => ptr::null_mut(),

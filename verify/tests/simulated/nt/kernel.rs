@@ -28,8 +28,10 @@ const TICK: u64 = 156_250;
 /// How a system behaves where NT's differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
-    /// Vista and later.
+    /// Vista.
     Vista,
+    /// 7 and later: the time asleep is told.
+    Seven,
     /// XP and 2003: a timeout may hide that the thread was met, and the null handle names nothing.
     Xp,
     /// ReactOS: a timeout may hide that the thread was met; the null handle names an event, as in Vista; the
@@ -39,11 +41,17 @@ pub(crate) enum Class {
 
 impl Class {
     fn timeout_hides_a_meeting(self) -> bool {
-        self != Self::Vista
+        matches!(self, Self::Xp | Self::ReactOs)
     }
 
-    pub(super) fn major_version(self) -> u32 {
-        if self == Self::Vista { 6 } else { 5 }
+    /// The kernel's version, major times 256 plus minor.
+    pub(super) fn version(self) -> u32 {
+        match self {
+            Self::Vista => 0x600,
+            Self::Seven => 0x601,
+            Self::Xp => 0x501,
+            Self::ReactOs => 0x502,
+        }
     }
 }
 
@@ -161,8 +169,6 @@ pub(super) struct Kernel {
     pub(super) process: u64,
     state: Mutex<State>,
     bell: Condvar,
-    /// `KUSER_SHARED_DATA.InterruptTimeBias`
-    pub(super) bias: AtomicU64,
 }
 
 type Guard<'a> = MutexGuard<'a, State>;
@@ -195,7 +201,7 @@ impl Kernel {
         };
         static PROCESSES: AtomicU64 = AtomicU64::new(1);
         let process = PROCESSES.fetch_add(1, Relaxed);
-        Self { process, state: Mutex::new(state), bell: Condvar::new(), bias: AtomicU64::new(0) }
+        Self { process, state: Mutex::new(state), bell: Condvar::new() }
     }
 
     pub(super) fn lock(&self) -> Guard<'_> {
@@ -493,9 +499,14 @@ impl State {
         self.ended
     }
 
-    /// The clock at its last tick.
-    pub(super) fn last_tick(&self) -> u64 {
-        self.clock - self.clock % TICK
+    /// The time since the start as of the last tick, time asleep and all.
+    pub(super) fn interrupt_time(&self) -> u64 {
+        self.clock - self.clock % TICK + self.asleep
+    }
+
+    /// The time asleep.
+    pub(super) fn bias(&self) -> u64 {
+        self.asleep
     }
 
     pub(super) fn class(&self) -> Class {

@@ -29,7 +29,6 @@ pub(crate) use kernel::{Call, Class, Limit, Point, STATUS_INSUFFICIENT_RESOURCES
 use std::ffi::{CStr, c_void};
 use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 /// Units of 100 ns in a second.
 pub(crate) const SECOND: u64 = 10_000_000;
@@ -84,11 +83,10 @@ impl Nt {
 
     /// A backend on keyed events that tells the time by this clock.
     pub(crate) fn keyed_event_by(&self, clock: Clock, handle: HANDLE, guarded: bool) -> &'static Backend {
-        let nt = loader::Nt::detect().expect("this thread has entered a system");
         // SAFETY: the function does what its type says, on the threads that are in a system.
-        let process = unsafe { Process::new(nt, calls::is_ending, clock) };
+        let process = unsafe { Process::new(here(), calls::is_ending, clock) };
         // SAFETY: as above; the handle is what the test wants it to be, and the simulation stands all handles.
-        let keyed_event = unsafe { KeyedEvent::new(handle, calls::nt_wait, calls::nt_release, process, guarded) };
+        let keyed_event = unsafe { KeyedEvent::new(process, handle, calls::nt_wait, calls::nt_release, guarded) };
         Box::leak(Box::new(Backend::KeyedEvent(keyed_event)))
     }
 
@@ -99,14 +97,8 @@ impl Nt {
 
     /// A counter that counts units.
     pub(crate) fn clock() -> Clock {
-        // SAFETY: it writes the count to where it is told, on the threads that are in a system; there is no bias.
-        unsafe { Clock::counter(calls::query_counter, SECOND, ptr::null()) }.expect("it counts")
-    }
-
-    /// A clock that advances from tick to tick.
-    pub(crate) fn ticking_clock() -> Clock {
-        // SAFETY: as for `clock`.
-        unsafe { Clock::ticking(calls::query_ticking) }
+        // SAFETY: it writes the count to where it is told, on the threads that are in a system.
+        unsafe { Clock::counter(here(), calls::query_counter, SECOND) }.expect("it counts")
     }
 
     /// A new handle of a new keyed event.
@@ -147,7 +139,6 @@ impl Nt {
     /// Lets the machine sleep. Clocks and waits stand still, and the performance counter does not.
     pub(crate) fn sleep_for(&self, units: u64) {
         self.0.lock().sleep_for(units);
-        self.0.bias.fetch_add(units, Relaxed);
     }
 
     /// Sets the clock back to where it was at the start, while nobody waits.
@@ -306,6 +297,11 @@ impl Drop for Nt {
 /// The null handle: the keyed event that the system keeps for everyone.
 pub(crate) const NULL: HANDLE = ptr::null_mut();
 
+/// What ntpark's code holds that runs on a thread of a system.
+pub(crate) fn here() -> loader::Nt {
+    loader::Nt::detect().expect("this thread has entered a system")
+}
+
 /// What ntpark's `sys` does in the system that the calling thread is in.
 pub(crate) mod sys {
     use super::*;
@@ -323,12 +319,16 @@ pub(crate) mod sys {
         calls::find(module, function)
     }
 
-    pub(crate) fn major_version() -> u32 {
-        calls::system().lock().class().major_version()
+    pub(crate) fn version() -> u32 {
+        calls::system().lock().class().version()
     }
 
-    pub(crate) fn interrupt_time_bias() -> *const u64 {
-        calls::system().bias.as_ptr()
+    pub(crate) fn interrupt_time() -> u64 {
+        calls::system().read_clock().interrupt_time()
+    }
+
+    pub(crate) fn interrupt_time_bias() -> u64 {
+        calls::system().lock().bias()
     }
 
     pub(crate) fn close(handle: HANDLE) {
