@@ -149,7 +149,7 @@ fn each_miss_shortens_the_next_spin() {
 fn a_hit_starts_over() {
     on(&HOST, "a_hit_starts_over", || {
         let parker = new();
-        for misses in 0..4 {
+        for misses in 0..3 {
             (0..misses).for_each(|_| _ = miss(parker));
             let hit = park(parker, Some(SOON));
             assert_eq!((hit.blocked, hit.looks), (false, SOON), "after {misses} misses");
