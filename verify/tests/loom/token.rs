@@ -1,7 +1,9 @@
 //! The token protocol.
 
-use super::{Freed, Platform, nt, on_every_platform, on_platforms};
-use crate::{Instant, Parker, UnparkReason};
+use crate::freed::Freed;
+use crate::parker::{Parker, UnparkReason};
+use crate::time::Instant;
+use crate::{Platform, nt, on_every_platform, on_platforms};
 use core::sync::atomic::Ordering::Relaxed;
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
@@ -14,7 +16,7 @@ struct Shared {
     data: UnsafeCell<u32>,
 }
 
-/// Stands for ever after the start, and before [`LATER`].
+/// Lies after the start, and before [`LATER`].
 const DEADLINE: Instant = Instant::from_ticks(50_000);
 const LATER: u64 = 60_000;
 
@@ -43,7 +45,7 @@ impl Shared {
 
 #[test]
 fn a_token_arrives_with_its_data_and_the_parker_may_go() {
-    on_every_platform("one token", 5, || {
+    on_every_platform("one token", 5, |_| {
         let shared = Shared::new();
         let unparker = Shared::unparked_later(&shared);
         assert_eq!(shared.parker.park(), UnparkReason::Unparked);
@@ -54,7 +56,7 @@ fn a_token_arrives_with_its_data_and_the_parker_may_go() {
 
 #[test]
 fn a_timeout_loses_no_token() {
-    on_every_platform("timeout", 3, || {
+    on_every_platform("timeout", 3, |_| {
         let shared = Shared::new();
         let unparker = Shared::unparked_later(&shared);
         let clock = thread::spawn(|| nt::advance(LATER));
@@ -69,7 +71,7 @@ fn a_timeout_loses_no_token() {
 
 #[test]
 fn two_unparks_leave_one_token_or_two_and_all_that_happened_before() {
-    on_every_platform("two unparks", 2, || {
+    on_every_platform("two unparks", 2, |_| {
         let parker = Arc::new(Parker::new());
         let flags = Arc::new([AtomicBool::new(false), AtomicBool::new(false)]);
         let unparkers = [0, 1].map(|index: usize| {
@@ -95,7 +97,7 @@ fn two_unparks_leave_one_token_or_two_and_all_that_happened_before() {
 
 #[test]
 fn a_second_thread_is_refused_and_disturbs_nothing() {
-    on_every_platform("two parkers", 2, || {
+    on_every_platform("two parkers", 2, |_| {
         let shared = Shared::new();
         let unparker = Shared::unparked_later(&shared);
         let clock = thread::spawn(|| nt::advance(LATER));
@@ -115,7 +117,7 @@ fn a_second_thread_is_refused_and_disturbs_nothing() {
 
 #[test]
 fn a_wake_for_nothing_is_slept_over() {
-    on_platforms("stray wake", &[Platform::WaitAddress, Platform::Host], 3, || {
+    on_platforms("stray wake", &[Platform::WaitAddress, Platform::Host], 3, |_| {
         let shared = Shared::new();
         let unparker = Shared::unparked_later(&shared);
         let stray = thread::spawn({

@@ -1,14 +1,15 @@
 //! The two-phase protocol, in a queue of one place.
 
-use super::nt::{self, System};
-use super::{Freed, explore, on_every_platform};
-use crate::{Backend, Instant, ThreadParker};
+use crate::backend::Backend;
+use crate::freed::Freed;
+use crate::nt::{self, System};
+use crate::thread_parker::ThreadParker;
+use crate::time::Instant;
+use crate::{Platform, explore, on_every_platform, on_platforms};
 use loom::cell::UnsafeCell;
 use loom::sync::{Arc, Mutex};
 use loom::thread;
-use std::boxed::Box;
 use std::process::Command;
-use std::string::String;
 
 const DEADLINE: Instant = Instant::from_ticks(50_000);
 const LATER: u64 = 60_000;
@@ -75,7 +76,7 @@ impl Shared {
 
 /// One round, with something between the two phases.
 fn one_round(name: &str, between: fn(&Shared)) {
-    on_every_platform(name, 5, move || {
+    on_every_platform(name, 5, move |_| {
         let shared = Shared::new(ThreadParker::new());
         shared.enqueue();
         let notifier = Shared::notified_later(&shared);
@@ -99,7 +100,7 @@ fn a_thread_may_unpark_itself_before_it_parks() {
 
 #[test]
 fn a_timeout_loses_no_notice() {
-    on_every_platform("timeout of a notice", 3, || {
+    on_every_platform("timeout of a notice", 3, |_| {
         let shared = Shared::new(ThreadParker::new());
         shared.enqueue();
         let notifier = Shared::notified_later(&shared);
@@ -112,7 +113,7 @@ fn a_timeout_loses_no_notice() {
 
 #[test]
 fn a_late_wake_does_not_disturb_the_next_round() {
-    on_every_platform("two rounds", 3, || {
+    on_every_platform("two rounds", 3, |_| {
         let shared = Shared::new(ThreadParker::new());
         shared.enqueue();
         let first = Shared::notified_later(&shared);
@@ -146,7 +147,7 @@ fn without_the_guard_a_waiter_hangs() {
         return;
     }
     // loom panics in the middle of a system call, which ends the process.
-    let name = "loom_tests::two_phase::without_the_guard_a_waiter_hangs";
+    let name = "two_phase::without_the_guard_a_waiter_hangs";
     let this = std::env::current_exe().expect("the system knows");
     let output = Command::new(this).args(["--exact", name, "--nocapture"]).env(ALONE, "1").output().expect("it starts");
     let errors = String::from_utf8_lossy(&output.stderr);

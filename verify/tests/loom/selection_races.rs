@@ -1,11 +1,11 @@
 //! The choice of a backend, by threads that come to it at once.
 
-use super::explore;
-use super::nt::{self, System};
-use crate::{Backend, BackendKind, Parker, SelectError, UnparkReason};
+use crate::backend::{Backend, BackendKind, SelectError};
+use crate::explore;
+use crate::nt::{self, System};
+use crate::parker::{Parker, UnparkReason};
 use loom::sync::Arc;
 use loom::thread;
-use std::println;
 
 const PREEMPTIONS: usize = 4;
 
@@ -15,7 +15,8 @@ const SYSTEMS: [System; 5] = [System::Windows10, System::Vista, System::Xp, Syst
 fn best(system: System) -> BackendKind {
     match system {
         System::Windows10 => BackendKind::WaitAddress,
-        System::Vista | System::Xp | System::ReactOs | System::Mistaken => BackendKind::KeyedEvent,
+        System::Vista | System::ReactOs | System::Mistaken => BackendKind::KeyedEventNull,
+        System::Xp => BackendKind::KeyedEvent,
         System::None => BackendKind::Polling,
     }
 }
