@@ -1,13 +1,15 @@
 //! The token protocol.
 
 use crate::freed::Freed;
-use crate::parker::{Parker, UnparkReason};
+use crate::nt::{self, System};
+use crate::parker::{self, Parker, UnparkReason};
+use crate::state::{MANY, NOTIFIED, PARKED, RELEASED, TOKENS, Word};
 use crate::time::Instant;
-use crate::{Platform, nt, on_every_platform, on_platforms};
+use crate::{Platform, explore, on_every_platform, on_platforms};
 use core::sync::atomic::Ordering::Relaxed;
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
-use loom::sync::atomic::AtomicBool;
+use loom::sync::atomic::{AtomicBool, AtomicUsize};
 use loom::thread;
 
 /// A parker, and what happened before the unpark.
@@ -129,4 +131,33 @@ fn a_wake_for_nothing_is_slept_over() {
         unparker.join().expect("no panic");
         stray.join().expect("no panic");
     });
+}
+
+#[test]
+fn an_unpark_that_finds_too_many_tokens_leaves_fewer() {
+    let executions = explore(System::None, 3, || {
+        let mut word = Word::new();
+        let atomic: *mut AtomicUsize = (&raw mut word).cast();
+        // SAFETY: a `Word` is a transparent `AtomicUsize`, and only this thread knows it.
+        unsafe { &mut *atomic }.with_mut(|word| *word = PARKED + MANY);
+        let word = Arc::new(word);
+        // Both change the word while the unpark looks at it.
+        let released = thread::spawn({
+            let word = Arc::clone(&word);
+            move || word.release()
+        });
+        let unparked = thread::spawn({
+            let word = Arc::clone(&word);
+            move || {
+                assert!(!parker::unpark(&word), "there is nobody to wake");
+                assert!(word.peek() & TOKENS < MANY);
+            }
+        });
+        assert!(!parker::unpark(&word), "there is nobody to wake");
+        released.join().expect("no panic");
+        unparked.join().expect("no panic");
+        assert_eq!(word.peek() & !TOKENS, PARKED + RELEASED, "flags stay");
+        assert!((NOTIFIED..=2 * NOTIFIED).contains(&(word.peek() & TOKENS)), "one, and perhaps another that came after");
+    });
+    println!("too many tokens: {executions} executions");
 }

@@ -3,9 +3,11 @@
 use crate::backend::Backend;
 use crate::freed::Freed;
 use crate::nt::{self, System};
-use crate::thread_parker::ThreadParker;
+use crate::parker::UnparkReason;
+use crate::thread_parker::{ThreadParker, UnparkHandle};
 use crate::time::Instant;
-use crate::{Platform, explore, on_every_platform, on_platforms};
+use crate::{explore, on_every_platform};
+use core::ptr;
 use loom::cell::UnsafeCell;
 use loom::sync::{Arc, Mutex};
 use loom::thread;
@@ -128,12 +130,79 @@ fn a_late_wake_does_not_disturb_the_next_round() {
     });
 }
 
+/// Returns a handle of the waiter, if that is blocked by now.
+fn unpark_lock_if_blocked(parker: &ThreadParker) -> Option<UnparkHandle> {
+    nt::is_blocked_at(ptr::from_ref(parker)).then(|| parker.unpark_lock())
+}
+
+#[test]
+fn a_second_waiter_is_refused_until_the_first_has_left() {
+    on_every_platform("second waiter", 3, |platform| {
+        let parker = Arc::new(ThreadParker::new());
+        parker.prepare_park();
+        let second = thread::spawn({
+            let parker = Arc::clone(&parker);
+            move || {
+                let Some(handle) = unpark_lock_if_blocked(&parker) else {
+                    parker.unpark_lock().unpark();
+                    return;
+                };
+                if parker.try_prepare_park() {
+                    assert!(!platform.is_rendezvous(), "the first cannot leave before its wake");
+                    // Its own unpark, and not that of the first.
+                    assert!(!parker.unpark_lock().unpark());
+                    assert_eq!(parker.try_park_until(Instant::MAX), UnparkReason::Unparked);
+                }
+                assert!(handle.unpark());
+            }
+        });
+        parker.park();
+        second.join().expect("no panic");
+        assert!(parker.try_prepare_park(), "both have left");
+    });
+}
+
+#[test]
+fn a_late_handle_touches_no_parker_that_is_gone() {
+    on_every_platform("late handle", 2, |platform| {
+        let parker = Arc::new(Freed::new(ThreadParker::new()));
+        parker.prepare_park();
+        let first = thread::spawn({
+            let parker = Arc::clone(&parker);
+            move || parker.park()
+        });
+        let Some(first_handle) = unpark_lock_if_blocked(&parker) else {
+            parker.unpark_lock().unpark();
+            return first.join().expect("no panic");
+        };
+        let second = thread::spawn({
+            let parker = Arc::clone(&parker);
+            move || {
+                if parker.try_prepare_park() {
+                    let _ = parker.park_until(DEADLINE);
+                }
+            }
+        });
+        let second_handle = parker.unpark_lock();
+        assert!(first_handle.unpark());
+        first.join().expect("no panic");
+        nt::advance(LATER);
+        second.join().expect("no panic");
+        // Nobody waits, so the parker may go.
+        parker.free();
+        let has_woken = second_handle.unpark();
+        assert!(!(has_woken && platform.is_rendezvous()), "nobody can have been waiting who has left by now");
+        parker.assert_untouched();
+    });
+}
+
 /// Says that [`without_the_guard_a_waiter_hangs`] runs in a process of its own.
 const ALONE: &str = "NTPARK_LOOM_WITHOUT_GUARD";
 
 #[test]
 fn without_the_guard_a_waiter_hangs() {
     if std::env::var_os(ALONE).is_some() {
+        nt::boot(System::Mistaken);
         let backend: &'static Backend = Box::leak(Box::new(nt::without_guard()));
         explore(System::Mistaken, 3, move || {
             let shared = Shared::new(ThreadParker::with_backend(backend));
