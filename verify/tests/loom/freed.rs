@@ -1,7 +1,8 @@
-//! Parkers that are freed at the first moment at which they may be.
+//! Parkers that are freed at the first moment at which they may be, and words that begin in any state.
 
 use crate::backend::Backend;
 use crate::parker::Parker;
+use crate::state::Word;
 use crate::thread_parker::ThreadParker;
 use core::mem::offset_of;
 use core::ops::Deref;
@@ -80,4 +81,12 @@ impl Parking for ThreadParker {
         let backend = unsafe { &*backend.cast::<loom::cell::UnsafeCell<Option<&'static Backend>>>() };
         backend.with_mut(|_| ());
     }
+}
+
+/// A word in this state.
+pub(crate) fn word_in(state: usize) -> Word {
+    let mut word = Word::new();
+    // SAFETY: a `Word` is a transparent `AtomicUsize`, and nobody else knows it.
+    unsafe { &mut *(&raw mut word).cast::<AtomicUsize>() }.with_mut(|word| *word = state);
+    word
 }

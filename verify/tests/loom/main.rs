@@ -6,6 +6,7 @@
 //! (`LOOM_MAX_PREEMPTIONS` says otherwise), and whenever it blocks.
 
 mod freed;
+mod keyed_event;
 mod nt;
 mod selection_races;
 mod spin;

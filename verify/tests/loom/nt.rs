@@ -11,7 +11,8 @@ use crate::backend::host::{Host, HostFunctions};
 use crate::backend::keyed_event::KeyedEvent;
 use crate::backend::process::Process;
 use crate::state::RELEASED;
-use crate::sys::kernel32::{INFINITE, QueryTime, WaitOnAddress, WakeByAddressSingle};
+use crate::sys::kernel32::{ERROR_TIMEOUT, INFINITE, QueryTime, WaitOnAddress, WakeByAddressSingle};
+use crate::sys::last_error::set_last_error;
 use crate::sys::loader::{KERNEL32, NTDLL, SYNCH};
 use crate::sys::ntdll::{NtCreateKeyedEvent, NtReleaseKeyedEvent, NtWaitForKeyedEvent, RtlDllShutdownInProgress};
 use crate::sys::{BOOL, BOOLEAN, HANDLE, NTSTATUS, STATUS_INVALID_HANDLE, STATUS_SUCCESS, STATUS_TIMEOUT};
@@ -75,6 +76,11 @@ struct State {
     blocked: usize,
     handles_made: usize,
     handles_closed: usize,
+    /// The process is ending.
+    is_ending: bool,
+    /// All calls of keyed events fail, and how many have.
+    is_broken: bool,
+    failures: u32,
 }
 
 /// A thread that waits for another.
@@ -136,6 +142,27 @@ pub(crate) fn is_blocked_at<T>(address: *const T) -> bool {
     lock().waiters.iter().any(|thread| thread.key == address.addr() && !thread.is_met)
 }
 
+/// Begins the end of the process.
+pub(crate) fn end() {
+    lock().is_ending = true;
+}
+
+/// Lets all calls of keyed events fail from now on.
+pub(crate) fn break_keyed_events() {
+    lock().is_broken = true;
+}
+
+/// How many calls have failed since this was last asked.
+pub(crate) fn failures() -> u32 {
+    core::mem::take(&mut lock().failures)
+}
+
+/// Makes a call fail, if they do.
+fn fails(state: &mut State) -> bool {
+    state.failures += u32::from(state.is_broken);
+    state.is_broken
+}
+
 /// The handles that are open.
 pub(crate) fn open_handles() -> usize {
     let state = lock();
@@ -184,12 +211,19 @@ unsafe extern "system" fn wait_on_address(
     let expected = unsafe { compare.cast::<usize>().read() };
     let units = (milliseconds != INFINITE).then(|| u64::from(milliseconds) * 10_000);
     // SAFETY: the word is that of a parker whose thread is here.
-    BOOL::from(unsafe { compare_and_block(word, expected, units) })
+    let is_woken = unsafe { compare_and_block(word, expected, units) };
+    if !is_woken {
+        set_last_error(ERROR_TIMEOUT);
+    }
+    BOOL::from(is_woken)
 }
 
 unsafe extern "system" fn wake_by_address(word: *const c_void) {
     wake_at(word);
 }
+
+/// The last error after a function that is not there. (The real loader leaves it alone where there is one.)
+const ERROR_PROC_NOT_FOUND: u32 = 127;
 
 /// A millisecond: the slice of a waiter that receives its wake on an XP-class kernel.
 const GUARDED_SLICE: i64 = -10_000;
@@ -211,6 +245,9 @@ unsafe extern "system" fn wait_for_keyed_event(
     let timeout = unsafe { timeout.as_ref() }.copied().filter(|&timeout| timeout != SLICE);
     assert!(timeout.is_none_or(|timeout| timeout <= 0), "a time of the wall clock");
     let mut state = lock();
+    if fails(&mut state) {
+        return STATUS_INVALID_HANDLE;
+    }
     if meet(&mut state.releasers, key.addr()) {
         return STATUS_SUCCESS;
     }
@@ -259,6 +296,13 @@ fn receive(mut state: MutexGuard<'static, State>, key: *const c_void, name: usiz
     }
 }
 
+/// Lets a thread go that waits with this key, as the system's call does.
+pub(crate) fn release<T>(key: *const T) {
+    // SAFETY: there is a handle of this number, or it does not matter; the key is not read.
+    let status = unsafe { release_keyed_event(ptr::without_provenance_mut(4), key.cast(), 0, ptr::null()) };
+    assert_eq!(status, STATUS_SUCCESS);
+}
+
 unsafe extern "system" fn release_keyed_event(
     handle: HANDLE,
     key: *const c_void,
@@ -277,6 +321,9 @@ unsafe extern "system" fn release_keyed_event(
         "a timed release has the flaw as well"
     );
     let mut state = lock();
+    if fails(&mut state) {
+        return STATUS_INVALID_HANDLE;
+    }
     if meet(&mut state.waiters, key.addr()) {
         return STATUS_SUCCESS;
     }
@@ -305,7 +352,7 @@ unsafe extern "system" fn create_keyed_event(
 }
 
 unsafe extern "system" fn is_ending() -> BOOLEAN {
-    0
+    lock().is_ending.into()
 }
 
 unsafe extern "system" fn query_time(time: *mut u64) {
@@ -324,6 +371,7 @@ impl Nt {
     }
 
     pub(crate) fn find(self, module: &CStr, function: &CStr) -> *mut c_void {
+        set_last_error(ERROR_PROC_NOT_FOUND);
         let has_wait_address = SYSTEM.get() == System::Windows10;
         match (module, function.to_bytes()) {
             (module, b"WaitOnAddress") if module == SYNCH && has_wait_address => {
@@ -378,8 +426,12 @@ pub(crate) fn without_guard() -> Backend {
     Backend::KeyedEvent(unsafe { KeyedEvent::new(handle, wait_for_keyed_event, release_keyed_event, process, false) })
 }
 
+/// A host, and a backend of it that no process has chosen.
+pub(crate) static HOST: Host = NEW_HOST;
+pub(crate) static OWN_HOST: Backend = Backend::Host(NEW_HOST);
+
 // SAFETY: the functions do what their types ask for, on any thread, and a panic ends the test.
-pub(crate) static HOST: Host = unsafe {
+const NEW_HOST: Host = unsafe {
     Host::new(
         ptr::null_mut(),
         HostFunctions {
@@ -391,7 +443,10 @@ pub(crate) static HOST: Host = unsafe {
         },
         NonZeroU32::MIN,
     )
-};
+}
+.with_spin_limit(SPIN_LIMIT);
+
+pub(crate) const SPIN_LIMIT: u32 = 7;
 
 unsafe extern "C" fn host_wait(_: *mut c_void, word: *const usize, expected: usize, timeout: u64) {
     // SAFETY: the word is that of a parker whose thread is here.

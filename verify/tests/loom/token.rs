@@ -1,15 +1,18 @@
 //! The token protocol.
 
-use crate::freed::Freed;
+use crate::freed::{Freed, word_in};
 use crate::nt::{self, System};
 use crate::parker::{self, Parker, UnparkReason};
-use crate::state::{MANY, NOTIFIED, PARKED, RELEASED, TOKENS, Word};
+use crate::spin::spins;
+use crate::state::{MANY, NOTIFIED, PARKED, RELEASED, TOKENS};
 use crate::time::Instant;
 use crate::{Platform, explore, on_every_platform, on_platforms};
+use core::ptr;
 use core::sync::atomic::Ordering::Relaxed;
+use core::time::Duration;
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
-use loom::sync::atomic::{AtomicBool, AtomicUsize};
+use loom::sync::atomic::AtomicBool;
 use loom::thread;
 
 /// A parker, and what happened before the unpark.
@@ -27,13 +30,13 @@ impl Shared {
         Arc::new(Self { parker: Freed::new(Parker::new()), data: UnsafeCell::new(0) })
     }
 
-    /// Another thread that unparks once.
-    fn unparked_later(shared: &Arc<Self>) -> thread::JoinHandle<()> {
+    /// Another thread that unparks once. It returns whether that woke a thread.
+    fn unparked_later(shared: &Arc<Self>) -> thread::JoinHandle<bool> {
         let shared = Arc::clone(shared);
         thread::spawn(move || {
             // SAFETY: nobody reads before the unpark; loom checks.
             shared.data.with_mut(|data| unsafe { *data = 7 });
-            shared.parker.unpark();
+            shared.parker.unpark()
         })
     }
 
@@ -54,6 +57,63 @@ fn a_token_arrives_with_its_data_and_the_parker_may_go() {
         shared.unparked();
         unparker.join().expect("no panic");
     });
+}
+
+#[test]
+fn an_unpark_tells_whether_it_has_woken_a_thread() {
+    on_every_platform("woken", 3, |_| {
+        let shared = Shared::new();
+        let parked = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || assert_eq!(shared.parker.park(), UnparkReason::Unparked)
+        });
+        let is_blocked = nt::is_blocked_at(ptr::from_ref::<Parker>(&shared.parker));
+        let has_woken = shared.parker.unpark();
+        assert!(has_woken || !is_blocked);
+        parked.join().expect("no panic");
+        assert!(!shared.parker.unpark(), "nobody is parked");
+    });
+}
+
+#[test]
+fn a_deadline_that_has_passed_is_in_nobodys_way() {
+    on_every_platform("past deadline", 3, |_| {
+        let shared = Shared::new();
+        let unparker = Shared::unparked_later(&shared);
+        nt::advance(LATER);
+        let late = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || match shared.parker.park_until(DEADLINE) {
+                // Hands it on.
+                UnparkReason::Unparked => _ = shared.parker.unpark(),
+                UnparkReason::TimedOut | UnparkReason::Busy => {}
+            }
+        });
+        assert_eq!(shared.parker.park(), UnparkReason::Unparked, "the other never waits");
+        unparker.join().expect("no panic");
+        late.join().expect("no panic");
+    });
+}
+
+#[test]
+fn a_park_spins_unless_it_is_asked_not_to() {
+    let park: [fn(&Parker) -> UnparkReason; 4] = [
+        |parker| parker.park_until(DEADLINE),
+        |parker| parker.park_timeout(Duration::from_millis(1)),
+        |parker| parker.no_spin().park_until(DEADLINE),
+        |parker| parker.no_spin().park_timeout(Duration::from_millis(1)),
+    ];
+    for (park, spun) in park.into_iter().zip([1, 1, 0, 0]) {
+        explore(System::None, 0, move || {
+            Platform::Host.choose();
+            let parker = Arc::new(Parker::new());
+            let clock = thread::spawn(|| nt::advance(LATER));
+            spins();
+            assert_eq!(park(&parker), UnparkReason::TimedOut);
+            assert_eq!(spins(), spun);
+            clock.join().expect("no panic");
+        });
+    }
 }
 
 #[test]
@@ -123,8 +183,8 @@ fn a_wake_for_nothing_is_slept_over() {
         let shared = Shared::new();
         let unparker = Shared::unparked_later(&shared);
         let stray = thread::spawn({
-            let word = core::ptr::from_ref::<Parker>(&shared.parker).addr();
-            move || nt::wake_at(core::ptr::without_provenance(word))
+            let word = ptr::from_ref::<Parker>(&shared.parker).addr();
+            move || nt::wake_at(ptr::without_provenance(word))
         });
         assert_eq!(shared.parker.park(), UnparkReason::Unparked);
         shared.unparked();
@@ -136,11 +196,7 @@ fn a_wake_for_nothing_is_slept_over() {
 #[test]
 fn an_unpark_that_finds_too_many_tokens_leaves_fewer() {
     let executions = explore(System::None, 3, || {
-        let mut word = Word::new();
-        let atomic: *mut AtomicUsize = (&raw mut word).cast();
-        // SAFETY: a `Word` is a transparent `AtomicUsize`, and only this thread knows it.
-        unsafe { &mut *atomic }.with_mut(|word| *word = PARKED + MANY);
-        let word = Arc::new(word);
+        let word = Arc::new(word_in(PARKED + MANY));
         // Both change the word while the unpark looks at it.
         let released = thread::spawn({
             let word = Arc::clone(&word);
@@ -157,7 +213,10 @@ fn an_unpark_that_finds_too_many_tokens_leaves_fewer() {
         released.join().expect("no panic");
         unparked.join().expect("no panic");
         assert_eq!(word.peek() & !TOKENS, PARKED + RELEASED, "flags stay");
-        assert!((NOTIFIED..=2 * NOTIFIED).contains(&(word.peek() & TOKENS)), "one, and perhaps another that came after");
+        assert!(
+            (NOTIFIED..=2 * NOTIFIED).contains(&(word.peek() & TOKENS)),
+            "one, and perhaps another that came after"
+        );
     });
     println!("too many tokens: {executions} executions");
 }

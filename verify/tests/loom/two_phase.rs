@@ -4,7 +4,7 @@ use crate::backend::Backend;
 use crate::freed::Freed;
 use crate::nt::{self, System};
 use crate::parker::UnparkReason;
-use crate::thread_parker::{ThreadParker, UnparkHandle};
+use crate::thread_parker::ThreadParker;
 use crate::time::Instant;
 use crate::{explore, on_every_platform};
 use core::ptr;
@@ -83,7 +83,7 @@ fn one_round(name: &str, between: fn(&Shared)) {
         shared.enqueue();
         let notifier = Shared::notified_later(&shared);
         between(&shared);
-        shared.parker.park();
+        assert_eq!(shared.parker.try_park_until(Instant::MAX), UnparkReason::Unparked);
         shared.assert_notified(1);
         shared.parker.free();
         notifier.join().expect("no panic");
@@ -114,6 +114,66 @@ fn a_timeout_loses_no_notice() {
 }
 
 #[test]
+fn no_lock_is_needed_to_see_what_came_before_a_notice() {
+    on_every_platform("without a lock", 3, |_| {
+        let shared = Shared::new(ThreadParker::new());
+        shared.parker.prepare_park();
+        let notifier = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                // SAFETY: nobody reads before the notice; loom checks.
+                shared.data.with_mut(|data| unsafe { *data += 1 });
+                shared.parker.unpark_lock().unpark();
+            }
+        });
+        let clock = thread::spawn(|| nt::advance(LATER));
+        if shared.parker.park_until(DEADLINE) || !shared.parker.timed_out() {
+            shared.assert_notified(1);
+            shared.parker.free();
+        }
+        notifier.join().expect("no panic");
+        clock.join().expect("no panic");
+    });
+}
+
+#[test]
+fn a_waiter_that_has_timed_out_may_prepare_again() {
+    on_every_platform("prepared again", 2, |_| {
+        let shared = Shared::new(ThreadParker::new());
+        shared.enqueue();
+        let clock = thread::spawn(|| nt::advance(LATER));
+        assert!(!shared.parker.park_until(DEADLINE), "nobody unparks yet");
+        clock.join().expect("no panic");
+        assert!(shared.parker.timed_out());
+        let notifier = Shared::notified_later(&shared);
+        // Under the lock, as it is still in the queue; or it has been unparked meanwhile.
+        let queued = shared.queued.lock().expect("no panic");
+        assert_eq!(shared.parker.timed_out(), *queued);
+        if *queued {
+            assert!(shared.parker.try_prepare_park());
+            drop(queued);
+            assert_eq!(shared.parker.try_park_until(Instant::MAX), UnparkReason::Unparked);
+        }
+        shared.assert_notified(1);
+        shared.parker.free();
+        notifier.join().expect("no panic");
+    });
+}
+
+#[test]
+fn a_parker_of_a_backend_of_its_own_waits_and_is_woken_there() {
+    on_every_platform("own backend", 3, |_| {
+        let shared = Shared::new(ThreadParker::with_backend(&nt::OWN_HOST));
+        shared.enqueue();
+        let notifier = Shared::notified_later(&shared);
+        shared.parker.park();
+        shared.assert_notified(1);
+        shared.parker.free();
+        notifier.join().expect("no panic");
+    });
+}
+
+#[test]
 fn a_late_wake_does_not_disturb_the_next_round() {
     on_every_platform("two rounds", 3, |_| {
         let shared = Shared::new(ThreadParker::new());
@@ -130,11 +190,6 @@ fn a_late_wake_does_not_disturb_the_next_round() {
     });
 }
 
-/// Returns a handle of the waiter, if that is blocked by now.
-fn unpark_lock_if_blocked(parker: &ThreadParker) -> Option<UnparkHandle> {
-    nt::is_blocked_at(ptr::from_ref(parker)).then(|| parker.unpark_lock())
-}
-
 #[test]
 fn a_second_waiter_is_refused_until_the_first_has_left() {
     on_every_platform("second waiter", 3, |platform| {
@@ -143,10 +198,15 @@ fn a_second_waiter_is_refused_until_the_first_has_left() {
         let second = thread::spawn({
             let parker = Arc::clone(&parker);
             move || {
-                let Some(handle) = unpark_lock_if_blocked(&parker) else {
+                if !nt::is_blocked_at(ptr::from_ref(&*parker)) {
                     parker.unpark_lock().unpark();
                     return;
-                };
+                }
+                assert!(!parker.try_prepare_park(), "the first is parked");
+                assert_eq!(parker.try_park_until(Instant::MAX), UnparkReason::Busy);
+                let handle = parker.unpark_lock();
+                // Nobody but the first is or has been prepared.
+                assert_eq!(parker.try_park_until(Instant::MAX), UnparkReason::Busy);
                 if parker.try_prepare_park() {
                     assert!(!platform.is_rendezvous(), "the first cannot leave before its wake");
                     // Its own unpark, and not that of the first.
@@ -171,10 +231,11 @@ fn a_late_handle_touches_no_parker_that_is_gone() {
             let parker = Arc::clone(&parker);
             move || parker.park()
         });
-        let Some(first_handle) = unpark_lock_if_blocked(&parker) else {
+        if !nt::is_blocked_at(ptr::from_ref::<ThreadParker>(&parker)) {
             parker.unpark_lock().unpark();
             return first.join().expect("no panic");
-        };
+        }
+        let first_handle = parker.unpark_lock();
         let second = thread::spawn({
             let parker = Arc::clone(&parker);
             move || {
