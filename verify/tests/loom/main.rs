@@ -5,6 +5,8 @@
 //! executions that took. In each, a thread that could go on gives way up to so many times as the test says
 //! (`LOOM_MAX_PREEMPTIONS` says otherwise), and whenever it blocks.
 
+#![cfg(not(windows))]
+
 mod freed;
 mod keyed_event;
 mod nt;
