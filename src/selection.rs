@@ -16,16 +16,18 @@
 use crate::backend::host::Host;
 use crate::backend::keyed_event::{self, KeyedEvent};
 use crate::backend::polling::Polling;
+use crate::backend::process::Process;
 use crate::backend::wait_address::WaitAddress;
 use crate::backend::{Backend, BackendKind, BackendKinds, SelectError};
-use crate::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32};
+use crate::state::Word;
+use crate::sync::atomic::{AtomicPtr, AtomicU8};
 use crate::sync::{UnsafeCell, const_constructor, process_static};
-use crate::sys::HANDLE;
 use crate::sys::last_error::LastError;
 use crate::sys::loader::Nt;
+use crate::time::Instant;
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
-use core::ptr;
+use core::ptr::{self, NonNull};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 process_static! {
@@ -87,17 +89,18 @@ impl Backend {
     }
 
     /// As [`with`](Self::with), for what blocks: only where it is needed does it have a place for a backend on its
-    /// stack.
+    /// stack. (The arguments are passed one by one, and not in a closure, so that the compiler sees constants: a
+    /// program without timed waits has no code for them.)
     #[inline(always)]
-    pub(crate) fn block<R>(work: impl FnOnce(&Self) -> R) -> R {
+    pub(crate) fn block<R>(word: &Word, deadline: Instant, work: impl FnOnce(&Word, &Self, Instant) -> R) -> R {
         #[cold]
         #[inline(never)]
-        fn choose_and<R>(work: impl FnOnce(&Backend) -> R) -> R {
-            work(SELECTION.choose_in(Some(&mut MaybeUninit::uninit())))
+        fn choose_and<R>(word: &Word, deadline: Instant, work: impl FnOnce(&Word, &Backend, Instant) -> R) -> R {
+            work(word, SELECTION.choose_in(Some(&mut MaybeUninit::uninit())), deadline)
         }
         match SELECTION.get() {
-            Some(backend) => work(backend),
-            None => choose_and(work),
+            Some(backend) => work(word, backend, deadline),
+            None => choose_and(word, deadline, work),
         }
     }
 
@@ -105,16 +108,7 @@ impl Backend {
     pub(crate) fn chosen() -> Option<&'static Self> {
         SELECTION.stored()
     }
-
-    /// How often a parker may look at its word before it blocks on the process's backend; [`UNKNOWN_SPIN_LIMIT`] until
-    /// that has been asked.
-    pub(crate) fn process_spin_limit() -> &'static AtomicU32 {
-        &SELECTION.spin_limit
-    }
 }
-
-/// Nobody has asked yet whether spinning helps.
-pub(crate) const UNKNOWN_SPIN_LIMIT: u32 = u32::MAX;
 
 /// The choice.
 pub(crate) struct Selection {
@@ -122,8 +116,6 @@ pub(crate) struct Selection {
     kind: AtomicU8,
     /// How far the storing of `backend` is: [`FREE`], [`CLAIMED`] or [`STORED`].
     init_state: AtomicU8,
-    /// How often a parker may look at its word before it blocks; 0 until the backend is stored.
-    spin_limit: AtomicU32,
     /// The backend of the published kind, written by the thread that has claimed it.
     backend: UnsafeCell<MaybeUninit<Backend>>,
     host: AtomicPtr<Host>,
@@ -147,7 +139,6 @@ impl Selection {
             Self {
                 kind: AtomicU8::new(0),
                 init_state: AtomicU8::new(FREE),
-                spin_limit: AtomicU32::new(0),
                 backend: UnsafeCell::new(MaybeUninit::uninit()),
                 host: AtomicPtr::new(ptr::null_mut()),
                 handle: AtomicPtr::new(ptr::null_mut()),
@@ -196,7 +187,7 @@ impl Selection {
         if let Some(in_use) = self.published() {
             return Err(SelectError::InUse(in_use));
         }
-        if !self.has(kind) {
+        if !Self::has(kind) {
             return Err(SelectError::Unavailable(kind));
         }
         self.publish(kind).map_err(SelectError::InUse)
@@ -220,11 +211,7 @@ impl Selection {
 
     pub(crate) fn available(&self) -> BackendKinds {
         let _last_error = LastError::keep();
-        // Looked for in a selection of its own, so that nothing of this one changes. A handle is made for it and
-        // closed again.
-        let probe = Self::new();
-        let found = BackendKind::ALL.iter().copied().filter(|&kind| probe.has(kind)).map(BackendKinds::from).collect();
-        probe.close_handle();
+        let found = BackendKind::ALL.iter().copied().filter(|&kind| Self::has(kind)).map(BackendKinds::from).collect();
         if self.published() == Some(BackendKind::Host) { BackendKinds::HOST | found } else { found }
     }
 
@@ -257,27 +244,27 @@ impl Selection {
             None => self.backend.with_mut(|place| unsafe { &mut *place }),
         };
         let _last_error = LastError::keep();
-        let mut kind = PREFERRED;
+        let mut kind = self.published().unwrap_or(PREFERRED);
+        let mut is_last_resort = false;
         loop {
-            if let Some(in_use) = self.published() {
-                // What another thread could build can be built here too. Should it not, polling lets this thread go on.
-                if !self.build(in_use, place) {
-                    self.build(BackendKind::Polling, place);
-                }
-                break;
-            }
-            if !self.build(kind, place) {
-                kind = fallback_after(kind);
-            } else if self.publish(kind).err().is_none_or(|in_use| in_use == kind) {
+            let is_built = self.build(kind, place).is_some();
+            let in_use = if is_built { Some(self.publish(kind).err().unwrap_or(kind)) } else { self.published() };
+            match in_use {
                 // What another thread has published under the same kind is the same.
-                break;
+                Some(in_use) if is_built && (in_use == kind || is_last_resort) => break,
+                Some(in_use) if is_built => kind = in_use,
+                // What another thread could build can be built here too. Should it not, polling lets this thread go on.
+                Some(_) => (kind, is_last_resort) = (BackendKind::Polling, true),
+                None => kind = fallback_after(kind),
             }
         }
         // SAFETY: it has been built.
-        let backend = unsafe { place.assume_init_ref() };
-        let spin_limit = backend.spin_limit().unwrap_or(UNKNOWN_SPIN_LIMIT);
+        let backend = unsafe { place.assume_init_mut() };
+        // Once it stands which backend it is, so that nothing holds the clock meanwhile.
+        if let Some(process) = backend.process_mut() {
+            process.find_clock();
+        }
         let Some(own) = own else {
-            self.spin_limit.store(spin_limit, Relaxed);
             self.init_state.store(STORED, Release);
             // SAFETY: now it is.
             return unsafe { self.get_unchecked() };
@@ -289,55 +276,60 @@ impl Selection {
     /// 0=>kind. Errs with the kind that another thread has published before.
     fn publish(&self, kind: BackendKind) -> Result<(), BackendKind> {
         // Release: the host or the handle comes before it. Acquire: so does that of the other thread's kind.
-        let Err(number) = self.kind.compare_exchange(0, kind as u8, Release, Acquire) else {
-            return Ok(());
+        let published = match self.kind.compare_exchange(0, kind as u8, Release, Acquire) {
+            Ok(_) => Ok(()),
+            Err(number) => Err(BackendKind::from_number(number).unwrap_or(BackendKind::Polling)),
         };
-        let in_use = BackendKind::from_number(number).unwrap_or(BackendKind::Polling);
-        if in_use != BackendKind::KeyedEvent {
+        if published.err().unwrap_or(kind) != BackendKind::KeyedEvent {
             self.close_handle();
         }
-        Err(in_use)
+        published
     }
 
-    /// Whether everything is there that this kind needs.
-    fn has(&self, kind: BackendKind) -> bool {
-        kind != BackendKind::Host && self.build(kind, &mut MaybeUninit::uninit())
+    /// Whether this system has everything that this kind needs. Finds it out in a selection of its own, so that
+    /// nothing of this one changes.
+    fn has(kind: BackendKind) -> bool {
+        let probe = Self::new();
+        probe.kind.store(kind as u8, Relaxed);
+        // If it cannot be built, the last resort is.
+        let found = probe.choose_in(Some(&mut MaybeUninit::uninit())).kind();
+        probe.close_handle();
+        found == kind
     }
 
-    /// Puts a backend of this kind into its place. False if something is missing that it needs.
-    fn build(&self, kind: BackendKind, place: &mut MaybeUninit<Backend>) -> bool {
-        let backend = match (kind, Nt::detect()) {
-            (BackendKind::WaitAddress, Some(nt)) => WaitAddress::find(nt).map(Backend::WaitAddress),
-            (BackendKind::KeyedEvent, Some(nt)) => {
-                KeyedEvent::find(nt, Some(|| self.own_handle(nt))).map(Backend::KeyedEvent)
+    /// Puts a backend of this kind into its place, without a clock. None if something is missing that it needs.
+    #[inline(never)]
+    fn build(&self, kind: BackendKind, place: &mut MaybeUninit<Backend>) -> Option<()> {
+        let nt = Nt::detect();
+        let is_ending = nt.and_then(Process::find);
+        // SAFETY: ntdll's own function, which does what is documented where it is declared.
+        let process = || Some(unsafe { Process::new(nt?, is_ending?) });
+        match kind {
+            BackendKind::WaitAddress => place.write(Backend::WaitAddress(WaitAddress::find(process()?)?)),
+            BackendKind::KeyedEvent | BackendKind::KeyedEventNull => {
+                let handle =
+                    if kind == BackendKind::KeyedEvent { self.own_handle(nt?)?.as_ptr() } else { ptr::null_mut() };
+                place.write(Backend::KeyedEvent(KeyedEvent::find(process()?, handle)?))
             }
-            (BackendKind::KeyedEventNull, Some(nt)) => {
-                KeyedEvent::find(nt, None::<fn() -> Option<HANDLE>>).map(Backend::KeyedEvent)
-            }
-            (BackendKind::WaitAddress | BackendKind::KeyedEvent | BackendKind::KeyedEventNull, None) => None,
             // SAFETY: null or what `install` was given, a reference for ever.
-            (BackendKind::Host, _) => unsafe { self.host.load(Acquire).as_ref() }.map(|host| Backend::Host(*host)),
-            (BackendKind::Polling, nt) => Some(Backend::Polling(Polling::find(nt))),
+            BackendKind::Host => place.write(Backend::Host(unsafe { self.host.load(Acquire).as_ref() }?)),
+            BackendKind::Polling => place.write(Backend::Polling(Polling { process: process() })),
         };
-        backend.map(|backend| place.write(backend)).is_some()
+        Some(())
     }
 
     /// A keyed event without a name, the same for all threads.
-    fn own_handle(&self, nt: Nt) -> Option<HANDLE> {
-        let stored = self.handle.load(Relaxed);
-        if !stored.is_null() {
+    fn own_handle(&self, nt: Nt) -> Option<NonNull<c_void>> {
+        if let Some(stored) = NonNull::new(self.handle.load(Relaxed)) {
             return Some(stored);
         }
-        let handle = keyed_event::create(nt);
-        if handle.is_null() {
-            return None;
-        }
+        let handle = keyed_event::create(nt)?;
         // null=>handle. Relaxed: it is a number; publishing the kind orders it.
-        match self.handle.compare_exchange(ptr::null_mut(), handle, Relaxed, Relaxed) {
+        match self.handle.compare_exchange(ptr::null_mut(), handle.as_ptr(), Relaxed, Relaxed) {
             Ok(_) => Some(handle),
             Err(other) => {
-                nt.close(handle);
-                Some(other)
+                nt.close(handle.as_ptr());
+                NonNull::new(other)
             }
         }
     }
