@@ -24,9 +24,22 @@
 #define NTPARK_API
 #endif
 
-/* Parkers and others as they are when new. */
+/* The calling convention of all functions, the embedder's included, whatever the compiler's default is (-mrtd, /Gz). */
+#if defined(__i386__) && defined(__GNUC__)
+#define NTPARK_CALL __attribute__((__cdecl__))
+#elif defined(_M_IX86)
+#define NTPARK_CALL __cdecl
+#else
+#define NTPARK_CALL
+#endif
+
+/* Initial values. */
 #define NTPARK_PARKER_INIT {0}
-#define NTPARK_THREAD_PARKER_INIT {0, 0}
+#ifdef __cplusplus
+#define NTPARK_THREAD_PARKER_INIT {0, nullptr}
+#else
+#define NTPARK_THREAD_PARKER_INIT {0}
+#endif
 #define NTPARK_SPIN_WAIT_INIT {0}
 
 /* Whether a call was refused, and has changed nothing. */
@@ -169,20 +182,20 @@ typedef struct ntpark_host {
      * comparison must find the thread asleep or keep it from falling asleep. Others write the word,
      * atomically; of it only the low 32 bits are ever used, so comparing those is enough.
      */
-    void (*wait)(void *context, const uintptr_t *word, uintptr_t expected, uint64_t timeout);
+    void (NTPARK_CALL *wait)(void *context, const uintptr_t *word, uintptr_t expected, uint64_t timeout);
     /**
      * Wakes the thread that waits at the word, if one does. Must not read the word: it may be gone.
      */
-    void (*wake)(void *context, const uintptr_t *word);
+    void (NTPARK_CALL *wake)(void *context, const uintptr_t *word);
     /**
      * The time in units of 100 ns, rounded down. Never goes backwards, and stands still while timed waits
      * do.
      */
-    uint64_t (*now)(void *context);
+    uint64_t (NTPARK_CALL *now)(void *context);
     /**
      * Gives way to another thread that is ready to run.
      */
-    void (*yield_thread)(void *context);
+    void (NTPARK_CALL *yield_thread)(void *context);
     /**
      * How often a thread may look at its word before it blocks: 0 where there is one processor.
      */
@@ -272,7 +285,7 @@ extern "C" {
  *
  * Threads: any, at any time.
  */
-NTPARK_API const char *ntpark_status_name(ntpark_status status);
+NTPARK_API const char *NTPARK_CALL ntpark_status_name(ntpark_status status);
 
 /**
  * The time on the clock of the process's parkers. Chooses the process's backend, if this is its first use.
@@ -282,7 +295,7 @@ NTPARK_API const char *ntpark_status_name(ntpark_status status);
  *
  * Threads: any, at any time.
  */
-NTPARK_API uint64_t ntpark_now(void);
+NTPARK_API uint64_t NTPARK_CALL ntpark_now(void);
 
 /**
  * The deadline of a wait that may last so long from now.
@@ -295,7 +308,7 @@ NTPARK_API uint64_t ntpark_now(void);
  *
  * Threads: any, at any time.
  */
-NTPARK_API uint64_t ntpark_deadline(uint64_t nanoseconds);
+NTPARK_API uint64_t NTPARK_CALL ntpark_deadline(uint64_t nanoseconds);
 
 /**
  * Makes a parker of any memory: without a token.
@@ -307,7 +320,7 @@ NTPARK_API uint64_t ntpark_deadline(uint64_t nanoseconds);
  *
  * Threads: one, before others use the parker.
  */
-NTPARK_API ntpark_status ntpark_parker_init(struct ntpark_parker *parker);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_parker_init(struct ntpark_parker *parker);
 
 /**
  * Takes the token; if there is none, blocks until there is. Never returns for no reason.
@@ -319,7 +332,7 @@ NTPARK_API ntpark_status ntpark_parker_init(struct ntpark_parker *parker);
  *
  * Threads: any, at any time; one at a time can be parked there.
  */
-NTPARK_API ntpark_status ntpark_parker_park(struct ntpark_parker *parker);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_parker_park(struct ntpark_parker *parker);
 
 /**
  * Takes the token; if there is none, blocks until there is, but no longer than so many nanoseconds. Not
@@ -334,7 +347,7 @@ NTPARK_API ntpark_status ntpark_parker_park(struct ntpark_parker *parker);
  *
  * Threads: any, at any time; one at a time can be parked there.
  */
-NTPARK_API ntpark_status ntpark_parker_park_timeout(struct ntpark_parker *parker, uint64_t nanoseconds);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_parker_park_timeout(struct ntpark_parker *parker, uint64_t nanoseconds);
 
 /**
  * Takes the token; if there is none, blocks until there is, or until a deadline.
@@ -349,7 +362,7 @@ NTPARK_API ntpark_status ntpark_parker_park_timeout(struct ntpark_parker *parker
  *
  * Threads: any, at any time; one at a time can be parked there.
  */
-NTPARK_API ntpark_status ntpark_parker_park_until(struct ntpark_parker *parker, uint64_t deadline);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_parker_park_until(struct ntpark_parker *parker, uint64_t deadline);
 
 /**
  * Leaves a token, and wakes the thread that is parked, if one is.
@@ -363,7 +376,7 @@ NTPARK_API ntpark_status ntpark_parker_park_until(struct ntpark_parker *parker, 
  *
  * Threads: any, at any time.
  */
-NTPARK_API ntpark_status ntpark_parker_unpark(struct ntpark_parker *parker);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_parker_unpark(struct ntpark_parker *parker);
 
 /**
  * As ntpark_parker_unpark, and says whether it has woken a thread.
@@ -376,7 +389,7 @@ NTPARK_API ntpark_status ntpark_parker_unpark(struct ntpark_parker *parker);
  *
  * Threads: any, at any time.
  */
-NTPARK_API ntpark_status ntpark_parker_unpark_woke(struct ntpark_parker *parker, bool *woke);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_parker_unpark_woke(struct ntpark_parker *parker, bool *woke);
 
 /**
  * Makes a parker of any memory. It parks on the process's backend.
@@ -388,7 +401,7 @@ NTPARK_API ntpark_status ntpark_parker_unpark_woke(struct ntpark_parker *parker,
  *
  * Threads: one, before others use the parker.
  */
-NTPARK_API ntpark_status ntpark_thread_parker_init(struct ntpark_thread_parker *parker);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_thread_parker_init(struct ntpark_thread_parker *parker);
 
 /**
  * Makes a parker of any memory. It parks on a backend of its own, whose clock its deadlines are of: see
@@ -404,8 +417,8 @@ NTPARK_API ntpark_status ntpark_thread_parker_init(struct ntpark_thread_parker *
  * Threads: one, before others use the parker.
  */
 NTPARK_API
-ntpark_status ntpark_thread_parker_init_with(struct ntpark_thread_parker *parker,
-                                             const struct ntpark_backend *backend);
+ntpark_status NTPARK_CALL ntpark_thread_parker_init_with(struct ntpark_thread_parker *parker,
+                                                         const struct ntpark_backend *backend);
 
 /**
  * Gets ready to wait: before this thread is put in the queue.
@@ -417,7 +430,7 @@ ntpark_status ntpark_thread_parker_init_with(struct ntpark_thread_parker *parker
  *
  * Threads: the one that waits.
  */
-NTPARK_API ntpark_status ntpark_thread_parker_prepare_park(struct ntpark_thread_parker *parker);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_thread_parker_prepare_park(struct ntpark_thread_parker *parker);
 
 /**
  * Blocks until unparked. Returns at once if that has happened since ntpark_thread_parker_prepare_park.
@@ -430,7 +443,7 @@ NTPARK_API ntpark_status ntpark_thread_parker_prepare_park(struct ntpark_thread_
  *
  * Threads: the one that waits.
  */
-NTPARK_API ntpark_status ntpark_thread_parker_park(struct ntpark_thread_parker *parker);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_thread_parker_park(struct ntpark_thread_parker *parker);
 
 /**
  * Blocks until unparked, or until a deadline. Returns at once if it has been unparked since
@@ -448,8 +461,8 @@ NTPARK_API ntpark_status ntpark_thread_parker_park(struct ntpark_thread_parker *
  * Threads: the one that waits.
  */
 NTPARK_API
-ntpark_status ntpark_thread_parker_park_until(struct ntpark_thread_parker *parker,
-                                              uint64_t deadline);
+ntpark_status NTPARK_CALL ntpark_thread_parker_park_until(struct ntpark_thread_parker *parker,
+                                                          uint64_t deadline);
 
 /**
  * Whether a park that ran out of time has not been unparked since. To be asked with the queue's lock held.
@@ -462,7 +475,7 @@ ntpark_status ntpark_thread_parker_park_until(struct ntpark_thread_parker *parke
  *
  * Threads: the one that waits.
  */
-NTPARK_API ntpark_status ntpark_thread_parker_timed_out(struct ntpark_thread_parker *parker);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_thread_parker_timed_out(struct ntpark_thread_parker *parker);
 
 /**
  * Marks the thread that waits as unparked, quickly, with the queue's lock held. From here on that thread may
@@ -476,7 +489,7 @@ NTPARK_API ntpark_status ntpark_thread_parker_timed_out(struct ntpark_thread_par
  *
  * Threads: any that holds the queue's lock; once for each ntpark_thread_parker_prepare_park.
  */
-NTPARK_API struct ntpark_unpark_handle ntpark_thread_parker_unpark_lock(struct ntpark_thread_parker *parker);
+NTPARK_API struct ntpark_unpark_handle NTPARK_CALL ntpark_thread_parker_unpark_lock(struct ntpark_thread_parker *parker);
 
 /**
  * Wakes the thread, if it blocks.
@@ -488,7 +501,7 @@ NTPARK_API struct ntpark_unpark_handle ntpark_thread_parker_unpark_lock(struct n
  *
  * Threads: any, at any time.
  */
-NTPARK_API ntpark_status ntpark_unpark_handle_unpark(struct ntpark_unpark_handle handle);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_unpark_handle_unpark(struct ntpark_unpark_handle handle);
 
 /**
  * The backend that the process parks on. Chooses it, if this is its first use.
@@ -497,7 +510,7 @@ NTPARK_API ntpark_status ntpark_unpark_handle_unpark(struct ntpark_unpark_handle
  *
  * Threads: any, at any time.
  */
-NTPARK_API ntpark_kind ntpark_backend_in_use(void);
+NTPARK_API ntpark_kind NTPARK_CALL ntpark_backend_in_use(void);
 
 /**
  * The backends that this process could use, asked anew each time. Chooses none.
@@ -506,7 +519,7 @@ NTPARK_API ntpark_kind ntpark_backend_in_use(void);
  *
  * Threads: any, at any time.
  */
-NTPARK_API uint32_t ntpark_backend_available(void);
+NTPARK_API uint32_t NTPARK_CALL ntpark_backend_available(void);
 
 /**
  * Makes the process park on this backend: before the first use of any parker, clock or yield.
@@ -519,7 +532,7 @@ NTPARK_API uint32_t ntpark_backend_available(void);
  *
  * Threads: any, at any time.
  */
-NTPARK_API ntpark_status ntpark_backend_force(ntpark_kind kind);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_backend_force(ntpark_kind kind);
 
 /**
  * Makes the process park on the embedder's functions: before the first use of any parker, clock or yield.
@@ -533,7 +546,7 @@ NTPARK_API ntpark_status ntpark_backend_force(ntpark_kind kind);
  *
  * Threads: any, at any time.
  */
-NTPARK_API ntpark_status ntpark_backend_install(const struct ntpark_host *host);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_backend_install(const struct ntpark_host *host);
 
 /**
  * Makes a backend of the embedder's functions, for single two-phase parkers: see
@@ -549,8 +562,8 @@ NTPARK_API ntpark_status ntpark_backend_install(const struct ntpark_host *host);
  * Threads: one, before others use the backend.
  */
 NTPARK_API
-ntpark_status ntpark_backend_from_host(struct ntpark_backend *backend,
-                                       const struct ntpark_host *host);
+ntpark_status NTPARK_CALL ntpark_backend_from_host(struct ntpark_backend *backend,
+                                                   const struct ntpark_host *host);
 
 /**
  * The time on a backend's clock, from which the deadlines of its parkers are made.
@@ -563,7 +576,7 @@ ntpark_status ntpark_backend_from_host(struct ntpark_backend *backend,
  *
  * Threads: any, at any time.
  */
-NTPARK_API ntpark_status ntpark_backend_now(const struct ntpark_backend *backend, uint64_t *now);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_backend_now(const struct ntpark_backend *backend, uint64_t *now);
 
 /**
  * The name of a backend.
@@ -575,7 +588,7 @@ NTPARK_API ntpark_status ntpark_backend_now(const struct ntpark_backend *backend
  *
  * Threads: any, at any time.
  */
-NTPARK_API const char *ntpark_kind_name(ntpark_kind kind);
+NTPARK_API const char *NTPARK_CALL ntpark_kind_name(ntpark_kind kind);
 
 /**
  * Gives way to another thread that is ready to run, of any processor: Sleep(0) on Windows, the host's own
@@ -585,7 +598,7 @@ NTPARK_API const char *ntpark_kind_name(ntpark_kind kind);
  *
  * Threads: any, at any time.
  */
-NTPARK_API ntpark_status ntpark_yield(void);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_yield(void);
 
 /**
  * Starts anew.
@@ -597,7 +610,7 @@ NTPARK_API ntpark_status ntpark_yield(void);
  *
  * Threads: the one whose variable it is.
  */
-NTPARK_API ntpark_status ntpark_spin_wait_reset(struct ntpark_spin_wait *spin);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_spin_wait_reset(struct ntpark_spin_wait *spin);
 
 /**
  * Waits for a moment: the first three times on the spot, then by giving way.
@@ -610,7 +623,7 @@ NTPARK_API ntpark_status ntpark_spin_wait_reset(struct ntpark_spin_wait *spin);
  *
  * Threads: the one whose variable it is.
  */
-NTPARK_API ntpark_status ntpark_spin_wait_spin(struct ntpark_spin_wait *spin);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_spin_wait_spin(struct ntpark_spin_wait *spin);
 
 /**
  * Waits for a moment on the spot, at most 1,024 pauses, without ever giving way. For loops whose end is a
@@ -623,7 +636,7 @@ NTPARK_API ntpark_status ntpark_spin_wait_spin(struct ntpark_spin_wait *spin);
  *
  * Threads: the one whose variable it is.
  */
-NTPARK_API ntpark_status ntpark_spin_wait_spin_no_yield(struct ntpark_spin_wait *spin);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_spin_wait_spin_no_yield(struct ntpark_spin_wait *spin);
 
 /**
  * The version of the library, which may be another than that of the header.
@@ -632,7 +645,7 @@ NTPARK_API ntpark_status ntpark_spin_wait_spin_no_yield(struct ntpark_spin_wait 
  *
  * Threads: any, at any time.
  */
-NTPARK_API uint32_t ntpark_version(void);
+NTPARK_API uint32_t NTPARK_CALL ntpark_version(void);
 
 #ifdef __cplusplus
 }  // extern "C"

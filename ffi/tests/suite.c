@@ -1,12 +1,10 @@
 /* The C interface on the backend that the environment names. */
 
+#include "bad_arguments.h"
 #include "host.h"
 #include "test.h"
 #include "token.h"
 #include "two_phase.h"
-
-/* Generated from the header: calls each of its functions with each kind of bad argument. */
-void bad_arguments(void);
 
 /* What a parker did before main. */
 static ntpark_status parked_before_main = -1, timed_out_before_main = -1;

@@ -5,7 +5,6 @@
 mod backend;
 #[cfg(test)]
 mod build_script;
-mod c_header;
 mod c_library;
 mod cargo;
 mod coff;

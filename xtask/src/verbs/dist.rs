@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::ValueEnum;
+use clap::ValueEnum as _;
 
-use crate::c_library::{self, Flavour};
+use crate::c_library::Flavour;
 use crate::setup::{self, Setup};
 use crate::workspace::Workspace;
 
@@ -19,56 +19,28 @@ pub(crate) struct Options {
     out: Option<PathBuf>,
     /// Only this target; may be given several times
     #[arg(long, value_enum, value_name = "TARGET")]
-    target: Vec<Target>,
+    target: Vec<Flavour>,
     #[command(flatten)]
     setup: setup::SetupOptions,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-#[value(rename_all = "verbatim")]
-enum Target {
-    /// 64-bit Windows, for MinGW
-    #[value(name = "x86_64-pc-windows-gnu")]
-    X86_64Gnu,
-    /// 32-bit Windows, for MinGW
-    #[value(name = "i686-pc-windows-gnu")]
-    I686Gnu,
-    /// 64-bit Windows, for Microsoft's linker and LLVM's
-    #[value(name = "x86_64-pc-windows-msvc")]
-    X86_64Msvc,
-    /// 32-bit Windows, for Microsoft's linker and LLVM's
-    #[value(name = "i686-pc-windows-msvc")]
-    I686Msvc,
-}
-
-impl Target {
-    fn flavour(self) -> Flavour {
-        match self {
-            Self::X86_64Gnu => Flavour::X86_64_GNU,
-            Self::I686Gnu => Flavour::I686_GNU,
-            Self::X86_64Msvc => Flavour::X86_64_MSVC,
-            Self::I686Msvc => Flavour::I686_MSVC,
-        }
-    }
-}
-
-/// Builds and lays out what was asked for, and lists it.
+/// Builds and lays out what was asked for.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    let targets = if options.target.is_empty() { Target::value_variants() } else { &options.target };
+    let targets = if options.target.is_empty() { Flavour::value_variants() } else { &options.target };
     let out = match &options.out {
         Some(dir) => std::path::absolute(dir)?,
         None => workspace.target().join("dist"),
     };
     let mut setup = Setup::new(workspace, &options.setup);
     let mut builds = Vec::new();
-    for flavour in targets.iter().map(|target| target.flavour()) {
+    for &flavour in targets {
         builds.push((flavour, flavour.set_up(&mut setup)?));
     }
     setup.carry_out()?;
     for (flavour, toolchain) in builds {
-        let dir = out.join(format!("ntpark-{}", flavour.target.name));
+        let dir = out.join(format!("ntpark-{}", flavour.target().name));
         flavour.build(workspace, &toolchain, &dir)?;
-        println!("{}\n{}", dir.display(), c_library::listing(&dir)?);
+        println!("{}", dir.display());
     }
     Ok(())
 }

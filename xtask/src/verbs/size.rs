@@ -152,7 +152,7 @@ pub(crate) fn core(workspace: &Workspace, setup: &setup::SetupOptions) -> Result
 /// The size of the C library's DLL, which is laid out in `dir`.
 fn dll(workspace: &Workspace, toolchain: &Toolchain, dir: &Path) -> Result<u64> {
     let dir = dir.join("c-library");
-    Flavour::X86_64_GNU.build(workspace, toolchain, &dir)?;
+    Flavour::X86_64Gnu.build(workspace, toolchain, &dir)?;
     Ok(fs::metadata(dir.join("bin/ntpark.dll"))?.len())
 }
 
