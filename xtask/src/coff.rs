@@ -6,35 +6,21 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use object::read::archive::ArchiveFile;
-use object::{Architecture, File, Object as _, ObjectSymbol as _};
+use object::{File, Object as _};
 
-/// The names in the objects of a static library, as C spells them.
-#[derive(Default)]
-pub(crate) struct Symbols {
-    /// What programs can link with.
-    pub(crate) defined: BTreeSet<String>,
-    /// What others have to provide.
-    pub(crate) needed: BTreeSet<String>,
-}
-
-impl Symbols {
-    pub(crate) fn read(library: &Path) -> Result<Self> {
-        let data = fs::read(library).with_context(|| format!("cannot read {}", library.display()))?;
-        let mut symbols = Self::default();
-        for member in ArchiveFile::parse(&*data)?.members() {
-            let file = File::parse(member?.data(&*data)?)?;
-            let is_x86 = file.architecture() == Architecture::I386;
-            for symbol in file.symbols().filter(|symbol| symbol.is_undefined() || symbol.is_global()) {
-                let name = symbol.name()?;
-                // Constants that compilers share between objects, and marks for the linker, which C cannot spell.
-                if !name.starts_with("__xmm@") && !name.starts_with("__real@") && !name.starts_with('@') {
-                    let names = if symbol.is_undefined() { &mut symbols.needed } else { &mut symbols.defined };
-                    names.insert(undecorated(name, is_x86).to_owned());
-                }
-            }
+/// What others can link with in a static library, as C spells it.
+pub(crate) fn symbols(library: &Path) -> Result<BTreeSet<String>> {
+    let data = fs::read(library).with_context(|| format!("cannot read {}", library.display()))?;
+    let archive = ArchiveFile::parse(&*data)?;
+    let mut names = BTreeSet::new();
+    for symbol in archive.symbols()?.context("the library has no index")? {
+        let name = String::from_utf8_lossy(symbol?.name()).into_owned();
+        // On x86, C's names begin with a line. Names with an @ are constants that compilers share between objects.
+        if !name.contains('@') {
+            names.insert(name.trim_start_matches('_').to_owned());
         }
-        Ok(symbols)
     }
+    Ok(names)
 }
 
 /// What a program or a DLL is to the loader.
@@ -57,14 +43,5 @@ impl Image {
             imports: file.imports()?.iter().map(|one| import(one.library(), one.name())).collect(),
             has_entry: file.entry() != file.relative_address_base(),
         })
-    }
-}
-
-/// A name without the marks of an import and, on x86, of a calling convention.
-fn undecorated(name: &str, is_x86: bool) -> &str {
-    let name = name.strip_prefix("__imp_").unwrap_or(name);
-    match name.strip_prefix('_') {
-        Some(name) if is_x86 => name.split('@').next().unwrap_or(name),
-        _ => name,
     }
 }

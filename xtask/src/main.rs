@@ -5,7 +5,6 @@
 mod backend;
 #[cfg(test)]
 mod build_script;
-mod c_library;
 mod cargo;
 mod coff;
 mod image;

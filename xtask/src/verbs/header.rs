@@ -95,19 +95,3 @@ fn with_convention(header: &str) -> String {
     }
     text
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn functions_and_pointers_get_the_convention() {
-        let header = "typedef struct a {\n    void (*b)(void *c);\n} a;\nNTPARK_API const char *ntpark_d(void);\n\
-                      NTPARK_API\nint ntpark_e(int f,\n             int g);\n/* h(i) */\n";
-        let expected = "typedef struct a {\n    void (NTPARK_CALL *b)(void *c);\n} a;\n\
-                        NTPARK_API const char *NTPARK_CALL ntpark_d(void);\n\
-                        NTPARK_API\nint NTPARK_CALL ntpark_e(int f,\n                         int g);\n/* h(i) */\n";
-        assert_eq!(with_convention(header), expected);
-        assert_eq!(functions(expected).collect::<Vec<_>>(), ["ntpark_d", "ntpark_e"]);
-    }
-}

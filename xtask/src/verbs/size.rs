@@ -8,12 +8,12 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::c_library::Flavour;
 use crate::cargo;
 use crate::image::Image;
 use crate::process::{Output, Task};
 use crate::setup::{self, Setup};
 use crate::toolchain::{Target, Toolchain};
+use crate::verbs::dist::Flavour;
 use crate::wine::Runner;
 use crate::workspace::Workspace;
 
@@ -152,7 +152,7 @@ pub(crate) fn core(workspace: &Workspace, setup: &setup::SetupOptions) -> Result
 /// The size of the C library's DLL, which is laid out in `dir`.
 fn dll(workspace: &Workspace, toolchain: &Toolchain, dir: &Path) -> Result<u64> {
     let dir = dir.join("c-library");
-    Flavour::X86_64Gnu.build(workspace, toolchain, &dir)?;
+    Flavour::X86_64_GNU.build(workspace, toolchain, &dir)?;
     Ok(fs::metadata(dir.join("bin/ntpark.dll"))?.len())
 }
 
