@@ -11,7 +11,7 @@ static struct fixture {
     ntpark_thread_parker thread_parker;
     ntpark_spin_wait spin;
     ntpark_backend backend, no_backend, garbage_backend;
-    ntpark_host host, bad_hosts[5];
+    ntpark_host host, bad_hosts[8];
     uint64_t time;
     bool flag;
     /* A misaligned pointer to the last one stays inside. */
@@ -25,6 +25,8 @@ static struct host_calls calls;
 
 static void make_fixture(void)
 {
+    size_t at;
+
     memset(&fixture, 0, sizeof fixture);
     /* Anything but what would be written there. */
     fixture.parker.state = 1;
@@ -34,11 +36,15 @@ static void make_fixture(void)
     memset(&fixture.garbage_backend, 0xA5, sizeof fixture.garbage_backend);
 
     fixture.host = host_new(&calls);
-    fixture.bad_hosts[0] = fixture.bad_hosts[1] = fixture.bad_hosts[2] = fixture.bad_hosts[3] = fixture.host;
+    for (at = 0; at < COUNT(fixture.bad_hosts) - 1; at++)
+        fixture.bad_hosts[at] = fixture.host;
     fixture.bad_hosts[0].wait = NULL;
     fixture.bad_hosts[1].wake = NULL;
     fixture.bad_hosts[2].now = NULL;
     fixture.bad_hosts[3].yield_thread = NULL;
+    fixture.bad_hosts[4].current_thread = NULL;
+    fixture.bad_hosts[5].granule = 0;
+    fixture.bad_hosts[6].size--;
     CHECK_STATUS(ntpark_backend_from_host(&fixture.backend, &fixture.host), NTPARK_OK);
     memcpy(&as_made, &fixture, sizeof fixture);
 }
