@@ -1,5 +1,9 @@
 /*
- * ntpark for C++11 and later: a thin layer over ntpark.h. Header only; nothing is thrown, nothing allocated.
+ * ntpark for C++11 and later: a thin layer over ntpark.h. Header only, without exceptions or allocation.
+ *
+ * Timeouts and deadlines are durations and time points of std::chrono, of any period, clock and arithmetic
+ * representation. No wait ends early. One that has passed, is negative or is NaN does not wait; infinity, and more
+ * than 584 years, is no limit.
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  */
@@ -18,7 +22,7 @@
 
 namespace ntpark {
 
-/* The clock of the process's parkers: units of 100 ns, not counting the time that the machine was asleep. */
+/* The clock of ntpark_now: units of 100 ns. */
 struct clock {
     using rep = std::int64_t;
     using period = std::ratio<1, 10000000>;
@@ -153,7 +157,7 @@ inline wide round_places(rational magnitude, int exponent, bool is_negative, rou
             return infinite(is_negative);
         magnitude.twice();
     }
-    /* More steps would find only zeros. */
+    /* After 320 steps nothing is left. */
     for (shift = shift < -320 ? -320 : shift; shift < 0; shift++) {
         is_inexact = is_inexact || magnitude.whole.word[0] % 2 != 0;
         magnitude.whole.halve();
@@ -171,7 +175,7 @@ inline wide round_places(rational magnitude, int exponent, bool is_negative, rou
 template <std::uint64_t PerSecond, class Rep, class Period>
 wide convert_count(std::chrono::duration<Rep, Period> span, rounding direction, std::false_type) noexcept
 {
-    static_assert(std::numeric_limits<Rep>::is_integer, "ntpark takes times that integers or floating-point numbers count");
+    static_assert(std::numeric_limits<Rep>::is_integer, "a time's representation must be an arithmetic type");
     constexpr std::uint64_t num = static_cast<std::uint64_t>(Period::num);
     constexpr std::uint64_t den = static_cast<std::uint64_t>(Period::den);
     /* How many units a count is, if that is a whole number and fits; 0 otherwise. */
@@ -204,7 +208,7 @@ wide convert_count(std::chrono::duration<Rep, Period> span, rounding direction, 
     const bool is_negative = count < 0;
     const Rep absolute = is_negative ? -count : count;
 
-    /* A deadline that is no number is past; so is every deadline if the current time is no number. */
+    /* A deadline of NaN has passed; every deadline has if the current time is NaN. */
     if (std::isnan(count))
         return infinite(direction == rounding::up);
     if (absolute > (std::numeric_limits<Rep>::max)())
@@ -213,7 +217,7 @@ wide convert_count(std::chrono::duration<Rep, Period> span, rounding direction, 
         rational(static_cast<std::uint64_t>(Period::num), static_cast<std::uint64_t>(Period::den)).times(PerSecond);
     rational magnitude(0, unit.parts);
     int exponent = 0;
-    /* Each digit of the mantissa: binary, as the processor has it. */
+    /* For each binary digit of the mantissa, the first one first. */
     for (Rep mantissa = std::frexp(absolute, &exponent); mantissa > 0; exponent--) {
         mantissa *= 2;
         magnitude.twice();
@@ -232,7 +236,7 @@ wide convert(std::chrono::duration<Rep, Period> span, rounding direction) noexce
     return convert_count<PerSecond>(span, direction, std::is_floating_point<Rep>());
 }
 
-/* A number with 64 binary places, rounded up: 0 if it is negative, NTPARK_FOREVER if it is too large. */
+/* A number with 64 binary places, rounded up; 0 if it is negative, NTPARK_FOREVER if it is too large. */
 inline std::uint64_t round_up(const wide &number) noexcept
 {
     if (number.is_negative())
@@ -258,7 +262,8 @@ std::uint64_t ticks(std::chrono::time_point<clock, Duration> deadline) noexcept
 
 /* The nanoseconds from one time of a clock to another, whose types may differ. */
 template <class Clock, class From, class To>
-std::uint64_t nanoseconds_between(std::chrono::time_point<Clock, From> from, std::chrono::time_point<Clock, To> to) noexcept
+std::uint64_t nanoseconds_between(std::chrono::time_point<Clock, From> from,
+                                  std::chrono::time_point<Clock, To> to) noexcept
 {
     wide difference = convert<1000000000>(from.time_since_epoch(), rounding::down);
     difference.negate();
@@ -266,7 +271,7 @@ std::uint64_t nanoseconds_between(std::chrono::time_point<Clock, From> from, std
     return round_up(difference);
 }
 
-/* Waits until a time of another clock, which may run at another rate: asks it again after each wait. */
+/* Waits until a time of another clock. That may run at another rate, so it is read again after each wait. */
 template <class Clock, class Duration, class Wait>
 ntpark_status wait_until(std::chrono::time_point<Clock, Duration> deadline, Wait wait)
 {
@@ -281,8 +286,8 @@ ntpark_status wait_until(std::chrono::time_point<Clock, Duration> deadline, Wait
 } // namespace detail
 
 /*
- * Blocks a thread until another leaves it a token: ntpark_parker. Constant-initialised, so that a static one is there
- * before any constructor runs.
+ * Blocks a thread until another thread leaves it a token: see ntpark_parker. Constant-initialised, so a static one
+ * can be used before any constructor has run.
  */
 class parker {
 public:
@@ -290,41 +295,45 @@ public:
     parker(const parker &) = delete;
     parker &operator=(const parker &) = delete;
 
-    /* NTPARK_OK: the token is taken. NTPARK_BUSY: another thread is parked here. */
+    /* NTPARK_OK: the token was taken. NTPARK_BUSY: another thread is parked here, and no token was taken. */
     ntpark_status park() noexcept { return ntpark_parker_park(&raw_); }
 
-    /* As park; or NTPARK_TIMEOUT, never early. */
+    /* Like park, or NTPARK_TIMEOUT, never early. */
     template <class Rep, class Period>
     ntpark_status park_for(std::chrono::duration<Rep, Period> timeout) noexcept
     {
         return ntpark_parker_park_timeout(&raw_, detail::nanoseconds(timeout));
     }
 
-    /* As park; or NTPARK_TIMEOUT, never early. */
+    /* Like park, or NTPARK_TIMEOUT, never early. */
     template <class Duration>
     ntpark_status park_until(std::chrono::time_point<clock, Duration> deadline) noexcept
     {
         return ntpark_parker_park_until(&raw_, detail::ticks(deadline));
     }
 
-    /* As park; or NTPARK_TIMEOUT, never before the deadline on its own clock. */
+    /*
+     * Like park, or NTPARK_TIMEOUT, never before the deadline on its clock. If that clock is set during the wait, the
+     * wait notices at its end.
+     */
     template <class Clock, class Duration>
     ntpark_status park_until(std::chrono::time_point<Clock, Duration> deadline)
     {
-        return detail::wait_until(deadline, [this](std::uint64_t left) { return ntpark_parker_park_timeout(&raw_, left); });
+        return detail::wait_until(
+            deadline, [this](std::uint64_t nanoseconds) { return ntpark_parker_park_timeout(&raw_, nanoseconds); });
     }
 
     /* NTPARK_OK. */
     ntpark_status unpark() noexcept { return ntpark_parker_unpark(&raw_); }
 
-    /* The same parker for C. */
+    /* The parker for C functions. */
     ntpark_parker *native_handle() noexcept { return &raw_; }
 
 private:
     ntpark_parker raw_;
 };
 
-/* What is left to do of an unpark once the queue's lock is released: done at the end of its scope, if not before. */
+/* The second half of an unpark, for after the queue's lock is released. The destructor does it if nothing else has. */
 class unpark_handle {
 public:
     explicit unpark_handle(ntpark_unpark_handle raw) noexcept : raw_(raw) {}
@@ -333,9 +342,9 @@ public:
     unpark_handle &operator=(const unpark_handle &) = delete;
     ~unpark_handle() { unpark(); }
 
-    void unpark() noexcept { ntpark_unpark_handle_unpark(release()); }
+    ntpark_status unpark() noexcept { return ntpark_unpark_handle_unpark(release()); }
 
-    /* Hands it over to C; nothing is left here. */
+    /* Returns the handle for C functions; nothing is left to do here. */
     ntpark_unpark_handle release() noexcept
     {
         const ntpark_unpark_handle raw = raw_;
@@ -348,7 +357,7 @@ private:
     ntpark_unpark_handle raw_;
 };
 
-/* Blocks one thread in a queue of somebody's own, in two phases: ntpark_thread_parker, whose documentation gives the order of calls. */
+/* Blocks one thread that waits in a queue of the caller's, in two phases: see ntpark_thread_parker. */
 class thread_parker {
 public:
     constexpr thread_parker() noexcept : raw_ NTPARK_THREAD_PARKER_INIT {}
@@ -376,20 +385,20 @@ public:
     /* With the queue's lock held. */
     bool timed_out() noexcept { return ntpark_thread_parker_timed_out(&raw_) == NTPARK_TIMEOUT; }
 
-    /* With the queue's lock held; the handle is for after unlocking. */
+    /* With the queue's lock held. The handle is for after unlocking. */
     unpark_handle unpark_lock() noexcept { return unpark_handle(ntpark_thread_parker_unpark_lock(&raw_)); }
 
-    /* The same parker for C. */
+    /* The parker for C functions. */
     ntpark_thread_parker *native_handle() noexcept { return &raw_; }
 
 private:
     ntpark_thread_parker raw_;
 };
 
-/* A wait that begins with a few instructions and doubles: ntpark_spin_wait. */
+/* A spin loop with exponential backoff: see ntpark_spin_wait. */
 class spin_wait {
 public:
-    /* False, and no wait, once it has been ten times: park instead. */
+    /* Returns false, without waiting, after ten rounds: park instead. */
     bool spin() noexcept { return ntpark_spin_wait_spin(&raw_) == NTPARK_OK; }
     void spin_no_yield() noexcept { ntpark_spin_wait_spin_no_yield(&raw_); }
     void reset() noexcept { ntpark_spin_wait_reset(&raw_); }

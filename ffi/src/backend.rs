@@ -68,8 +68,8 @@ pub struct ntpark_host {
     /// The step of now's clock in units of 100 ns, rounded up: a clock that advances with a tick of 10 ms has a granule
     /// of 100,000. Not 0.
     pub granule: u32,
-    /// How many times a thread may check for its token before it blocks; more than 10,000 count as that. Checking should
-    /// take about half as long as blocking and being woken. 0 if there is one processor.
+    /// How many times a thread may check for its token before it blocks; more than 10,000 count as that. All checks
+    /// should take about half as long as blocking and being woken. 0 if there is one processor.
     pub spin: u32,
 }
 
@@ -212,8 +212,9 @@ pub unsafe extern "C" fn ntpark_backend_now(backend: *const ntpark_backend, now:
 }
 
 /// Tells whether the process is ending: ExitProcess has killed all other threads, and only DllMain functions and what
-/// they call still run. Then an unpark wakes no thread, and a park without a timeout that finds no token ends the process,
-/// as waiting for a critical section does. On a host, always false. Chooses the backend if this is its first use.
+/// they call still run. Then an unpark wakes no thread, and a park without a time limit that finds no token ends the
+/// process, as waiting for a critical section does. On a host, always false. Chooses the backend if this is its first
+/// use.
 ///
 /// Returns: true if it is.
 ///
@@ -305,8 +306,8 @@ unsafe fn get_host<'a>(host: *const ntpark_host) -> Option<&'a Host> {
 }
 
 /// # Safety
-/// A good pointer points to readable memory. If that begins with the seal, it is a backend that was initialised here and
-/// lives as long as the result is used.
+/// A good pointer points to readable memory. If that begins with the seal, it is a backend that was initialised here
+/// and lives as long as the result is used.
 pub(crate) unsafe fn get(backend: *const ntpark_backend) -> Option<&'static Backend> {
     if !is_good(backend) {
         return None;

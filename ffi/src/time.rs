@@ -13,8 +13,8 @@ pub const NTPARK_FOREVER: u64 = u64::MAX;
 /// Returns the time on the clock of the process's backend. Chooses the backend if this is its first use.
 ///
 /// Returns: units of 100 ns since some fixed point, rounded up to the clock's next step. It never goes backwards, and
-/// setting the wall clock does not change it. On Windows 7 and later, and on a host, it stands still while the machine is
-/// asleep; on Windows XP and Vista it does not, and neither do timed waits.
+/// setting the wall clock does not change it. On Windows 7 and later, and on a host, it stands still while the machine
+/// is asleep; on Windows XP and Vista it does not, and neither do timed waits.
 ///
 /// Threads: any, at any time.
 #[unsafe(no_mangle)]

@@ -60,7 +60,8 @@ public:
     {
         if (digits_.size() != other.digits_.size())
             return digits_.size() < other.digits_.size();
-        return std::lexicographical_compare(digits_.rbegin(), digits_.rend(), other.digits_.rbegin(), other.digits_.rend());
+        return std::lexicographical_compare(digits_.rbegin(), digits_.rend(), other.digits_.rbegin(),
+                                            other.digits_.rend());
     }
 
     static natural power_of_two(unsigned exponent)
@@ -124,8 +125,8 @@ exact to_exact(chrono::duration<Rep, Period> span, unsigned long long per_second
             count.denominator * static_cast<unsigned long long>(Period::den)};
 }
 
-// Whether a result is a difference rounded up: never too small, and too large by less than one. Where both times are fractions
-// of units, each is rounded to 64 binary places before.
+// Whether a result is a difference rounded up: never too small, and too large by less than one. If both times are
+// fractions of units, each has been rounded to 64 binary places before.
 bool is_rounded_up(std::uint64_t result, const exact &from, const exact &to, bool are_fractions)
 {
     const natural denominator = from.denominator * to.denominator, places = natural::power_of_two(62);
@@ -136,10 +137,11 @@ bool is_rounded_up(std::uint64_t result, const exact &from, const exact &to, boo
     side = side + to.numerator * from.denominator;
     if (result != NTPARK_FOREVER && minus + denominator * result < plus)
         return false;
-    return result == 0 || (minus + denominator * (result - 1)) * places < plus * places + (are_fractions ? denominator : 0);
+    const natural slack = are_fractions ? denominator : 0;
+    return result == 0 || (minus + denominator * (result - 1)) * places < plus * places + slack;
 }
 
-// Numbers that are always the same.
+// Random numbers, the same in each run.
 class random {
 public:
     std::uint64_t bits()
@@ -150,7 +152,7 @@ public:
         return state_;
     }
 
-    // Of any magnitude; now and then one of the largest.
+    // Of any magnitude, sometimes one of the largest.
     template <class Integer>
     Integer count(std::true_type)
     {
@@ -167,7 +169,7 @@ public:
         }
     }
 
-    // Around 1, and now and then anywhere.
+    // Mostly of usual magnitudes, sometimes of any.
     template <class Float>
     Float count(std::false_type)
     {
@@ -201,9 +203,9 @@ chrono::duration<Rep, Period> any_span()
 template <class Like, class Rep, class Period>
 Like about(chrono::duration<Rep, Period> span)
 {
-    const long double factor = static_cast<long double>(Period::num) / static_cast<long double>(Period::den) *
-                               (static_cast<long double>(Like::period::den) / static_cast<long double>(Like::period::num));
-    const long double count = static_cast<long double>(span.count()) * factor;
+    using to = typename Like::period;
+    const long double seconds = static_cast<long double>(span.count()) * Period::num / Period::den;
+    const long double count = seconds * to::den / to::num;
     using limits = std::numeric_limits<typename Like::rep>;
 
     if (!(std::fabs(count) < static_cast<long double>((limits::max)()) / 2) || (count < 0 && !limits::is_signed))
@@ -223,12 +225,12 @@ void check(bool holds, const char *what, std::uint64_t result, long double from,
 
     if (holds)
         return;
-    std::snprintf(text, sizeof text, "%s: %.20g to %.20g is %.0f", what, static_cast<double>(from), static_cast<double>(to),
-                  static_cast<double>(result));
+    std::snprintf(text, sizeof text, "%s: %.20g to %.20g is %.0f", what, static_cast<double>(from),
+                  static_cast<double>(to), static_cast<double>(result));
     test_fail(__FILE__, __LINE__, text);
 }
 
-// Of two such times the header does not tell which is later.
+// The header does not tell which of two such times is later.
 template <class Rep, class Period>
 bool is_as_good_as_infinite(chrono::duration<Rep, Period> span)
 {
@@ -270,7 +272,8 @@ void check_type()
         const span_type span = any_span<Rep, Period>();
         const long double count = static_cast<long double>(span.count());
         const std::uint64_t nanoseconds = ntpark::detail::nanoseconds(span);
-        check(is_rounded_up(nanoseconds, zero, to_exact(span, 1000000000), false), "nanoseconds", nanoseconds, 0, count);
+        const bool are_right = is_rounded_up(nanoseconds, zero, to_exact(span, 1000000000), false);
+        check(are_right, "nanoseconds", nanoseconds, 0, count);
         const std::uint64_t ticks = ntpark::detail::ticks(chrono::time_point<ntpark::clock, span_type>(span));
         check(is_rounded_up(ticks, zero, to_exact(span, 10000000), false), "ticks", ticks, 0, count);
     }
@@ -316,9 +319,10 @@ void check_specials()
 {
     using seconds = chrono::duration<Float>;
     using limits = std::numeric_limits<Float>;
-    const chrono::time_point<any_clock, seconds> never(seconds(limits::infinity())), before(seconds(-limits::infinity())),
-        nan(seconds(limits::quiet_NaN()));
-    const chrono::time_point<any_clock, chrono::seconds> now(chrono::seconds(5));
+    using point = chrono::time_point<any_clock, seconds>;
+    const point never{seconds{limits::infinity()}}, before{seconds{-limits::infinity()}};
+    const point nan{seconds{limits::quiet_NaN()}};
+    const chrono::time_point<any_clock, chrono::seconds> now{chrono::seconds{5}};
 
     CHECK(ntpark::detail::nanoseconds(never.time_since_epoch()) == NTPARK_FOREVER);
     CHECK(ntpark::detail::nanoseconds(before.time_since_epoch()) == 0);
@@ -326,7 +330,7 @@ void check_specials()
     CHECK(ntpark::detail::nanoseconds_between(now, never) == NTPARK_FOREVER);
     CHECK(ntpark::detail::nanoseconds_between(now, before) == 0);
     CHECK(ntpark::detail::nanoseconds_between(now, nan) == 0);
-    // A clock that has run away, or tells nothing, ends every wait.
+    // A clock beyond all times, or without one, ends every wait.
     CHECK(ntpark::detail::nanoseconds_between(never, now) == 0);
     CHECK(ntpark::detail::nanoseconds_between(nan, now) == 0);
     CHECK(ntpark::detail::nanoseconds_between(nan, nan) == 0);

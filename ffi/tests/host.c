@@ -57,7 +57,8 @@ static uintptr_t NTPARK_CALL host_current_thread(void *context)
 
 ntpark_host host_new(struct host_calls *calls)
 {
-    const ntpark_host host = NTPARK_HOST_INIT(calls, host_wait, host_wake, host_now, host_yield, host_current_thread, 1, 10);
+    const ntpark_host host =
+        NTPARK_HOST_INIT(calls, host_wait, host_wake, host_now, host_yield, host_current_thread, 1, 10);
 
     return host;
 }

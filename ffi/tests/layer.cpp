@@ -22,7 +22,7 @@ static_assert(std::is_nothrow_move_constructible<ntpark::unpark_handle>::value, 
 
 namespace {
 
-ntpark::parker of_constants;
+ntpark::parker constant_initialised;
 
 struct choose_backend {
     choose_backend() { test_choose_backend(); }
@@ -52,7 +52,9 @@ struct uptime {
     }
 };
 
-// A few that can be checked by eye; chrono.cpp has the rest.
+static_assert(half_speed::is_steady && uptime::is_steady, "clocks to wait by");
+
+// A few examples; chrono.cpp checks all types.
 void conversions()
 {
     using point = ntpark::clock::time_point;
@@ -74,11 +76,11 @@ void conversions()
 
 void token()
 {
-    CHECK_STATUS(of_constants.park_for(chrono::seconds(0)), NTPARK_TIMEOUT);
-    of_constants.unpark();
-    CHECK_STATUS(of_constants.park(), NTPARK_OK);
-    of_constants.unpark();
-    CHECK_STATUS(ntpark_parker_park(of_constants.native_handle()), NTPARK_OK);
+    CHECK_STATUS(constant_initialised.park_for(chrono::seconds(0)), NTPARK_TIMEOUT);
+    constant_initialised.unpark();
+    CHECK_STATUS(constant_initialised.park(), NTPARK_OK);
+    constant_initialised.unpark();
+    CHECK_STATUS(ntpark_parker_park(constant_initialised.native_handle()), NTPARK_OK);
 }
 
 template <class Clock, class Wait>
@@ -96,16 +98,20 @@ void timeouts()
 
     lasts<chrono::steady_clock>(span, [&](chrono::steady_clock::time_point) { return parker.park_for(span); });
     lasts<ntpark::clock>(span, [&](ntpark::clock::time_point deadline) { return parker.park_until(deadline); });
-    lasts<chrono::steady_clock>(span, [&](chrono::steady_clock::time_point deadline) { return parker.park_until(deadline); });
-    lasts<chrono::system_clock>(span, [&](chrono::system_clock::time_point deadline) { return parker.park_until(deadline); });
+    using steady = chrono::steady_clock::time_point;
+    lasts<chrono::steady_clock>(span, [&](steady deadline) { return parker.park_until(deadline); });
+    using system = chrono::system_clock::time_point;
+    lasts<chrono::system_clock>(span, [&](system deadline) { return parker.park_until(deadline); });
     lasts<half_speed>(span, [&](half_speed::time_point deadline) { return parker.park_until(deadline); });
 
+    using coarse = chrono::time_point<uptime, chrono::duration<float>>;
     for (int round = 0; round < 5; round++) {
         const chrono::duration<double> soon = uptime::now().time_since_epoch() + chrono::milliseconds(50);
-        const chrono::time_point<uptime, chrono::duration<float>> deadline(chrono::duration<float>(static_cast<float>(soon.count())));
+        const coarse deadline(coarse::duration(static_cast<float>(soon.count())));
         CHECK_STATUS(parker.park_until(deadline), NTPARK_TIMEOUT);
         // The deadline is a double too, so rounding the time to one keeps their order.
-        CHECK(chrono::duration<double>(uptime::now().time_since_epoch()).count() >= double(deadline.time_since_epoch().count()));
+        const chrono::duration<double> now = uptime::now().time_since_epoch();
+        CHECK(now.count() >= static_cast<double>(deadline.time_since_epoch().count()));
     }
 
     using seconds = chrono::duration<double>;

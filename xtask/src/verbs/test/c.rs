@@ -113,7 +113,7 @@ fn compile(session: &Session<'_>, compiler: &str, gnu: &Path, msvc: &Path, build
     }
     task.run(Output::Keep)?.check()?;
     Task::new("cmake", LIMIT).arg("--build").arg(build).run(Output::Keep)?.check()?;
-    for program in ["static/no_crt.exe", "static-msvc/no_crt.exe"] {
+    for program in ["static/no_crt-c99-static.exe", "static-msvc/no_crt.exe"] {
         let imports = Image::read(&build.join(program))?.imports;
         let is_alone = imports.iter().all(|import| import.starts_with("kernel32.dll "));
         ensure!(is_alone, "{program} imports {imports:?}");
