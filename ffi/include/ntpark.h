@@ -231,8 +231,8 @@ typedef struct ntpark_host {
      */
     uint32_t granule;
     /**
-     * How many times a thread may check for its token before it blocks; more than 10,000 count as that. Checking should
-     * take about half as long as blocking and being woken. 0 if there is one processor.
+     * How many times a thread may check for its token before it blocks; more than 10,000 count as that. All checks
+     * should take about half as long as blocking and being woken. 0 if there is one processor.
      */
     uint32_t spin;
 } ntpark_host;
@@ -325,8 +325,8 @@ NTPARK_API const char *NTPARK_CALL ntpark_status_name(ntpark_status status);
  * Returns the time on the clock of the process's backend. Chooses the backend if this is its first use.
  *
  * Returns: units of 100 ns since some fixed point, rounded up to the clock's next step. It never goes backwards, and
- * setting the wall clock does not change it. On Windows 7 and later, and on a host, it stands still while the machine is
- * asleep; on Windows XP and Vista it does not, and neither do timed waits.
+ * setting the wall clock does not change it. On Windows 7 and later, and on a host, it stands still while the machine
+ * is asleep; on Windows XP and Vista it does not, and neither do timed waits.
  *
  * Threads: any, at any time.
  */
@@ -635,8 +635,9 @@ NTPARK_API ntpark_status NTPARK_CALL ntpark_backend_now(const struct ntpark_back
 
 /**
  * Tells whether the process is ending: ExitProcess has killed all other threads, and only DllMain functions and what
- * they call still run. Then an unpark wakes no thread, and a park without a timeout that finds no token ends the process,
- * as waiting for a critical section does. On a host, always false. Chooses the backend if this is its first use.
+ * they call still run. Then an unpark wakes no thread, and a park without a time limit that finds no token ends the
+ * process, as waiting for a critical section does. On a host, always false. Chooses the backend if this is its first
+ * use.
  *
  * Returns: true if it is.
  *
