@@ -183,12 +183,16 @@ pub unsafe extern "C" fn ntpark_backend_from_host(
     if !is_good(backend) {
         return NTPARK_INVALID;
     }
-    let own = backend.cast::<Own>();
-    // SAFETY: writable, and nobody else's, as the caller promises; an `Own` fits.
-    unsafe { (*own).seal = SEAL };
-    // SAFETY: as above; what has been there needs no drop.
-    unsafe { (*own).backend = Backend::Host(*host) };
+    // SAFETY: writable and not shared, as the caller promises; an `Own` fits.
+    let place = unsafe { &mut *backend.cast::<MaybeUninit<Own>>() };
+    make_own(place, host);
     NTPARK_OK
+}
+
+/// A function of its own, whose references cannot overlap: else the compiler copies with `memmove`, which is C's.
+#[inline(never)]
+fn make_own(place: &mut MaybeUninit<Own>, host: &Host) {
+    place.write(Own { seal: SEAL, backend: Backend::Host(*host) });
 }
 
 /// Gets the time on a backend's clock, to make deadlines for its parkers from.
