@@ -6,7 +6,6 @@ mod backend;
 #[cfg(test)]
 mod build_script;
 mod cargo;
-mod coff;
 mod image;
 mod libtest;
 mod process;

@@ -76,9 +76,6 @@ impl Flavour {
     }
 
     /// Notes what building it takes.
-    ///
-    /// # Errors
-    /// When there is no toolchain for it.
     pub(crate) fn set_up(self, setup: &mut Setup<'_>) -> Result<Toolchain> {
         if self.is_msvc {
             setup.needs_tool(LLD);
@@ -89,9 +86,6 @@ impl Flavour {
     }
 
     /// Builds it and lays it out in `dir`, which is made anew.
-    ///
-    /// # Errors
-    /// When cargo fails, or a file can't be written.
     pub(crate) fn build(self, workspace: &Workspace, toolchain: &Toolchain, dir: &Path) -> Result<()> {
         let mut task = toolchain.cargo(workspace, "build").args(["--package", "ntpark-ffi", "--profile", PROFILE]);
         if let (true, false, Some(triple)) = (self.is_msvc, cfg!(windows), toolchain.triple()) {

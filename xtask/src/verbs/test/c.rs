@@ -7,10 +7,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use object::read::archive::ArchiveFile;
+use object::{File, Object as _};
 
 use super::{Row, Session};
 use crate::cargo::{Build, What};
-use crate::coff::{self, Image};
 use crate::libtest::Counts;
 use crate::process::{Output, Task};
 use crate::setup::{Setup, Tool};
@@ -76,8 +77,8 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Fails unless header, static library and DLL have the functions of the committed list, and the DLL imports
-/// what the other one says. What the static library needs shows where programs without a C runtime are linked.
+/// Fails unless header, static library and DLL have the functions of one committed list, and the DLL imports those of
+/// the other. Programs without a C runtime show that the static library needs no others either.
 fn inspect(workspace: &Workspace, flavour: Flavour, layout: &Path) -> Result<()> {
     let ffi = workspace.root().join("ffi");
     let same = |what: &str, is: BTreeSet<String>, list: &str| -> Result<()> {
@@ -89,13 +90,32 @@ fn inspect(workspace: &Workspace, flavour: Flavour, layout: &Path) -> Result<()>
     };
     let header = fs::read_to_string(layout.join("include/ntpark.h"))?;
     same("the header", header::functions(&header).map(str::to_owned).collect(), "symbols.txt")?;
-    let library = layout.join("lib").join(flavour.library_names().0);
-    same("the static library", coff::symbols(&library)?, "symbols.txt")?;
-    let dll = Image::read(&layout.join("bin/ntpark.dll"))?;
-    same("exports of the DLL", dll.exports, "symbols.txt")?;
-    same("imports of the DLL", dll.imports, "imports.txt")?;
-    ensure!(!dll.has_entry, "the DLL has an entry point");
+    let library = fs::read(layout.join("lib").join(flavour.library_names().0))?;
+    let mut symbols = BTreeSet::new();
+    for symbol in ArchiveFile::parse(&*library)?.symbols()?.context("the static library has no index")? {
+        let name = text(symbol?.name());
+        // On x86, C's names begin with an underscore. An @ is in constants that compilers share between objects.
+        if !name.contains('@') {
+            symbols.insert(name.trim_start_matches('_').to_owned());
+        }
+    }
+    same("the static library", symbols, "symbols.txt")?;
+    let dll = fs::read(layout.join("bin/ntpark.dll"))?;
+    let dll = File::parse(&*dll)?;
+    same("exports", dll.exports()?.iter().map(|export| text(export.name())).collect(), "symbols.txt")?;
+    same("imports", imports(&dll)?, "imports.txt")?;
+    ensure!(dll.entry() == dll.relative_address_base(), "the DLL has an entry point");
     Ok(())
+}
+
+/// What the loader looks up, each with its DLL in front, in lower case: "kernel32.dll Sleep".
+fn imports(file: &File<'_>) -> Result<BTreeSet<String>> {
+    let import = |one: &object::Import<'_>| format!("{} {}", text(one.library()).to_lowercase(), text(one.name()));
+    Ok(file.imports()?.iter().map(import).collect())
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// Compiles the programs, and looks at those without a C runtime.
@@ -114,7 +134,7 @@ fn compile(session: &Session<'_>, compiler: &str, gnu: &Path, msvc: &Path, build
     task.run(Output::Keep)?.check()?;
     Task::new("cmake", LIMIT).arg("--build").arg(build).run(Output::Keep)?.check()?;
     for program in ["static/no_crt-c99-static.exe", "static-msvc/no_crt.exe"] {
-        let imports = Image::read(&build.join(program))?.imports;
+        let imports = imports(&File::parse(&*fs::read(build.join(program))?)?)?;
         let is_alone = imports.iter().all(|import| import.starts_with("kernel32.dll "));
         ensure!(is_alone, "{program} imports {imports:?}");
     }
