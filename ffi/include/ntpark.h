@@ -154,7 +154,7 @@ typedef struct ntpark_backend {
     /**
      * Private.
      */
-    uint64_t opaque[16];
+    uint64_t opaque[20];
 } ntpark_backend;
 
 /**

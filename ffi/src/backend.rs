@@ -77,7 +77,7 @@ pub struct ntpark_host {
 #[repr(C)]
 pub struct ntpark_backend {
     /// Private.
-    pub opaque: [u64; 16],
+    pub opaque: [u64; 20],
 }
 
 /// What a `ntpark_backend` holds.
@@ -85,6 +85,8 @@ pub struct ntpark_backend {
 struct Own {
     /// [`SEAL`], if it is initialised.
     seal: u64,
+    host: Host,
+    /// Refers to `host`.
     backend: Backend,
 }
 
@@ -183,16 +185,23 @@ pub unsafe extern "C" fn ntpark_backend_from_host(
     if !is_good(backend) {
         return NTPARK_INVALID;
     }
-    // SAFETY: writable and not shared, as the caller promises; an `Own` fits.
-    let place = unsafe { &mut *backend.cast::<MaybeUninit<Own>>() };
-    make_own(place, host);
+    let own = backend.cast::<Own>();
+    // SAFETY: writable and not shared, as the caller promises; an `Own` fits, and no part of it needs a drop.
+    let place = unsafe { &mut *(&raw mut (*own).host).cast::<MaybeUninit<Host>>() };
+    copy_host(place, host);
+    // SAFETY: it has just been written; the caller promises that it stays.
+    let host = unsafe { &*&raw const (*own).host };
+    // SAFETY: as above.
+    unsafe { (*own).backend = Backend::Host(host) };
+    // SAFETY: as above.
+    unsafe { (*own).seal = SEAL };
     NTPARK_OK
 }
 
-/// A function of its own, whose references cannot overlap: else the compiler copies with `memmove`, which is C's.
+/// A function of its own, whose references cannot overlap: otherwise the compiler calls C's `memmove` on i686.
 #[inline(never)]
-fn make_own(place: &mut MaybeUninit<Own>, host: &Host) {
-    place.write(Own { seal: SEAL, backend: Backend::Host(*host) });
+fn copy_host(place: &mut MaybeUninit<Host>, host: &Host) {
+    place.write(*host);
 }
 
 /// Gets the time on a backend's clock, to make deadlines for its parkers from.

@@ -43,7 +43,7 @@ static void numbers(void)
     CHECK(sizeof(ntpark_thread_parker) == 2 * sizeof(void *));
     CHECK(sizeof(ntpark_unpark_handle) == 2 * sizeof(void *));
     CHECK(sizeof(ntpark_host) == 7 * sizeof(void *) + 8);
-    CHECK(sizeof(ntpark_backend) == 128);
+    CHECK(sizeof(ntpark_backend) == 160);
     CHECK(sizeof(ntpark_spin_wait) == 4);
     CHECK((char *)&host.size == (char *)&host);
     CHECK((char *)&host.wait - (char *)&host == 2 * (ptrdiff_t)sizeof(void *));
