@@ -84,10 +84,10 @@ pub struct ntpark_backend {
 #[repr(C)]
 struct Own {
     /// [`SEAL`], if it is initialised.
-    seal: u64,
-    host: Host,
+    seal: MaybeUninit<u64>,
+    host: MaybeUninit<Host>,
     /// Refers to `host`.
-    backend: Backend,
+    backend: MaybeUninit<Backend>,
 }
 
 /// Marks an initialised backend.
@@ -185,23 +185,19 @@ pub unsafe extern "C" fn ntpark_backend_from_host(
     if !is_good(backend) {
         return NTPARK_INVALID;
     }
-    let own = backend.cast::<Own>();
-    // SAFETY: writable and not shared, as the caller promises; an `Own` fits, and no part of it needs a drop.
-    let place = unsafe { &mut *(&raw mut (*own).host).cast::<MaybeUninit<Host>>() };
-    copy_host(place, host);
-    // SAFETY: it has just been written; the caller promises that it stays.
-    let host = unsafe { &*&raw const (*own).host };
-    // SAFETY: as above.
-    unsafe { (*own).backend = Backend::Host(host) };
-    // SAFETY: as above.
-    unsafe { (*own).seal = SEAL };
+    // SAFETY: writable, not shared, and in place as long as it is used, as the caller promises; an `Own` fits, and any
+    // bytes are one.
+    let own: &'static mut Own = unsafe { &mut *backend.cast::<Own>() };
+    let host = copy_host(&mut own.host, host);
+    own.backend.write(Backend::Host(host));
+    own.seal.write(SEAL);
     NTPARK_OK
 }
 
 /// A function of its own, whose references cannot overlap: otherwise the compiler calls C's `memmove` on i686.
 #[inline(never)]
-fn copy_host(place: &mut MaybeUninit<Host>, host: &Host) {
-    place.write(*host);
+fn copy_host(place: &'static mut MaybeUninit<Host>, host: &Host) -> &'static Host {
+    place.write(*host)
 }
 
 /// Gets the time on a backend's clock, to make deadlines for its parkers from.
@@ -291,8 +287,7 @@ impl HostSlot {
             return NTPARK_IN_USE;
         }
         // SAFETY: `taken` was false, so no other thread has written or will write it, and none reads it yet.
-        let slot = unsafe { &mut *self.host.get() };
-        let host = slot.write(*host);
+        let host = copy_host(unsafe { &mut *self.host.get() }, host);
         of_selection(Backend::install(host))
     }
 }
@@ -331,5 +326,7 @@ pub(crate) unsafe fn get(backend: *const ntpark_backend) -> Option<&'static Back
         return None;
     }
     // SAFETY: `ntpark_backend_from_host` initialised it, as the seal and the caller say, and it stays.
-    Some(unsafe { &(*backend.cast::<Own>()).backend })
+    let own = unsafe { &*backend.cast::<Own>() };
+    // SAFETY: as above.
+    Some(unsafe { own.backend.assume_init_ref() })
 }
