@@ -5,10 +5,7 @@
 mod backend;
 #[cfg(test)]
 mod build_script;
-mod c_header;
-mod c_library;
 mod cargo;
-mod coff;
 mod image;
 mod libtest;
 mod process;

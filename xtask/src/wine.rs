@@ -95,6 +95,14 @@ impl Runner {
         }
     }
 
+    /// A task whose children run Windows programs this way.
+    pub(crate) fn environment(&self, task: Task) -> Task {
+        match &self.wine {
+            Some(wine) => wine.env(task),
+            None => task,
+        }
+    }
+
     /// Lets cargo run programs of the target `triple` this way: doctests have no other.
     pub(crate) fn as_cargo_runner(&self, task: Task, triple: &str) -> Task {
         match &self.wine {

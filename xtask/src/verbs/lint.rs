@@ -2,12 +2,12 @@
 
 use anyhow::Result;
 
-use crate::c_library;
 use crate::cargo::LOOM;
 use crate::process::{Output, Task};
 use crate::report::Report;
 use crate::setup::{self, Setup};
 use crate::toolchain::{Target, Toolchain};
+use crate::verbs::dist;
 use crate::verbs::{diagram, header};
 use crate::workspace::Workspace;
 
@@ -47,7 +47,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let loom = clippy(workspace, &host, &["--package", "ntpark", "--lib", "--profile", "test"]);
     steps.push(("clippy, loom".to_owned(), loom.env("RUSTFLAGS", LOOM)));
     // In its own profile the C library is without std, on every target alike.
-    let c_library = ["--package", "ntpark-ffi", "--profile", c_library::PROFILE];
+    let c_library = ["--package", "ntpark-ffi", "--profile", dist::PROFILE];
     steps.push(("clippy, C library".to_owned(), clippy(workspace, &msvc[0].1, &c_library)));
     // Workspaces of their own, which this one knows nothing of.
     for (name, manifest) in [("no_crt", "examples/no_crt/Cargo.toml"), ("programs", "benches/programs/Cargo.toml")] {

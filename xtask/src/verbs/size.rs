@@ -8,12 +8,12 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::c_library::Flavour;
 use crate::cargo;
 use crate::image::Image;
 use crate::process::{Output, Task};
 use crate::setup::{self, Setup};
 use crate::toolchain::{Target, Toolchain};
+use crate::verbs::dist::Flavour;
 use crate::wine::Runner;
 use crate::workspace::Workspace;
 
