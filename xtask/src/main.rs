@@ -3,19 +3,17 @@
 //! This file is the command line; each verb has a file under `verbs/`.
 
 mod backend;
-#[cfg(test)]
-mod build_script;
 mod c_header;
 mod c_library;
 mod cargo;
 mod coff;
-mod image;
-mod libtest;
+mod debian;
+mod msrv;
+mod place;
 mod process;
 mod report;
 mod setup;
 mod toolchain;
-mod tools;
 mod verbs;
 mod wine;
 mod workspace;
@@ -24,6 +22,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use verbs::{
+    arm64, bench, demo, dist, header, lint, miri, mutants, probe, release, sanitize, size, stress, targets, test,
+};
 use workspace::Workspace;
 
 /// ntpark's own commands. Windows programs run under Wine here, on Windows directly.
@@ -32,47 +33,50 @@ use workspace::Workspace;
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
+    #[command(flatten)]
+    setup: setup::Options,
 }
 
 #[derive(Subcommand)]
 enum Verb {
-    Arm64(verbs::arm64::Options),
-    Bench(verbs::bench::Options),
-    Demo(verbs::demo::Options),
-    Diagram(verbs::diagram::Options),
-    Targets(verbs::targets::Options),
-    Test(verbs::test::Options),
-    Header(verbs::header::Options),
-    Dist(verbs::dist::Options),
-    Lint(verbs::lint::Options),
-    Msrv(verbs::msrv::Options),
-    Mutants(verbs::mutants::Options),
-    Probe(verbs::probe::Options),
-    Release(verbs::release::Options),
-    Sanitize(verbs::sanitize::Options),
-    Size(verbs::size::Options),
-    Stress(verbs::stress::Options),
+    Test(test::Options),
+    Demo(demo::Options),
+    Lint(lint::Options),
+    Probe(probe::Options),
+    Stress(stress::Options),
+    Sanitize(sanitize::Options),
+    Miri(miri::Options),
+    Mutants(mutants::Options),
+    Size(size::Options),
+    Bench(bench::Options),
+    Header(header::Options),
+    Dist(dist::Options),
+    Targets(targets::Options),
+    Arm64(arm64::Options),
+    Release(release::Options),
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let result = Workspace::find().and_then(|workspace| match &cli.verb {
-        Verb::Arm64(options) => verbs::arm64::run(&workspace, options),
-        Verb::Bench(options) => verbs::bench::run(&workspace, options),
-        Verb::Demo(options) => verbs::demo::run(&workspace, options),
-        Verb::Diagram(options) => verbs::diagram::run(&workspace, options),
-        Verb::Targets(options) => verbs::targets::run(&workspace, options),
-        Verb::Test(options) => verbs::test::run(&workspace, options),
-        Verb::Header(options) => verbs::header::run(&workspace, options),
-        Verb::Dist(options) => verbs::dist::run(&workspace, options),
-        Verb::Lint(options) => verbs::lint::run(&workspace, options),
-        Verb::Msrv(options) => verbs::msrv::run(&workspace, options),
-        Verb::Mutants(options) => verbs::mutants::run(&workspace, options),
-        Verb::Probe(options) => verbs::probe::run(&workspace, options),
-        Verb::Release(options) => verbs::release::run(&workspace, options),
-        Verb::Sanitize(options) => verbs::sanitize::run(&workspace, options),
-        Verb::Size(options) => verbs::size::run(&workspace, options),
-        Verb::Stress(options) => verbs::stress::run(&workspace, options),
+    let Cli { verb, setup } = Cli::parse();
+    let result = process::end_children_on_interrupt().and_then(|()| Workspace::find(setup)).and_then(|workspace| {
+        let workspace = &workspace;
+        match &verb {
+            Verb::Test(options) => test::run(workspace, options),
+            Verb::Demo(options) => demo::run(workspace, options),
+            Verb::Lint(options) => lint::run(workspace, options),
+            Verb::Probe(options) => probe::run(workspace, options),
+            Verb::Stress(options) => stress::run(workspace, options),
+            Verb::Sanitize(options) => sanitize::run(workspace, options),
+            Verb::Miri(options) => miri::run(workspace, options),
+            Verb::Mutants(options) => mutants::run(workspace, options),
+            Verb::Size(options) => size::run(workspace, options),
+            Verb::Bench(options) => bench::run(workspace, options),
+            Verb::Header(options) => header::run(workspace, options),
+            Verb::Dist(options) => dist::run(workspace, options),
+            Verb::Targets(options) => targets::run(workspace, options),
+            Verb::Arm64(options) => arm64::run(workspace, options),
+            Verb::Release(options) => release::run(workspace, options),
+        }
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::c_library::{self, Flavour};
-use crate::setup::{self, Setup};
+use crate::setup::Setup;
 use crate::workspace::Workspace;
 
 /// Build the C library and lay it out: header, static library, DLL, pkg-config and CMake files
@@ -20,8 +20,6 @@ pub(crate) struct Options {
     /// Only this target; may be given several times
     #[arg(long, value_enum, value_name = "TARGET")]
     target: Vec<Target>,
-    #[command(flatten)]
-    setup: setup::SetupOptions,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -59,7 +57,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         Some(dir) => std::path::absolute(dir)?,
         None => workspace.target().join("dist"),
     };
-    let mut setup = Setup::new(workspace, &options.setup);
+    let mut setup = Setup::new(workspace);
     let mut builds = Vec::new();
     for flavour in targets.iter().map(|target| target.flavour()) {
         builds.push((flavour, flavour.set_up(&mut setup)?));

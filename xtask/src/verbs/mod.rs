@@ -1,13 +1,12 @@
-//! The verbs, a file each: its options, and `run`.
+//! The verbs, one a file.
 
 pub(crate) mod arm64;
 pub(crate) mod bench;
 pub(crate) mod demo;
-pub(crate) mod diagram;
 pub(crate) mod dist;
 pub(crate) mod header;
 pub(crate) mod lint;
-pub(crate) mod msrv;
+pub(crate) mod miri;
 pub(crate) mod mutants;
 pub(crate) mod probe;
 pub(crate) mod release;

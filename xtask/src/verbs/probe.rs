@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::backend::Backend;
 use crate::cargo::{Build, What};
+use crate::place::Place;
 use crate::process::Output;
-use crate::setup;
 use crate::toolchain::WindowsTarget;
-use crate::wine::Runner;
 use crate::workspace::Workspace;
 
 /// It takes a few seconds.
@@ -30,23 +29,16 @@ pub(crate) struct Options {
     /// Windows target to build for
     #[arg(long, value_enum, value_name = "TARGET", default_value = "x86_64")]
     target: WindowsTarget,
-    #[command(flatten)]
-    setup: setup::SetupOptions,
+    /// Run it under this Wine, as `cargo xtask test --wine` does
+    #[arg(long, value_name = "VERSION", value_parser = clap::value_parser!(u32).range(10..=10))]
+    wine: Option<u32>,
 }
 
 /// Builds and runs the probe.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    let target = options.target.target();
-    let toolchain = setup::for_windows_programs(workspace, &options.setup, target)?;
-    let program = Build::new("ntpark", What::Example("probe")).run(workspace, &toolchain)?.pop();
-    let program = program.context("cargo built no probe")?;
-    let mut task = Runner::windows(workspace, target)?.task(&program.path, LIMIT);
-    if options.json {
-        task = task.arg("--json");
-    }
-    if let Some(backend) = options.backend {
-        task = task.args(["--backend", backend.name()]);
-    }
-    task.run(Output::Show)?.check()?;
-    Ok(())
+    let place = Place::windows(workspace, options.target, options.wine)?;
+    let (program, runner) = place.program(Build::new("ntpark", What::Example("probe")))?;
+    let json = options.json.then_some("--json".to_owned());
+    let backend = options.backend.map(|backend| format!("--backend={}", backend.name()));
+    runner.task(&program.path, LIMIT).args(json).args(backend).run(Output::Show)?.check().map(drop)
 }

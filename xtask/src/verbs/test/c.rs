@@ -6,18 +6,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use super::{BACKEND_VARIABLE, Row, Session, announce, judge};
-use crate::backend::Backend;
+use super::Session;
+use crate::backend::{BACKEND_VARIABLE, Backend};
 use crate::c_header::{Header, bad_arguments};
 use crate::c_library::{Flavour, LLD};
 use crate::cargo::{Build, What};
 use crate::coff::{self, Dll};
-use crate::libtest::Counts;
 use crate::process::{Finished, Output, Task};
+use crate::report::{Counts, Report};
 use crate::setup::{Setup, Tool};
 use crate::toolchain::{Gcc, Toolchain, WindowsTarget};
 use crate::verbs::header;
@@ -101,44 +101,27 @@ struct Suite<'a, 's> {
     dir: PathBuf,
 }
 
-/// A row in the making.
-struct Tally {
-    label: String,
-    counts: Counts,
-    start: Instant,
-}
+/// A group of checks in the making.
+struct Tally(Report);
 
 impl Tally {
     fn new(label: String) -> Self {
-        println!("== {label}");
-        Self { label, counts: Counts::default(), start: Instant::now() }
+        let mut report = Report::default();
+        report.group(label);
+        Self(report)
     }
 
-    /// Carries a check out, and prints a line about it.
     fn step(&mut self, name: &str, check: impl FnOnce() -> Result<()>) -> Result<()> {
-        announce(name)?;
-        let start = Instant::now();
-        let result = check();
-        println!("{} in {:.1} s", if result.is_ok() { "ok" } else { "FAILED" }, start.elapsed().as_secs_f64());
-        match result {
-            Ok(()) => self.counts.passed += 1,
-            Err(error) => {
-                self.counts.failed += 1;
-                println!("{error:#}");
-            }
-        }
-        Ok(())
+        self.0.step(name, check).map(drop)
     }
 
     /// Runs a test program, which reports like Rust's harness.
     fn program(&mut self, name: &str, task: &Task) -> Result<()> {
-        announce(name)?;
-        self.counts += judge(name, &task.run(Output::Keep)?);
-        Ok(())
+        self.0.program(name, task, Counts::of_tests)
     }
 
-    fn end(self, session: &mut Session<'_>) {
-        session.rows.push(Row { label: self.label, counts: self.counts, elapsed: self.start.elapsed() });
+    fn end(mut self, session: &mut Session<'_>) {
+        session.report.rows.append(&mut self.0.rows);
     }
 }
 
@@ -146,7 +129,7 @@ impl Tally {
 pub(super) fn run(session: &mut Session<'_>) -> Result<()> {
     let targets = &session.options.target;
     let targets = if targets.is_empty() { vec![WindowsTarget::X86_64] } else { targets.clone() };
-    let mut setup = Setup::new(session.workspace, &session.options.setup);
+    let mut setup = Setup::new(session.workspace);
     for tool in [CLANG, LLD, CMAKE, MAKE, PKG_CONFIG] {
         setup.needs_tool(tool);
     }
@@ -314,8 +297,8 @@ impl Suite<'_, '_> {
                 tally.step(&program.title(), || finished.check().map(drop))?;
             }
         }
-        tally.counts.passed += compiled.len();
-        println!("{} programs compiled in {:.1} s", compiled.len(), tally.start.elapsed().as_secs_f64());
+        tally.0.rows[0].counts.passed += compiled.len();
+        println!("{} programs compiled", compiled.len());
 
         // A program that was linked with one DLL gets the other.
         let folder = dir.join("shared-msvc");

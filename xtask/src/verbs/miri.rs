@@ -1,0 +1,79 @@
+//! `cargo xtask miri`: tests under Miri, which executes them by Rust's own rules of memory.
+
+use anyhow::{Result, ensure};
+
+use crate::process::{Output, on_path};
+use crate::report::{Counts, Report};
+use crate::toolchain;
+use crate::workspace::Workspace;
+
+/// The tests that Miri can execute: a package, and what of it.
+const TESTS: [(&str, &[&str]); 1] = [("ntpark", &["--lib"])];
+
+/// The two models of who may use which memory, and the flag that selects each.
+const MODELS: [(&str, &str); 2] = [("Stacked Borrows", ""), ("Tree Borrows", "-Zmiri-tree-borrows")];
+
+/// Run tests under Miri, with both of its memory models and many schedules
+///
+/// Takes rustup's nightly toolchain with Miri, and installs it. Where it can't be had, that is said, and is no
+/// error unless `--require` is given.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Fail if Miri can't be had
+    #[arg(long)]
+    require: bool,
+    /// How many schedules of the threads
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    seeds: u32,
+    /// Arguments for the test programs, such as a part of a test's name
+    #[arg(last = true, value_name = "FILTER")]
+    filter: Vec<String>,
+}
+
+/// Runs the tests.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    if let Err(reason) = install(workspace) {
+        ensure!(!options.require, "miri: not available here: {reason:#}");
+        println!("miri: not available here: {reason:#}\n\nmiri: nothing was run");
+        return Ok(());
+    }
+    let mut report = Report::default();
+    for (model, flag) in MODELS {
+        report.group(format!("miri, {model}"));
+        let seeds = options.seeds;
+        let flags = format!("-Zmiri-disable-isolation -Zmiri-many-seeds=0..{seeds} -Zmiri-preemption-rate=0.15 {flag}");
+        for (package, tests) in TESTS {
+            let task = toolchain::of_rustup(workspace, "nightly", "cargo")
+                .args(["miri", "test", "--package", package])
+                .args(tests);
+            let task = task.arg("--").args(&options.filter).env("MIRIFLAGS", flags.trim_end());
+            report.program(
+                package,
+                &task.env("CARGO_TARGET_DIR", workspace.target().join("miri")),
+                Counts::of_program,
+            )?;
+        }
+    }
+    report.summary()
+}
+
+/// Installs Miri, unless it is there.
+fn install(workspace: &Workspace) -> Result<()> {
+    let is_there = || -> Result<bool> {
+        Ok(on_path("rustup").is_some()
+            && toolchain::of_rustup(workspace, "nightly", "cargo")
+                .args(["miri", "--version"])
+                .run(Output::Keep)?
+                .success()
+            && toolchain::has_source(&toolchain::of_rustup(workspace, "nightly", "rustc")))
+    };
+    if is_there()? {
+        return Ok(());
+    }
+    ensure!(!workspace.setup.no_install, "it is missing, and nothing was installed (--no-install)");
+    let profile = ["toolchain", "install", "nightly", "--profile", "minimal"];
+    let components = ["--component", "miri", "--component", "rust-src"];
+    toolchain::rustup(workspace, &[&profile[..], &components[..]].concat())?;
+    ensure!(is_there()?, "it is missing after its installation");
+    Ok(())
+}
