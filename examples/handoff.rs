@@ -4,7 +4,7 @@
 
 mod common;
 
-use ntpark::{Backend, Kind, Parker, UnparkReason};
+use ntpark::{Backend, BackendKind, Parker, UnparkReason};
 use std::cell::UnsafeCell;
 use std::error::Error;
 use std::io::IsTerminal;
@@ -90,7 +90,7 @@ fn run() -> Result<bool, Box<dyn Error>> {
 }
 
 struct Arguments {
-    backend: Option<Kind>,
+    backend: Option<BackendKind>,
     quick: bool,
     json: Option<PathBuf>,
 }
@@ -106,7 +106,7 @@ impl Arguments {
             match argument {
                 Long("backend") => {
                     let name = parser.value()?.string()?;
-                    let kind = Kind::ALL.into_iter().find(|kind| kind.name() == name);
+                    let kind = BackendKind::ALL.into_iter().find(|kind| kind.name() == name);
                     arguments.backend = Some(kind.ok_or_else(|| format!("there is no backend '{name}'; see --help"))?);
                 }
                 Long("quick") => arguments.quick = true,
@@ -120,16 +120,16 @@ impl Arguments {
 }
 
 /// Settles the process's backend, and says how.
-fn choose(backend: Option<Kind>) -> Result<&'static str, Box<dyn Error>> {
+fn choose(backend: Option<BackendKind>) -> Result<&'static str, Box<dyn Error>> {
     match backend {
-        Some(kind) if kind != Kind::Host => {
+        Some(kind) if kind != BackendKind::Host => {
             Backend::force(kind)?;
             Ok("forced")
         }
         _ => {
             common::setup();
             match (Backend::get().kind(), backend) {
-                (Kind::Host, _) => Ok("installed"),
+                (BackendKind::Host, _) => Ok("installed"),
                 (_, None) => Ok("the best there is"),
                 (kind, Some(_)) => Err(format!("there is no host here, only {kind}").into()),
             }

@@ -1,17 +1,16 @@
-//! What a parker blocks on: the contract, and the dispatch to whoever meets it.
+//! What a parker blocks on: the contract, and the dispatch to the backend that meets it.
 //!
 //! # The contract
-//! A thread that has brought a word to PARKED calls [`wait`](Backend::wait); the one thread that has taken it
-//! from PARKED to NOTIFIED then calls [`wake`](Backend::wake), once, and for no other transition. Backends
-//! only ever look at the word, but for the acknowledgement that kernels of the XP class need. There are two
-//! kinds:
+//! A thread that has brought a word to PARKED calls [`wait`](Backend::wait); the one thread whose unpark found
+//! PARKED without a token then calls [`wake`](Backend::wake), once, and for no other transition. Backends only ever
+//! look at the word; the exception is the acknowledgement that kernels of the XP class need. There are two kinds:
 //!
-//! - **Compare and block** ([`WaitAddress`], [`Host`], polling): `wait` blocks only while the word is PARKED,
-//!   and may return at any time. A wake that comes late, when the waiter has long gone, does no harm and
-//!   reads no memory. There is nothing to settle.
+//! - **Compare and block** ([`WaitAddress`], [`Host`], [`Polling`]): `wait` blocks only while the word is PARKED,
+//!   and may return at any time. A late wake, when the waiter is long gone, does no harm and reads no memory. There
+//!   is no wake to receive.
 //! - **Rendezvous** ([`KeyedEvent`]): `wait` knows nothing of the word; `wake` blocks until the waiter is
-//!   there. Each wake must be met by exactly one wait, so a waiter whose time is over but who finds itself
-//!   notified has to [`settle`](Backend::settle).
+//!   there. Each wake must be met by exactly one wait, so a waiter that is out of time and finds itself notified
+//!   has to [`receive_wake`](Backend::receive_wake).
 //!
 //! `wait` returns `Woken` if the word may have changed (a rendezvous: if it has, and the wake has been
 //! received), or `Expired` once the deadline has passed, never before. All calls keep the thread's last
@@ -19,34 +18,41 @@
 
 pub(crate) mod host;
 pub(crate) mod keyed_event;
-pub(crate) mod last_error;
 pub(crate) mod polling;
-pub(crate) mod selection;
-#[cfg(all(test, not(loom)))]
-mod tests;
+pub(crate) mod process;
+pub(crate) mod rendezvous;
 pub(crate) mod wait_address;
 
-use crate::state::{Event, Outcome, Step, Word};
-use crate::sync::atomic::AtomicU32;
-use crate::time::{Clock, Instant};
+use crate::state::Word;
+use crate::sys::thread;
+use crate::time::{Instant, Remaining, Waited};
 use bitflags::bitflags;
 use core::fmt;
-use core::mem::MaybeUninit;
+use core::num::NonZeroUsize;
 use core::time::Duration;
 use host::Host;
 use keyed_event::KeyedEvent;
-use selection::SELECTION;
+use polling::Polling;
+use process::Process;
 use wait_address::WaitAddress;
 
 /// What a parker blocks on.
 ///
-/// A process chooses once, at the first use of a parker: the [host](Host) that was
-/// [installed](Backend::install), else [`WaitAddress`], else [`KeyedEvent`], with a handle of its own or with
-/// the system's, else polling. So parking never fails. The choice can be [forced](Backend::force) before.
+/// A process chooses once, at the first use of a parker, the best that it has: the [host](Host) that was
+/// [installed](Backend::install); [`WaitAddress`]; [`KeyedEvent`], with the null handle where the kernel knows it, else
+/// with a handle of its own; [`Polling`]. So parking never fails. The choice can be [forced](Backend::force) before.
 ///
-/// **On a kernel that is not NT**, install a host before the first use. That one is missing can't be told at
+/// **The first use** is whichever comes first: a park that does not find a token and may wait; an unpark that has to
+/// wake a thread; asking for the time or a deadline; [`Backend::get`]. Creating parkers, leaving and taking tokens
+/// without waiting, [`thread_yield`](crate::thread_yield), [`SpinWait`](crate::SpinWait) and
+/// [`Backend::available`] choose nothing.
+///
+/// **On a kernel that is not NT**, install a host before the first use. Whether one will be cannot be known at
 /// compile time, as any part of a program may install it. Without a host a parker polls, by a clock that
-/// stands still, so that only waits of zero ever time out; [`Backend::kind`] then says [`Kind::Polling`].
+/// stands still, so that only waits of zero ever time out; [`Backend::kind`] then says [`BackendKind::Polling`].
+///
+/// **Two copies of this library in one process** choose each for itself, and make the same choice if nothing was
+/// forced or installed in either: then parkers may be shared between them, from Windows Vista on.
 ///
 /// A [`ThreadParker`](crate::ThreadParker) may have a backend of its own, see
 /// [`with_backend`](crate::ThreadParker::with_backend).
@@ -57,32 +63,32 @@ pub enum Backend {
     WaitAddress(WaitAddress),
     /// Keyed events, since Windows XP.
     KeyedEvent(KeyedEvent),
-    /// Functions of the embedder.
+    /// The embedder's functions.
     Host(Host),
-    /// Looking at the word now and then: everywhere, slowly.
-    Polling(Clock),
+    /// Periodic polling: always available, slow.
+    Polling(Polling),
 }
 
-/// Which backend it is. The numbers are fixed; they are those of the C interface.
+/// The kind of a [`Backend`]. The numbers are fixed; they are those of the C interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 #[non_exhaustive]
-pub enum Kind {
+pub enum BackendKind {
     /// `WaitOnAddress`, since Windows 8.
     WaitAddress = 1,
     /// Keyed events with a handle of our own, since Windows XP.
     KeyedEvent = 2,
-    /// Keyed events with the null handle, which names an event that the system keeps for everyone. Since
+    /// Keyed events with the null handle, which names an event that the system keeps for all processes. Since
     /// Windows Vista.
     KeyedEventNull = 3,
-    /// Functions of the embedder.
+    /// The embedder's functions.
     Host = 4,
-    /// Looking at the word now and then.
+    /// Periodic polling: always available, slow.
     Polling = 5,
 }
 
-impl Kind {
-    /// All there are, in the order of preference, but for the host, which comes first where there is one.
+impl BackendKind {
+    /// All kinds, by their numbers.
     pub const ALL: [Self; 5] = [Self::WaitAddress, Self::KeyedEvent, Self::KeyedEventNull, Self::Host, Self::Polling];
 
     /// The kind of this number.
@@ -110,31 +116,31 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for BackendKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }
 }
 
 bitflags! {
-    /// A set of [`Kind`]s.
+    /// A set of [`BackendKind`]s.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-    pub struct Kinds: u8 {
-        /// [`Kind::WaitAddress`]
-        const WAIT_ADDRESS = 1 << Kind::WaitAddress as u8;
-        /// [`Kind::KeyedEvent`]
-        const KEYED_EVENT = 1 << Kind::KeyedEvent as u8;
-        /// [`Kind::KeyedEventNull`]
-        const KEYED_EVENT_NULL = 1 << Kind::KeyedEventNull as u8;
-        /// [`Kind::Host`]
-        const HOST = 1 << Kind::Host as u8;
-        /// [`Kind::Polling`]
-        const POLLING = 1 << Kind::Polling as u8;
+    pub struct BackendKinds: u8 {
+        /// [`BackendKind::WaitAddress`]
+        const WAIT_ADDRESS = 1 << BackendKind::WaitAddress as u8;
+        /// [`BackendKind::KeyedEvent`]
+        const KEYED_EVENT = 1 << BackendKind::KeyedEvent as u8;
+        /// [`BackendKind::KeyedEventNull`]
+        const KEYED_EVENT_NULL = 1 << BackendKind::KeyedEventNull as u8;
+        /// [`BackendKind::Host`]
+        const HOST = 1 << BackendKind::Host as u8;
+        /// [`BackendKind::Polling`]
+        const POLLING = 1 << BackendKind::Polling as u8;
     }
 }
 
-impl From<Kind> for Kinds {
-    fn from(kind: Kind) -> Self {
+impl From<BackendKind> for BackendKinds {
+    fn from(kind: BackendKind) -> Self {
         Self::from_bits_truncate(1 << kind as u8)
     }
 }
@@ -143,17 +149,17 @@ impl From<Kind> for Kinds {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SelectError {
-    /// It has been chosen already and stays: this one.
-    InUse(Kind),
-    /// This system does not have the one that was asked for, or no host was installed. Nothing has been
+    /// A backend of this kind is already in use.
+    InUse(BackendKind),
+    /// This system does not have the kind that was asked for, or no host was installed. Nothing has been
     /// chosen.
-    Unavailable(Kind),
+    Unavailable(BackendKind),
 }
 
 impl fmt::Display for SelectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InUse(kind) => write!(f, "the process parks on the {kind} backend already"),
+            Self::InUse(kind) => write!(f, "the process already parks on the {kind} backend"),
             Self::Unavailable(kind) => write!(f, "the {kind} backend is not available here"),
         }
     }
@@ -161,82 +167,15 @@ impl fmt::Display for SelectError {
 
 impl core::error::Error for SelectError {}
 
-/// How a wait ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Waited {
-    /// Look at the word.
-    Woken,
-    /// The deadline has passed.
-    Expired,
-}
-
 impl Backend {
-    /// The process's backend; chooses it if this is the first use.
-    ///
-    /// Lock-free: threads that come here at once all work out the choice, and one of them publishes it for
-    /// all. Loads nothing, allocates nothing, cannot fail.
+    /// Its kind.
     #[must_use]
-    #[inline(never)]
-    pub fn get() -> Self {
-        Self::with(|backend| *backend)
-    }
-
-    /// Does something with the process's backend; chooses it if this is the first use.
-    #[inline(always)]
-    pub(crate) fn with<R>(work: impl FnOnce(&Self) -> R) -> R {
-        work(SELECTION.get_in(&mut MaybeUninit::uninit()))
-    }
-
-    /// How often a parker may look at its word before it blocks on the process's backend.
-    pub(crate) fn looks() -> &'static AtomicU32 {
-        SELECTION.looks()
-    }
-
-    /// In place of [`looks`](Self::looks): nobody has asked yet whether looking helps.
-    pub(crate) const UNASKED: u32 = u32::MAX;
-
-    /// How often a parker may look at its word before it blocks on this backend, as far as that is known when
-    /// the backend is chosen.
-    fn first_looks(&self) -> u32 {
+    pub fn kind(&self) -> BackendKind {
         match self {
-            Self::Host(host) => host.spin(),
-            Self::WaitAddress(_) | Self::KeyedEvent(_) | Self::Polling(_) => Self::UNASKED,
-        }
-    }
-
-    /// Makes this kind the process's backend. [`Kind::Host`] asks for one that is being
-    /// [installed](Backend::install).
-    ///
-    /// # Errors
-    /// [`SelectError::InUse`] with the kind in use, even if it is the same, once the choice has been made;
-    /// [`SelectError::Unavailable`] if this system lacks that kind.
-    pub fn force(kind: Kind) -> Result<(), SelectError> {
-        SELECTION.force(kind)
-    }
-
-    /// Makes the embedder's functions the process's backend.
-    ///
-    /// # Errors
-    /// [`SelectError::InUse`] with the kind in use once the choice has been made.
-    pub fn install(host: &'static Host) -> Result<(), SelectError> {
-        SELECTION.install(host)
-    }
-
-    /// The kinds that this process could use, asked anew each time; chooses nothing.
-    #[must_use]
-    pub fn available() -> Kinds {
-        SELECTION.available()
-    }
-
-    /// Which one it is.
-    #[must_use]
-    pub fn kind(&self) -> Kind {
-        match self {
-            Self::WaitAddress(_) => Kind::WaitAddress,
-            Self::KeyedEvent(keyed_event) if keyed_event.has_own_handle() => Kind::KeyedEvent,
-            Self::KeyedEvent(_) => Kind::KeyedEventNull,
-            Self::Host(_) => Kind::Host,
-            Self::Polling(_) => Kind::Polling,
+            Self::WaitAddress(_) => BackendKind::WaitAddress,
+            Self::KeyedEvent(backend) => backend.kind(),
+            Self::Host(_) => BackendKind::Host,
+            Self::Polling(_) => BackendKind::Polling,
         }
     }
 
@@ -244,22 +183,21 @@ impl Backend {
     /// backend are made from it.
     #[must_use]
     pub fn now(&self) -> Instant {
-        let clock = match self {
-            Self::Host(backend) => return backend.now(),
-            Self::WaitAddress(backend) => &backend.clock,
-            Self::KeyedEvent(backend) => &backend.clock,
-            Self::Polling(clock) => clock,
-        };
-        clock.now()
+        match (self, self.process()) {
+            (_, Some(process)) => process.clock.now(),
+            (Self::Host(backend), _) => backend.now(),
+            _ => Instant::MIN,
+        }
     }
 
-    /// Its clock, unless a host has that.
-    fn clock_mut(&mut self) -> Option<&mut Clock> {
-        match self {
-            Self::Host(_) => None,
-            Self::WaitAddress(backend) => Some(&mut backend.clock),
-            Self::KeyedEvent(backend) => Some(&mut backend.clock),
-            Self::Polling(clock) => Some(clock),
+    /// The step of its clock in units of 100 ns, rounded up: how far [`now`](Self::now) is ahead of the earliest
+    /// time that it can be. 0 if it has no clock.
+    #[must_use]
+    pub fn clock_granule(&self) -> u32 {
+        match (self, self.process()) {
+            (_, Some(process)) => process.clock.granule(),
+            (Self::Host(backend), _) => backend.granule(),
+            _ => 0,
         }
     }
 
@@ -270,119 +208,83 @@ impl Backend {
         if timeout.is_zero() { Instant::MIN } else { self.now() + timeout }
     }
 
+    /// A number that names the calling thread as long as it lives, different from that of every other thread that
+    /// lives. None where there is neither NT nor a host.
+    #[must_use]
+    pub fn current_thread(&self) -> Option<NonZeroUsize> {
+        match (self, self.process()) {
+            (_, Some(process)) => NonZeroUsize::new(process.nt().current_thread()),
+            (Self::Host(backend), _) => backend.current_thread(),
+            _ => None,
+        }
+    }
+
     /// Gives way to another thread that is ready to run, of any processor.
     pub fn thread_yield(&self) {
         match self {
             Self::Host(backend) => backend.thread_yield(),
-            Self::WaitAddress(_) | Self::KeyedEvent(_) | Self::Polling(_) => polling::thread_yield(),
+            Self::WaitAddress(_) | Self::KeyedEvent(_) | Self::Polling(_) => thread::thread_yield(),
         }
     }
 
-    /// As [`with`](Self::with), for what blocks: it has a place for a backend on its stack only where that is
-    /// needed.
-    #[inline(always)]
-    fn block(work: impl FnOnce(&Self) -> Outcome) -> Outcome {
-        #[cold]
-        #[inline(never)]
-        fn choose_and(work: impl FnOnce(&Backend) -> Outcome) -> Outcome {
-            work(SELECTION.choose(&mut MaybeUninit::uninit()))
-        }
-        match SELECTION.get() {
-            Some(backend) => work(backend),
-            None => choose_and(work),
-        }
+    /// Whether the process is ending: all its other threads have been killed, and only the `DllMain`s and what they
+    /// call still run. Then an unpark wakes nobody, and a park without a deadline ends the process, unless it finds
+    /// a token. On a host, always false.
+    #[must_use]
+    pub fn is_process_ending(&self) -> bool {
+        self.process().is_some_and(Process::is_ending)
     }
 
-    /// Takes the token of a [`Parker`](crate::Parker), blocking until there is one or the time is over; on
-    /// the process's backend.
-    pub(crate) fn take_token(word: &Word, deadline: Instant) -> Outcome {
-        Self::block(|backend| backend.take_token_here(word, deadline))
-    }
-
-    /// [`await_notice_here`](Self::await_notice_here) on the process's backend.
-    pub(crate) fn await_notice(word: &Word, deadline: Instant) -> Outcome {
-        Self::block(|backend| backend.await_notice_here(word, deadline))
-    }
-
-    /// The token protocol. Each event is spelt out where it happens, so that the compiler makes one
-    /// instruction of it; `state` asserts that they are those which the steps name.
-    #[inline(never)]
-    fn take_token_here(&self, word: &Word, deadline: Instant) -> Outcome {
-        // A Take or a Commit that was too late says what it found. It would do to go on from there, but that is rare,
-        // and looking again is less code.
-        loop {
-            let step = match word.apply(Event::Look) {
-                Step::Do(Event::Take { seen }) => word.apply(Event::Take { seen }),
-                // A thread that only looks must not be in another's way, not even for a moment.
-                Step::Do(_) if deadline == Instant::MIN => return Outcome::TimedOut,
-                Step::Do(_) => match word.apply(Event::Commit) {
-                    Step::Wait { .. } => return self.await_token(word, deadline),
-                    step => step,
-                },
-                step => step,
-            };
-            if let Step::Return(outcome) = step {
-                return outcome;
-            }
+    /// What it knows of its process, on NT.
+    fn process(&self) -> Option<&Process> {
+        match self {
+            Self::WaitAddress(backend) => Some(&backend.process),
+            Self::KeyedEvent(backend) => Some(&backend.process),
+            Self::Host(_) => None,
+            Self::Polling(backend) => backend.process.as_ref(),
         }
     }
 
-    /// The token protocol, from PARKED on.
-    fn await_token(&self, word: &Word, deadline: Instant) -> Outcome {
-        loop {
-            let step = match self.wait(word, deadline) {
-                Waited::Woken => word.apply(Event::Check),
-                Waited::Expired => word.apply(Event::GiveUp),
-            };
-            match step {
-                Step::Wait { .. } => continue,
-                Step::Return(outcome) => return outcome,
-                Step::Settle { .. } => self.settle(word),
-                Step::Do(_) | Step::Wake => {}
-            }
-            word.apply(Event::Leave);
-            return Outcome::Unparked;
+    /// How often a thread may look at its word before it blocks, if that is fixed by the backend.
+    pub(crate) fn spin_limit(&self) -> Option<u32> {
+        match self {
+            Self::Host(host) => Some(host.spin_limit()),
+            Self::WaitAddress(_) | Self::KeyedEvent(_) | Self::Polling(_) => None,
         }
     }
 
-    /// The two-phase protocol, from PARKED on.
-    pub(crate) fn await_notice_here(&self, word: &Word, deadline: Instant) -> Outcome {
-        loop {
-            let mut step = match self.wait(word, deadline) {
-                Waited::Woken => word.apply(Event::Recheck),
-                Waited::Expired => word.apply(Event::Abandon),
-            };
-            if let Step::Settle { .. } = step {
-                self.settle(word);
-                step = word.apply(Event::Recheck);
-            }
-            if let Step::Return(outcome) = step {
-                return outcome;
-            }
-        }
+    /// Whether a deadline has passed. [`Instant::MIN`] and [`Instant::MAX`] need no reading of the clock.
+    pub(crate) fn has_passed(&self, deadline: Instant) -> bool {
+        let remaining = match self {
+            Self::WaitAddress(backend) => backend.process.clock.remaining(deadline),
+            Self::KeyedEvent(backend) => backend.process.clock.remaining(deadline),
+            Self::Host(backend) => backend.remaining(deadline),
+            Self::Polling(backend) => backend.remaining(deadline),
+        };
+        remaining == Remaining::Passed
     }
 
     /// Blocks the thread that has brought the word to PARKED.
     #[inline(never)]
-    fn wait(&self, word: &Word, deadline: Instant) -> Waited {
+    pub(crate) fn wait(&self, word: &Word, deadline: Instant) -> Waited {
         match self {
             Self::WaitAddress(backend) => backend.wait(word, deadline),
             Self::KeyedEvent(backend) => backend.wait(word, deadline),
             Self::Host(backend) => backend.wait(word, deadline),
-            Self::Polling(clock) => polling::wait(clock, word, deadline),
+            Self::Polling(backend) => backend.wait(word, deadline),
         }
     }
 
     /// Receives the wake that is on its way to a waiter whose wait has ended without it.
     #[inline(never)]
-    fn settle(&self, word: &Word) {
+    pub(crate) fn receive_wake(&self, word: &Word) {
         match self {
-            Self::KeyedEvent(backend) => backend.settle(word),
+            Self::KeyedEvent(backend) => backend.receive_wake(word),
             Self::WaitAddress(_) | Self::Host(_) | Self::Polling(_) => {}
         }
     }
 
-    /// Lets the waiter go. The word may be gone already; a backend that touches it says why it cannot be.
+    /// Wakes the waiter. The word may be gone already; a backend that touches it says why it cannot be.
     pub(crate) fn wake(&self, word: *const Word) {
         match self {
             Self::WaitAddress(backend) => backend.wake(word),

@@ -1,18 +1,15 @@
-//! [`Parker`]: the token protocol.
+//! [`Parker`]: the token protocol, and what both protocols do once a thread waits.
 
 use crate::backend::Backend;
 use crate::spin::spin;
-use crate::state::{Event, NOTIFIED, Outcome, Step, Word};
-use crate::sync::const_unless_loom;
-use crate::time::Instant;
+use crate::state::{EMPTY, NOTIFIED, Take, Unpark, Word};
+use crate::sync::{assert_words, const_constructor};
+use crate::time::{Instant, Waited};
+use core::task::{RawWaker, RawWakerVTable, Waker};
 use core::time::Duration;
 use core::{fmt, ptr};
-use static_assertions::{assert_eq_align, assert_eq_size};
 
-/// The way a park begins: hoping for the one token.
-const TAKE: Event = Event::Take { seen: NOTIFIED };
-
-/// Blocks a thread until another leaves it a token.
+/// Blocks a thread until another thread leaves it a token.
 ///
 /// **The token.** A parker holds at most one, and starts without. [`unpark`](Self::unpark) leaves one, if
 /// none is there. [`park`](Self::park) takes it, or waits until there is one to take. So an unpark before the
@@ -25,16 +22,25 @@ const TAKE: Event = Event::Take { seen: NOTIFIED };
 /// another that parks gets [`UnparkReason::Busy`] at once, and nothing else happens. Tokens belong to the
 /// parker, not to a thread: whoever parks takes them.
 ///
-/// **Lifetime.** An unpark does not touch the parker any more once the thread that it lets go can know of it,
+/// **Lifetime.** An unpark does not touch the parker any more once the thread that it wakes can know of it,
 /// so the parker may live on the stack of the thread that parks and go when `park` has returned. (Two
 /// exceptions: an unpark that finds 2^27 tokens or more still uncollected; and on kernels of the XP class the
 /// parked thread itself waits for the last access.)
 ///
+/// **One address in one process.** A parker in memory that two processes share, or that is mapped at two addresses, is
+/// two parkers to the system: an unpark through one address does not wake a park at the other, and on keyed events
+/// neither returns.
+///
+/// **Suspended threads.** On [`KeyedEvent`](crate::BackendKind::KeyedEvent)s, waiter and waker meet: an unpark lasts as
+/// long as its waiter is suspended between announcing itself and blocking, and a timed park that an unpark has met
+/// lasts, beyond its deadline, as long as the thread that unparks is suspended. On the other backends a suspended
+/// thread delays nobody.
+///
 /// **Layout.** One word, all zero when new, the same as C's `ntpark_parker`. A copy of its bytes is a parker
 /// only while nobody uses the original.
 ///
-/// Nothing is promised about fairness, as there is nobody to be fair among, nor about how soon after its
-/// deadline a timed wait returns; never before.
+/// Fairness does not arise: there is one waiter. How late a timed park returns is up to the scheduler; it never returns
+/// early.
 ///
 /// ```
 /// use ntpark::{Parker, UnparkReason};
@@ -51,36 +57,23 @@ pub struct Parker {
     word: Word,
 }
 
-assert_eq_size!(Parker, usize);
-assert_eq_align!(Parker, usize);
-#[cfg(not(loom))]
-static_assertions::assert_impl_all!(Parker: Send, Sync, core::panic::RefUnwindSafe);
+assert_words!(Parker, 1);
+static_assertions::assert_impl_all!(Parker: Send, Sync);
 
 /// Why a park returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[must_use = "only `Unparked` means that a token was taken"]
 pub enum UnparkReason {
     /// A token was there, or came; it has been taken.
     Unparked,
     /// The time ran out and there was no token.
     TimedOut,
-    /// Another thread is parked there. Nothing was waited for, nothing taken.
+    /// Another thread is parked there. Nothing was waited for, and **no token was taken**: whoever ignores this goes
+    /// on without the event that it meant to wait for.
     Busy,
 }
 
-impl From<Outcome> for UnparkReason {
-    #[inline]
-    fn from(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::TimedOut => Self::TimedOut,
-            Outcome::Busy => Self::Busy,
-            Outcome::Unparked | Outcome::Done => Self::Unparked,
-        }
-    }
-}
-
 impl Parker {
-    const_unless_loom! {
+    const_constructor! {
         /// A parker without a token.
         #[must_use]
         pub fn new() -> Self {
@@ -90,20 +83,22 @@ impl Parker {
 
     /// Takes the token; if there is none, blocks until there is.
     ///
-    /// Returns [`UnparkReason::Unparked`], or [`UnparkReason::Busy`] if another thread is parked here
-    /// already; never for no reason.
+    /// Returns [`UnparkReason::Unparked`], or [`UnparkReason::Busy`] if another thread is already parked here;
+    /// never for no reason. At the end of the process, when nobody is left to unpark, it ends the process
+    /// ([`Backend::is_process_ending`]).
     #[inline]
     pub fn park(&self) -> UnparkReason {
-        self.park_until(Instant::MAX)
+        park_until(&self.word, Instant::MAX, SpinPolicy::Spin)
     }
 
     /// Takes the token; if there is none, blocks until there is, but no longer than `timeout`.
     ///
-    /// Not shorter either, not by a nanosecond. The time that the machine is asleep does not count. Zero only
+    /// Never times out early, not by a nanosecond; see [`Instant`] for time that the machine is asleep. Zero only
     /// looks; what is longer than the clock can count, some 58,000 years, is for ever.
     #[inline]
+    #[must_use = "only `Unparked` means that a token was taken"]
     pub fn park_timeout(&self, timeout: Duration) -> UnparkReason {
-        self.park_timeout_in(timeout, Manner::Spin)
+        park_timeout(&self.word, timeout, SpinPolicy::Spin)
     }
 
     /// Takes the token; if there is none, blocks until there is, or until `deadline`.
@@ -111,16 +106,17 @@ impl Parker {
     /// [`Instant::MIN`] only looks, and any other past deadline does not wait either; [`Instant::MAX`] never
     /// comes.
     #[inline]
+    #[must_use = "only `Unparked` means that a token was taken"]
     pub fn park_until(&self, deadline: Instant) -> UnparkReason {
-        self.park_until_in(deadline, Manner::Spin)
+        park_until(&self.word, deadline, SpinPolicy::Spin)
     }
 
-    /// The same parker for a thread that does not want to spin.
+    /// A view of this parker that never spins.
     ///
     /// Where there are several processors, a thread that parks first looks for the token a few times, which
     /// saves blocking if it comes within microseconds, and stops doing so where it does not help. Through
-    /// this view a thread blocks at once: for those who know that nothing comes soon, save power, or must not
-    /// keep a processor from others.
+    /// this view a thread blocks at once: where nothing is expected soon, to save power, or to leave the processor to
+    /// others.
     ///
     /// ```
     /// use ntpark::{Parker, UnparkReason};
@@ -136,55 +132,167 @@ impl Parker {
         NoSpin { parker: self }
     }
 
-    /// Leaves a token, and wakes the thread that is parked, if one is. True if it did wake one; false if the
-    /// token was left for the next park, or one was there already.
+    /// Leaves a token, and wakes the thread that is parked, if one is. True if one was; false if the token was left for
+    /// the next park, or one was already there.
     ///
-    /// Does not block, but for the moment until the parked thread has arrived in the system where that is a
-    /// rendezvous ([`Kind::KeyedEvent`](crate::Kind::KeyedEvent)).
+    /// Does not block, except, on keyed events, until the parked thread has arrived in the system.
     #[inline]
     pub fn unpark(&self) -> bool {
-        // From the addition on, the parker may be gone.
-        let word = ptr::from_ref(&self.word);
-        match self.word.apply(Event::Unpark) {
-            Step::Wake => wake(word),
-            Step::Do(Event::Fold { seen }) => fold(word, seen),
-            _ => false,
+        unpark(&self.word) && {
+            wake(ptr::from_ref(&self.word));
+            true
         }
     }
 
-    #[inline(always)]
-    fn park_timeout_in(&self, timeout: Duration, manner: Manner) -> UnparkReason {
-        match self.word.apply(TAKE) {
-            Step::Return(Outcome::Unparked) => UnparkReason::Unparked,
-            _ => self.park_timeout_slow(timeout, manner),
-        }
-    }
-
-    #[inline(always)]
-    fn park_until_in(&self, deadline: Instant, manner: Manner) -> UnparkReason {
-        match self.word.apply(TAKE) {
-            Step::Return(Outcome::Unparked) => UnparkReason::Unparked,
-            _ => self.park_slow(deadline, manner),
-        }
-    }
-
-    #[cold]
-    fn park_timeout_slow(&self, timeout: Duration, manner: Manner) -> UnparkReason {
-        self.park_slow(Backend::with(|backend| backend.deadline(timeout)), manner)
-    }
-
-    #[cold]
-    fn park_slow(&self, deadline: Instant, manner: Manner) -> UnparkReason {
-        if manner == Manner::Spin && deadline != Instant::MIN {
-            spin(&self.word);
-        }
-        Backend::take_token(&self.word, deadline).into()
+    /// A [`Waker`] that unparks this parker, for executors: without allocation, and cloned for free.
+    ///
+    /// ```
+    /// use core::task::{Context, Poll};
+    /// use ntpark::Parker;
+    ///
+    /// static PARKER: Parker = Parker::new();
+    ///
+    /// fn block_on<F: Future>(future: F) -> F::Output {
+    ///     let mut future = core::pin::pin!(future);
+    ///     let waker = PARKER.waker();
+    ///     let mut context = Context::from_waker(&waker);
+    ///     loop {
+    ///         match future.as_mut().poll(&mut context) {
+    ///             Poll::Ready(output) => return output,
+    ///             Poll::Pending => _ = PARKER.park(),
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// assert_eq!(block_on(async { 7 }), 7);
+    /// ```
+    #[must_use]
+    pub fn waker(&'static self) -> Waker {
+        // SAFETY: the functions keep the contract of `RawWaker`: the data is a parker that lives for ever and may be used
+        // by any thread, and there is nothing to drop.
+        unsafe { Waker::from_raw(raw_waker(ptr::from_ref(self).cast())) }
     }
 }
 
-/// What a thread does before it blocks.
+fn raw_waker(parker: *const ()) -> RawWaker {
+    static VTABLE: RawWakerVTable = RawWakerVTable::new(raw_waker, raw_wake, raw_wake, |_| ());
+
+    fn raw_wake(parker: *const ()) {
+        // SAFETY: it comes from `Parker::waker`, which was given a reference for ever.
+        let parker = unsafe { &*parker.cast::<Parker>() };
+        parker.unpark();
+    }
+
+    RawWaker::new(parker, &VTABLE)
+}
+
+/// How a park begins: the token is there, or the rest is done out of line.
+#[inline(always)]
+fn park_until(word: &Word, deadline: Instant, policy: SpinPolicy) -> UnparkReason {
+    match word.try_take(NOTIFIED) {
+        Take::Taken => UnparkReason::Unparked,
+        _ => park_until_slow(word, deadline, policy),
+    }
+}
+
+/// As [`park_until`]; the deadline is made where it is needed.
+#[inline(always)]
+fn park_timeout(word: &Word, timeout: Duration, policy: SpinPolicy) -> UnparkReason {
+    match word.try_take(NOTIFIED) {
+        Take::Taken => UnparkReason::Unparked,
+        _ => park_timeout_slow(word, timeout, policy),
+    }
+}
+
+#[cold]
+fn park_timeout_slow(word: &Word, timeout: Duration, policy: SpinPolicy) -> UnparkReason {
+    match take(word) {
+        Some(reason) => reason,
+        None if timeout.is_zero() => UnparkReason::TimedOut,
+        None => Backend::block(|backend| park_on(word, backend, backend.deadline(timeout), policy)),
+    }
+}
+
+#[cold]
+fn park_until_slow(word: &Word, deadline: Instant, policy: SpinPolicy) -> UnparkReason {
+    match take(word) {
+        Some(reason) => reason,
+        None if deadline == Instant::MIN => UnparkReason::TimedOut,
+        None => Backend::block(|backend| park_on(word, backend, deadline, policy)),
+    }
+}
+
+/// Takes the token. None if there is none.
+#[inline(always)]
+fn take(word: &Word) -> Option<UnparkReason> {
+    let mut seen = NOTIFIED;
+    loop {
+        match word.try_take(seen) {
+            Take::Taken => return Some(UnparkReason::Unparked),
+            Take::Busy => return Some(UnparkReason::Busy),
+            Take::Empty => return None,
+            Take::Again { seen: found } => seen = found,
+        }
+    }
+}
+
+/// A park that has found no token and may wait for one.
+#[inline(never)]
+fn park_on(word: &Word, backend: &Backend, deadline: Instant, policy: SpinPolicy) -> UnparkReason {
+    // A thread that does not wait must not be in another's way, not even for a moment.
+    if backend.has_passed(deadline) {
+        return UnparkReason::TimedOut;
+    }
+    if policy == SpinPolicy::Spin {
+        spin(word, backend, deadline);
+    }
+    loop {
+        if let Some(reason) = take(word) {
+            return reason;
+        }
+        // A failed compare-exchange starts over: that is rare.
+        if word.begin_wait() {
+            break;
+        }
+    }
+    wait(word, backend, deadline, EMPTY)
+}
+
+/// Both protocols from PARKED on: blocks until a token has come, and takes it along; or until `deadline`, and then
+/// leaves the word at `otherwise`.
+#[inline(always)]
+pub(crate) fn wait(word: &Word, backend: &Backend, deadline: Instant, otherwise: usize) -> UnparkReason {
+    loop {
+        match backend.wait(word, deadline) {
+            Waited::Woken if word.is_waiting() => {}
+            Waited::Woken => break,
+            Waited::Expired if word.cancel_wait(otherwise) => return UnparkReason::TimedOut,
+            Waited::Expired => {
+                // An unpark came first, and its wake is on the way.
+                backend.receive_wake(word);
+                break;
+            }
+        }
+    }
+    word.finish_wait();
+    UnparkReason::Unparked
+}
+
+/// The first half of an unpark, of either protocol. True if the second is due: to [`wake`] the waiter.
+#[inline(always)]
+pub(crate) fn unpark(word: &Word) -> bool {
+    // From the addition on, the word may be gone.
+    let address = ptr::from_ref(word);
+    match word.unpark() {
+        Unpark::Done => false,
+        Unpark::Wake => true,
+        Unpark::Saturate { seen } => saturate(address, seen),
+    }
+}
+
+/// Whether a thread spins before it blocks.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Manner {
+enum SpinPolicy {
     Spin,
     Block,
 }
@@ -199,36 +307,40 @@ impl NoSpin<'_> {
     /// [`Parker::park`], without spinning.
     #[inline]
     pub fn park(self) -> UnparkReason {
-        self.park_until(Instant::MAX)
+        park_until(&self.parker.word, Instant::MAX, SpinPolicy::Block)
     }
 
     /// [`Parker::park_timeout`], without spinning.
     #[inline]
+    #[must_use = "only `Unparked` means that a token was taken"]
     pub fn park_timeout(self, timeout: Duration) -> UnparkReason {
-        self.parker.park_timeout_in(timeout, Manner::Block)
+        park_timeout(&self.parker.word, timeout, SpinPolicy::Block)
     }
 
     /// [`Parker::park_until`], without spinning.
     #[inline]
+    #[must_use = "only `Unparked` means that a token was taken"]
     pub fn park_until(self, deadline: Instant) -> UnparkReason {
-        self.parker.park_until_in(deadline, Manner::Block)
+        park_until(&self.parker.word, deadline, SpinPolicy::Block)
     }
 }
 
 /// Wakes the waiter of a word that may be gone by now.
 #[cold]
-fn wake(word: *const Word) -> bool {
+fn wake(word: *const Word) {
     Backend::with(|backend| backend.wake(word));
-    true
 }
 
-/// Makes one of the many tokens that are there.
+/// Makes one of the many tokens that are there. There is nobody to wake.
 #[cold]
 #[inline(never)]
-fn fold(word: *const Word, seen: usize) -> bool {
+fn saturate(word: *const Word, seen: usize) -> bool {
     // SAFETY: so many tokens are uncollected that this parker lives on; see "Lifetime".
     let word = unsafe { &*word };
-    word.apply(Event::Fold { seen });
+    let mut seen = Some(seen);
+    while let Some(tokens) = seen {
+        seen = word.saturate(tokens);
+    }
     false
 }
 
@@ -240,9 +352,6 @@ impl Default for Parker {
 
 impl fmt::Debug for Parker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Parker").finish_non_exhaustive()
+        f.debug_tuple("Parker").field(&self.word).finish()
     }
 }
-
-#[cfg(all(test, not(loom)))]
-mod tests;

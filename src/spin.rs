@@ -1,21 +1,29 @@
 //! Spinning: looking again for a while instead of blocking, where that is likely to be shorter.
 //!
 //! # Before a parker blocks
-//! To block and to be woken costs two system calls and two changes of thread, and the thread that unparks
-//! pays for the waking too. A token that is about to come is cheaper to wait for on the spot. Nobody knows
-//! beforehand whether it is, so:
+//! To block and be woken takes two system calls and two switches of thread, and the thread that unparks pays for the
+//! wake too. A token that is about to come is cheaper to wait for on the spot. Nobody knows beforehand whether it is,
+//! so:
 //!
-//! - **Bounded.** At most [`LOOKS`] looks with a pause after each, twice as many in a retry: about what a
-//!   block and a wake cost. Whoever spins for as long as the alternative costs and then takes the alternative
-//!   pays at most twice what would have been best (the ski-rental argument).
+//! - **Bounded.** No spin is longer than twice the limit of looks, which is about as long as to block and be woken. So
+//!   a park takes at most twice as long as if it had known what is best (the ski-rental argument).
 //! - **It learns.** Each miss makes the next spin on that parker four times shorter, down to none, since the
-//!   pattern that missed is likely to miss again. A hit starts anew. One that has come to none tries again
-//!   once in 256 parks, in case the pattern has changed, and twice as long as else: what keeps two threads
-//!   asleep in turns may be that a wake takes longer here than thought. If that hits, all parkers may try
-//!   again, the other side's above all. So a parker whose tokens never come soon spins about five looks a
-//!   park, in the long run.
-//! - **None where it cannot help**: on a single processor the token cannot come while we look. Nor where the
-//!   deadline has passed, nor through [`Parker::no_spin`](crate::Parker::no_spin).
+//!   pattern that missed is likely to miss again. A hit starts over. After [`RETRY`] misses in a row it spins once
+//!   for the full length, in case the pattern has changed: two threads may keep each other asleep because a wake takes
+//!   longer than a spin. If that hits, all parkers that have given up may retry once as well, above all the other
+//!   side's.
+//! - **None where it cannot help**: on a single processor, where the token cannot come while we look; from the
+//!   deadline on; and through [`Parker::no_spin`](crate::Parker::no_spin).
+//!
+//! A token that is already there, another thread that is parked, and a deadline that ends a spin teach nothing, and
+//! cost nothing: without the spin, the park would not have returned sooner.
+//!
+//! **The bound.** Let L be the limit of looks, and a block and a wake take at least as long as 2 L. Each hit starts a
+//! row of spins, of L, L/4, L/16, …, which the next hit ends or which ends in giving up: together less than 4/3 L, and
+//! the hit has replaced 2 L of blocking. A parker that has given up spends 2 L in 249 parks. A retry that hits invites
+//! 63 others to spend 2 L each, and takes 248 blocking parks to come. So over any history, of one parker or of 64 that
+//! share the table, spinning takes at most two thirds of what the blocking that it replaced would have taken, plus 26 %
+//! of the blocking that took place, plus 10/3 L once for each parker. (The benchmark `bursts` shows it.)
 //!
 //! What was learnt is kept in a small table of bytes by the parker's address, not in the parker, which is one
 //! word. Parkers that share a byte mislead each other, which costs time only.
@@ -24,32 +32,43 @@
 //! [`SpinWait`].
 
 use crate::backend::Backend;
-use crate::state::Word;
+use crate::selection::UNKNOWN_SPIN_LIMIT;
+use crate::state::{EMPTY, TOKENS, Word};
+use crate::sys::thread;
+use crate::time::Instant;
 use core::hint::spin_loop;
 use core::sync::atomic::AtomicU8;
 use core::sync::atomic::Ordering::Relaxed;
 
-/// How often a parker looks at its word before it blocks, at the most, where there are several processors.
+/// How often a parker looks at its word before it blocks, where there are several processors; twice as often at
+/// first and in a retry.
 ///
 /// A look is a load and a pause, which takes 24 ns on the machine of `docs/performance.md` (Zen 4) and by
-/// Intel's manuals 140 cycles from Skylake on, less before: so 400 take 10 to 17 µs there, and a few on older
-/// processors. A block and a wake across two processors takes 14 to 20 µs on that machine. It has to be about
+/// Intel's manuals 140 cycles from Skylake on, less before: so 800 take 20 to 35 µs there, and less on older
+/// processors. A block and a wake across two processors takes 14 to 20 µs on that machine. A retry has to be about
 /// that long: once both of two threads sleep, the one that is woken answers only after a wake's time, so
 /// whoever looks for less than that never sees the answer, and they go on sleeping in turns. The handoff with
 /// 0, 100, 200, 400 and 600 looks on Linux's futexes, on a busy machine: 29, 36, 19, 0.22 and 0.21 µs in the
-/// median, 88, 124, 71, 5.3 and 3.0 µs on average (the work `handoff` of `ntpark-bench --backend host --spin
+/// median, 88, 124, 71, 5.3 and 3.0 µs on average (the benchmark `handoff` of `ntpark-bench --backend host --spin
 /// N` shows it).
-const LOOKS: u32 = 400;
-/// In place of the number of misses: look for twice as long as at first. A parker begins with it, and comes
-/// back to it when a byte can count its misses no further.
-const RETRY: u8 = 0;
+const SPIN_LIMIT: u32 = 400;
+
+/// What a parker's counter says: 1, 2, … [`RETRY`] - 1 count misses in a row, and one more. At first: spin for the
+/// full length, then go on with 1.
+const FIRST: u8 = 0;
+/// From here on a parker has given up.
+const GIVEN_UP: u8 = 5;
+/// Another parker's retry has hit: spin once for the full length.
+const INVITED: u8 = GIVEN_UP + 1;
+/// So many misses in a row: spin once for the full length; if that hits, invite the others.
+const RETRY: u8 = u8::MAX;
 
 /// Gives way to another thread that is ready to run, of any processor: `Sleep(0)` on Windows, the
-/// [host](crate::Host)'s own way elsewhere.
+/// [host](crate::Host)'s own way once that is in use. Chooses no backend.
 ///
 /// On Windows XP only threads of the same priority get their turn.
 pub fn thread_yield() {
-    Backend::with(Backend::thread_yield);
+    Backend::chosen().map_or_else(thread::thread_yield, Backend::thread_yield);
 }
 
 /// A wait that begins with a few instructions and doubles, for those who build locks: spin while it says so,
@@ -62,7 +81,7 @@ pub fn thread_yield() {
 /// let mut spin = SpinWait::new();
 /// while locked.swap(true, Ordering::Acquire) {
 ///     if !spin.spin() {
-///         // Long enough: park here, and start anew afterwards.
+///         // Long enough: park here, and start over afterwards.
 ///         spin.reset();
 ///     }
 /// }
@@ -77,9 +96,9 @@ pub struct SpinWait {
 }
 
 impl SpinWait {
-    /// Rounds in which the processor is kept: 2, 4 and 8 pauses.
+    /// Rounds in which the thread keeps its processor: 2, 4 and 8 pauses.
     const BUSY_ROUNDS: u32 = 3;
-    /// Rounds in all: in the rest, other threads are given way to.
+    /// Rounds in all; in the rest, the thread yields.
     const ROUNDS: u32 = 10;
 
     /// At the beginning.
@@ -88,13 +107,13 @@ impl SpinWait {
         Self { round: 0 }
     }
 
-    /// Starts anew.
+    /// Starts over.
     pub const fn reset(&mut self) {
         self.round = 0;
     }
 
-    /// Waits for a moment; the first three times on the spot, then by giving way. False, and no wait, once it
-    /// has been ten times: park instead.
+    /// Waits for a moment: three times on the spot, then by yielding. False, without waiting, after ten times: park
+    /// instead.
     pub fn spin(&mut self) -> bool {
         if self.round >= Self::ROUNDS {
             return false;
@@ -108,74 +127,115 @@ impl SpinWait {
         true
     }
 
-    /// Waits for a moment on the spot, at most 1,024 pauses, without ever giving way. For loops whose end is
-    /// a matter of instructions on another processor.
+    /// Waits for a moment on the spot, at most 1,024 pauses, without ever yielding. For loops that end after a few
+    /// instructions on another processor.
     pub fn spin_no_yield(&mut self) {
         self.round = if self.round < Self::ROUNDS { self.round + 1 } else { Self::ROUNDS };
         pauses(1 << self.round);
     }
 }
 
-/// Looks at a parker's word for a while, as long as it is EMPTY.
-pub(crate) fn spin(word: &Word) {
-    // What is learnt would outlive loom's execution, and looking twice tells it nothing new.
-    let most = if cfg!(loom) { 0 } else { Backend::looks().load(Relaxed) };
-    if most == Backend::UNASKED {
-        ask();
-    } else if most > 0 {
-        let misses = misses(word);
-        let missed = misses.load(Relaxed);
-        // Of twice as many, all, a half, an eighth, …
-        let shorter = (2 * u32::from(missed)).saturating_sub(1);
-        if !word.look((most << 1).checked_shr(shorter).unwrap_or(0)) {
-            // RETRY=>1=>2=>…=>255=>RETRY
-            misses.store(missed.wrapping_add(1), Relaxed);
-            return;
-        }
-        if missed == RETRY {
-            // The other side has probably given up as well: let all try again.
-            MISSES.iter().for_each(|misses| misses.store(RETRY, Relaxed));
-        }
-        // Other parkers' threads read the same cache line: it is only written when there is news.
-        if missed != 1 {
-            misses.store(1, Relaxed);
-        }
+/// Whether parkers spin at all on a backend, and how much they have learnt. The table has a cache line of its own:
+/// all threads read it, and few write.
+#[repr(align(64))]
+struct Counters([AtomicU8; 1 << HASH_BITS]);
+
+const HASH_BITS: u32 = 6;
+
+/// How often in a row a parker has missed, by the hash of its address.
+static COUNTERS: Counters = Counters([const { AtomicU8::new(FIRST) }; 1 << HASH_BITS]);
+
+/// Looks at a parker's word for a while, as long as it is EMPTY and the deadline has not passed.
+pub(crate) fn spin(word: &Word, backend: &Backend, deadline: Instant) {
+    match Backend::process_spin_limit().load(Relaxed) {
+        0 => {}
+        UNKNOWN_SPIN_LIMIT => find_spin_limit(),
+        limit => spin_within(limit, word, backend, deadline),
     }
 }
 
-/// Asks whether looking helps. A system call, so the park that comes here first asks instead of looking. A
-/// function of its own, so that no other park has its variables on its stack.
+/// Asks whether spinning helps. A system call, so the park that comes here first asks instead of spinning.
 #[cold]
 #[inline(never)]
-fn ask() {
-    Backend::looks().store(if is_single_processor() { 0 } else { LOOKS }, Relaxed);
+fn find_spin_limit() {
+    let limit = if thread::is_single_processor() { 0 } else { SPIN_LIMIT };
+    Backend::process_spin_limit().store(limit, Relaxed);
 }
 
-/// How often in a row a spin has missed, and one more, by the hash of the word's address; or [`RETRY`].
-static MISSES: [AtomicU8; 1 << HASH_BITS] = [const { AtomicU8::new(RETRY) }; 1 << HASH_BITS];
-const HASH_BITS: u32 = 6;
+fn spin_within(limit: u32, word: &Word, backend: &Backend, deadline: Instant) {
+    let counter = counter(word);
+    let misses = counter.load(Relaxed);
+    let next = match look(word, looks(limit, misses), backend, deadline) {
+        Seen::Token => 1,
+        Seen::Nothing => after_miss(misses),
+        Seen::Unrelated => return,
+    };
+    if next == 1 && misses == RETRY {
+        // The other side has probably given up as well.
+        for counter in &COUNTERS.0 {
+            if counter.load(Relaxed) >= GIVEN_UP {
+                counter.store(INVITED, Relaxed);
+            }
+        }
+    }
+    // Other parkers' threads read the same cache line: it is only written when there is news.
+    if next != misses {
+        counter.store(next, Relaxed);
+    }
+}
 
-fn misses(word: &Word) -> &'static AtomicU8 {
+/// The looks of the next spin.
+const fn looks(limit: u32, misses: u8) -> u32 {
+    match misses {
+        FIRST | INVITED | RETRY => 2 * limit,
+        // 1 to 4.
+        misses if misses < GIVEN_UP => limit >> (2 * (misses - 1)),
+        _ => 0,
+    }
+}
+
+/// What a counter says after one more miss.
+const fn after_miss(misses: u8) -> u8 {
+    match misses {
+        RETRY => INVITED + 1,
+        // A parker that gives up by itself has not been invited.
+        misses if misses + 1 == INVITED => INVITED + 1,
+        misses => misses + 1,
+    }
+}
+
+/// What a spin has seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    /// A token has come.
+    Token,
+    /// The looks are used up.
+    Nothing,
+    /// The deadline has passed; or the token was there at the first look; or another thread is parked.
+    Unrelated,
+}
+
+fn look(word: &Word, looks: u32, backend: &Backend, deadline: Instant) -> Seen {
+    for round in 0..looks {
+        match word.peek() {
+            EMPTY => {}
+            state if round > 0 && state & !TOKENS == 0 => return Seen::Token,
+            _ => return Seen::Unrelated,
+        }
+        // A reading takes about as long as a look.
+        if round % 2 == 1 && backend.has_passed(deadline) {
+            return Seen::Unrelated;
+        }
+        spin_loop();
+    }
+    Seen::Nothing
+}
+
+fn counter(word: &Word) -> &'static AtomicU8 {
     // 2^32 over the golden ratio: addresses at regular distances get different bytes (Knuth, The Art of Computer
     // Programming, vol. 3, 6.4).
     let hash = (word.address().addr() as u32).wrapping_mul(0x9E37_79B9);
-    &MISSES[(hash >> (u32::BITS - HASH_BITS)) as usize % MISSES.len()]
-}
-
-/// Whether this process's threads all run on one processor, so that what is spun for cannot happen meanwhile.
-#[cfg(windows)]
-fn is_single_processor() -> bool {
-    let (mut process, mut system) = (0_usize, 0_usize);
-    let this_process = core::ptr::without_provenance_mut(usize::MAX);
-    // SAFETY: -1 is the handle of the calling process; both masks are live. Left 0 on failure.
-    unsafe { crate::sys::kernel32::GetProcessAffinityMask(this_process, &raw mut process, &raw mut system) };
-    // A mask without a bit is that of a process on several processor groups.
-    process.is_power_of_two()
-}
-
-#[cfg(not(windows))]
-fn is_single_processor() -> bool {
-    false
+    &COUNTERS.0[(hash >> (u32::BITS - HASH_BITS)) as usize % COUNTERS.0.len()]
 }
 
 fn pauses(count: u32) {

@@ -1,25 +1,23 @@
-//! Atomics and cells: core's, or under loom those that loom can follow.
+//! Atomics, cells, and how constructors and statics are declared.
+//!
+//! Everything that a tool for concurrency has to replace is here: `verify/` compiles the other modules with a
+//! `sync` of its own, made of loom's atomics, which have no `const` constructors and cannot lie in a `static`.
 
-#[cfg(not(loom))]
 pub(crate) use core::sync::atomic;
-#[cfg(loom)]
-pub(crate) use loom::{cell::UnsafeCell, sync::atomic};
 
-/// core's, with loom's interface.
-#[cfg(not(loom))]
+/// `core::cell::UnsafeCell`, with loom's interface.
 #[repr(transparent)]
 pub(crate) struct UnsafeCell<T>(core::cell::UnsafeCell<T>);
 
-#[cfg(not(loom))]
 impl<T> UnsafeCell<T> {
     pub(crate) const fn new(value: T) -> Self {
         Self(core::cell::UnsafeCell::new(value))
     }
 
-    /// Calls `look` with the address of the value, which nobody may write meanwhile.
+    /// Calls `read` with the address of the value, which nobody may write meanwhile.
     #[inline(always)]
-    pub(crate) fn with<R>(&self, look: impl FnOnce(*const T) -> R) -> R {
-        look(self.0.get())
+    pub(crate) fn with<R>(&self, read: impl FnOnce(*const T) -> R) -> R {
+        read(self.0.get())
     }
 
     /// Calls `write` with the address of the value, which nobody else may use meanwhile.
@@ -29,13 +27,27 @@ impl<T> UnsafeCell<T> {
     }
 }
 
-/// Makes a function `const`, but for loom, whose atomics can only be made at run time.
-macro_rules! const_unless_loom {
+/// Declares the constructor of a type that contains atomics: a `const fn`.
+macro_rules! const_constructor {
     ($(#[$attribute:meta])* $visibility:vis fn $($rest:tt)*) => {
-        #[cfg(not(loom))]
         $(#[$attribute])* $visibility const fn $($rest)*
-        #[cfg(loom)]
-        $(#[$attribute])* $visibility fn $($rest)*
     };
 }
-pub(crate) use const_unless_loom;
+pub(crate) use const_constructor;
+
+/// Declares a static that contains atomics, one for the whole process.
+macro_rules! process_static {
+    ($(#[$attribute:meta])* static $name:ident: $type:ty = $value:expr;) => {
+        $(#[$attribute])* static $name: $type = $value;
+    };
+}
+pub(crate) use process_static;
+
+/// Asserts the size and alignment of a type that contains atomics.
+macro_rules! assert_words {
+    ($type:ty, $words:expr) => {
+        static_assertions::const_assert!(size_of::<$type>() == $words * size_of::<usize>());
+        static_assertions::assert_eq_align!($type, usize);
+    };
+}
+pub(crate) use assert_words;

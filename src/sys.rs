@@ -1,14 +1,18 @@
 //! Windows as it declares itself: types, statuses and function signatures, written by hand.
 //!
 //! Nothing here decides anything. Names and spelling are the SDK's, so that a reader can look them up;
-//! everywhere else the crate speaks Rust. The function-pointer types are public because the backends can be
-//! built from functions of the caller's own (see [`KeyedEvent::new`](crate::KeyedEvent::new)): that is how
-//! the tests run the real backends on a simulated kernel.
+//! everywhere else the crate speaks Rust.
+//!
+//! Hidden from the documentation and outside the semver promise: public for this project's own `probe`,
+//! benchmarks and tests, which call the system beside the crate.
 
 #![allow(non_snake_case, reason = "parameters are spelt as in the SDK")]
 
 pub mod kernel32;
+pub(crate) mod last_error;
+pub(crate) mod loader;
 pub mod ntdll;
+pub(crate) mod thread;
 
 use core::ffi::c_void;
 
@@ -39,6 +43,8 @@ pub const STATUS_INVALID_HANDLE: NTSTATUS = 0xC000_0008_u32 as i32;
 pub const STATUS_ACCESS_DENIED: NTSTATUS = 0xC000_0022_u32 as i32;
 /// The handle names an object of another type.
 pub const STATUS_OBJECT_TYPE_MISMATCH: NTSTATUS = 0xC000_0024_u32 as i32;
+/// The process's exit code after a wait that could never end, at its end.
+pub const STATUS_THREAD_IS_TERMINATING: NTSTATUS = 0xC000_004B_u32 as i32;
 /// A keyed event was given an odd key.
 pub const STATUS_INVALID_PARAMETER_1: NTSTATUS = 0xC000_00EF_u32 as i32;
 

@@ -1,14 +1,15 @@
 //! [`ThreadParker`] and [`UnparkHandle`]: the two-phase protocol, for those who build locks.
 
 use crate::backend::Backend;
-use crate::parker::UnparkReason;
-use crate::state::{EMPTY, Event, Outcome, Step, Word};
-use crate::sync::const_unless_loom;
+use crate::parker::{self, UnparkReason};
+use crate::state::{Begin, EMPTY, Prepare, TIMED_OUT, Word};
+use crate::sync::{assert_words, const_constructor};
 use crate::time::Instant;
+use core::cell::UnsafeCell;
+use core::panic::RefUnwindSafe;
 use core::{fmt, ptr};
-use static_assertions::const_assert;
 
-/// Blocks one thread in a queue of somebody's own, in two phases.
+/// Blocks one thread in a queue of its user's, in two phases.
 ///
 /// The queue has a lock. The thread that waits does, in this order:
 ///
@@ -16,78 +17,111 @@ use static_assertions::const_assert;
 /// 2. anything, also what makes another thread, or itself, unpark it;
 /// 3. [`park`](Self::park) or [`park_until`](Self::park_until), without the lock;
 /// 4. if `park_until` returned false: lock the queue and ask [`timed_out`](Self::timed_out). True: it is
-///    still in the queue and takes itself out. False: it has been unparked meanwhile after all.
+///    still in the queue and takes itself out. False: it has been unparked after all, and what the unpark handed over
+///    is its own.
 ///
 /// The thread that wakes it takes it out of the queue and calls [`unpark_lock`](Self::unpark_lock), under the
-/// lock; unlocks; and then calls [`UnparkHandle::unpark`], which may be slow.
+/// same hold of the lock; unlocks; and then calls [`UnparkHandle::unpark`], which may be slow.
+///
+/// There is no way to wait on after a time-out: a waiter that finds itself out of the queue has been unparked, and one
+/// that is still in it may [prepare](Self::prepare_park) again, under the lock.
 ///
 /// An unpark that meets a thread between 1 and 3 is one atomic operation, and that thread's park returns at
 /// once: no system call, on any backend. That thread may be the one that unparks: it happens when a condition
 /// variable moves a waiter over to a mutex which that waiter is about to unlock.
 ///
 /// **Ordering.** What happened before `unpark_lock` is visible once `park` has returned, `park_until` has
-/// returned true, or `timed_out` has returned false. The queue's lock is not relied on for it.
+/// returned true, or `timed_out` has returned false. The queue's lock is not needed for it.
 ///
 /// **Who may call.** One thread at a time waits: `prepare_park`, `park`, `park_until` and `timed_out` are
-/// that thread's. `unpark_lock` is called once for each `prepare_park` at the most. Other orders are
-/// safe, but then a thread may block for ever.
+/// that thread's. While it is parked, and until it has left, another thread that prepares or parks is refused and changes
+/// nothing. `unpark_lock` is called once for each `prepare_park` at the most. Every other order of calls is safe, but
+/// then a thread may wait for ever.
+///
+/// **Lifetime.** Once `park` has returned, `park_until` has returned true or `timed_out` has returned false, the parker
+/// may go, although `unpark_lock` may not have returned and its handle not been used. It belongs to one address in one
+/// process, and suspended threads delay others on keyed events, as with a [`Parker`](crate::Parker).
 ///
 /// **Layout.** Two words, all zero when new: the state, and which backend. Zero is the process's.
 #[repr(C)]
 pub struct ThreadParker {
     word: Word,
-    backend: Option<&'static Backend>,
+    backend: OwnBackend,
 }
 
-const_assert!(cfg!(loom) || size_of::<ThreadParker>() == 2 * size_of::<usize>());
-#[cfg(not(loom))]
-static_assertions::assert_eq_align!(ThreadParker, usize);
-#[cfg(not(loom))]
-static_assertions::assert_impl_all!(ThreadParker: Send, Sync, core::panic::RefUnwindSafe);
+assert_words!(ThreadParker, 2);
+
+/// The backend of a parker's own; it never changes.
+///
+/// A cell, since the thread that waits may free the parker while another is inside `unpark_lock(&self)`: what a
+/// reference points to must stay until the function returns, except what lies in a cell.
+#[repr(transparent)]
+struct OwnBackend(UnsafeCell<Option<&'static Backend>>);
+
+// SAFETY: it is only read.
+unsafe impl Sync for OwnBackend {}
+impl RefUnwindSafe for OwnBackend {}
+
+impl OwnBackend {
+    const fn new(backend: Option<&'static Backend>) -> Self {
+        Self(UnsafeCell::new(backend))
+    }
+
+    fn get(&self) -> Option<&'static Backend> {
+        // SAFETY: nobody writes it.
+        unsafe { *self.0.get() }
+    }
+}
 
 impl ThreadParker {
-    const_unless_loom! {
+    const_constructor! {
         /// A parker of the process's backend, which is only looked at when a thread really has to block or be woken.
         #[must_use]
         pub fn new() -> Self {
-            Self { word: Word::new(), backend: None }
+            Self { word: Word::new(), backend: OwnBackend::new(None) }
         }
     }
 
-    const_unless_loom! {
+    const_constructor! {
         /// A parker of a backend of its own. Deadlines are those of its clock, see [`Backend::now`].
         #[must_use]
         pub fn with_backend(backend: &'static Backend) -> Self {
-            Self { word: Word::new(), backend: Some(backend) }
+            Self { word: Word::new(), backend: OwnBackend::new(Some(backend)) }
         }
     }
 
     /// The backend it parks on. Chooses the process's, if it has none of its own and this is the first use.
     #[must_use]
     pub fn backend(&self) -> Backend {
-        self.backend.copied().unwrap_or_else(Backend::get)
+        self.backend.get().copied().unwrap_or_else(Backend::get)
     }
 
-    /// Gets ready to wait: before this thread is put in the queue.
+    /// Gets ready to wait: before this thread is put in the queue. Changes nothing while a thread is parked here; see
+    /// [`try_prepare_park`](Self::try_prepare_park).
     #[inline]
     pub fn prepare_park(&self) {
-        self.word.apply(Event::Arm);
+        let _ = self.try_prepare_park();
     }
 
-    /// As [`prepare_park`](Self::prepare_park), for callers who are not known to keep the order: false, and
-    /// nothing is changed, while a thread is parked here.
+    /// As [`prepare_park`](Self::prepare_park), for callers who are not known to keep the order: false, and nothing
+    /// changes, while a thread is parked here, until that thread has left.
     #[must_use]
+    #[inline]
     pub fn try_prepare_park(&self) -> bool {
-        let mut step = self.word.apply(Event::Claim { seen: EMPTY });
-        while let Step::Do(event) = step {
-            step = self.word.apply(event);
+        let mut seen = EMPTY;
+        loop {
+            match self.word.prepare(seen) {
+                Prepare::Prepared => return true,
+                Prepare::Busy => return false,
+                Prepare::Again { seen: found } => seen = found,
+            }
         }
-        step == Step::Return(Outcome::Done)
     }
 
     /// Blocks until unparked. Returns at once if that has happened since `prepare_park`.
     ///
-    /// Without a `prepare_park` before it, it returns at once and has waited for nothing.
+    /// Without a `prepare_park` before it, it returns at once and has waited for nothing. At the end of the process,
+    /// when nobody is left to unpark, it ends the process ([`Backend::is_process_ending`]).
     #[inline]
     pub fn park(&self) {
         let _ = self.try_park_until(Instant::MAX);
@@ -103,13 +137,15 @@ impl ThreadParker {
         self.try_park_until(deadline) != UnparkReason::TimedOut
     }
 
-    /// As [`park_until`](Self::park_until), but tells calls in the wrong order apart: [`UnparkReason::Busy`],
+    /// As [`park_until`](Self::park_until), but detects calls in the wrong order: [`UnparkReason::Busy`],
     /// at once, if another thread is parked here or `prepare_park` has not come first.
     #[inline]
+    #[must_use = "only `Unparked` means that the thread was unparked"]
     pub fn try_park_until(&self, deadline: Instant) -> UnparkReason {
-        match self.word.apply(Event::Block) {
-            Step::Return(outcome) => outcome.into(),
-            _ => self.park_slow(deadline).into(),
+        match self.word.begin_prepared() {
+            Begin::Unparked => UnparkReason::Unparked,
+            Begin::Busy => UnparkReason::Busy,
+            Begin::Wait => self.park_slow(deadline),
         }
     }
 
@@ -117,31 +153,34 @@ impl ThreadParker {
     #[inline]
     #[must_use]
     pub fn timed_out(&self) -> bool {
-        self.word.apply(Event::Query) == Step::Return(Outcome::TimedOut)
+        self.word.is_timed_out()
     }
 
-    /// Marks the thread as unparked, quickly, with the queue's lock held. The handle does what is left to do,
-    /// after unlocking.
+    /// The first half of an unpark: marks the thread as unparked, quickly, with the queue's lock held. The handle is
+    /// for the second half, after unlocking.
     ///
-    /// From here on the thread may return and free the parker; the handle does not mind.
+    /// From here on the thread may return and free the parker; the handle stays valid.
     #[inline]
     pub fn unpark_lock(&self) -> UnparkHandle {
-        // Before the store that may be the parker's last moment, the handle takes along what it needs.
+        // Before the addition that may be the parker's last moment, the handle takes along what it needs.
         let word = ptr::from_ref(&self.word);
-        let backend = self.backend;
-        match self.word.apply(Event::Notify) {
-            Step::Wake => UnparkHandle { word, backend },
-            _ => UnparkHandle::EMPTY,
-        }
+        let backend = self.backend.get();
+        if parker::unpark(&self.word) { UnparkHandle { word, backend } } else { UnparkHandle::EMPTY }
     }
 
     #[cold]
-    fn park_slow(&self, deadline: Instant) -> Outcome {
-        match self.backend {
-            Some(backend) => backend.await_notice_here(&self.word, deadline),
-            None => Backend::await_notice(&self.word, deadline),
+    fn park_slow(&self, deadline: Instant) -> UnparkReason {
+        match self.backend.get() {
+            Some(backend) => wait(&self.word, backend, deadline),
+            None => Backend::block(|backend| wait(&self.word, backend, deadline)),
         }
     }
+}
+
+/// Waits; out of time, the word is TIMED_OUT.
+#[inline(never)]
+fn wait(word: &Word, backend: &Backend, deadline: Instant) -> UnparkReason {
+    parker::wait(word, backend, deadline, TIMED_OUT)
 }
 
 impl Default for ThreadParker {
@@ -152,11 +191,11 @@ impl Default for ThreadParker {
 
 impl fmt::Debug for ThreadParker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ThreadParker").finish_non_exhaustive()
+        f.debug_tuple("ThreadParker").field(&self.word).finish()
     }
 }
 
-/// What is left to do of an unpark, once the queue's lock is released: wake the thread, if it blocks.
+/// The second half of an unpark, once the queue's lock is released: wakes the thread, if it blocks.
 ///
 /// An address and the backend, never a reference: the parker may be gone.
 ///
@@ -172,7 +211,7 @@ pub struct UnparkHandle {
     backend: Option<&'static Backend>,
 }
 
-const_assert!(size_of::<UnparkHandle>() == 2 * size_of::<usize>());
+assert_words!(UnparkHandle, 2);
 
 // SAFETY: the word is an address; waking it may be done by any thread.
 unsafe impl Send for UnparkHandle {}

@@ -5,7 +5,7 @@ mod common;
 
 use common::child::in_own_process;
 use common::{Watchdog, await_parked, begin, wanted};
-use ntpark::{Backend, Instant, Kind, Parker, SelectError, SpinWait, ThreadParker, UnparkReason, thread_yield};
+use ntpark::{Backend, BackendKind, Instant, Parker, SelectError, SpinWait, ThreadParker, UnparkReason, thread_yield};
 use std::thread;
 use std::time::Duration;
 
@@ -77,7 +77,7 @@ fn of_the_rest() {
     let _test = begin();
     keeps(Backend::get);
     keeps(Backend::available);
-    for kind in Kind::ALL {
+    for kind in BackendKind::ALL {
         let in_use = Backend::get().kind();
         assert_eq!(keeps(|| Backend::force(kind)), Err(SelectError::InUse(in_use)));
     }
@@ -92,7 +92,7 @@ fn of_the_first_use() {
     in_own_process("of_the_first_use", || {
         let _watchdog = Watchdog::new();
         keeps(Backend::available);
-        assert_eq!(keeps(|| Backend::force(Kind::Host)), Err(SelectError::Unavailable(Kind::Host)));
+        assert_eq!(keeps(|| Backend::force(BackendKind::Host)), Err(SelectError::Unavailable(BackendKind::Host)));
         match wanted() {
             Some(kind) => assert_eq!(keeps(|| Backend::force(kind)), Ok(())),
             None => drop(keeps(|| Parker::new().park_timeout(Duration::from_millis(2)))),

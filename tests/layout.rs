@@ -4,8 +4,8 @@ mod common;
 
 use common::begin;
 use ntpark::{
-    Backend, Clock, Host, Instant, KeyedEvent, Kind, Kinds, Parker, SelectError, SpinWait, ThreadParker, UnparkHandle,
-    UnparkReason, WaitAddress,
+    Backend, BackendKind, BackendKinds, Clock, Host, Instant, KeyedEvent, Parker, SelectError, SpinWait, ThreadParker,
+    UnparkHandle, UnparkReason, WaitAddress,
 };
 use std::mem::{MaybeUninit, align_of, size_of};
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -21,7 +21,7 @@ fn sizes_and_alignments() {
     assert_eq!((words(size_of::<ThreadParker>()), align_of::<ThreadParker>()), (2, WORD));
     assert_eq!((words(size_of::<UnparkHandle>()), align_of::<UnparkHandle>()), (2, WORD));
     assert_eq!((size_of::<Instant>(), align_of::<Instant>()), (8, align_of::<u64>()));
-    assert_eq!((size_of::<Kind>(), size_of::<Kinds>()), (1, 1));
+    assert_eq!((size_of::<BackendKind>(), size_of::<BackendKinds>()), (1, 1));
     // Two pointers, a u64, a u32 and what makes it a multiple of its alignment.
     assert_eq!(size_of::<Clock>(), if WORD == 8 { 32 } else { 24 });
     assert_eq!(size_of::<WaitAddress>(), 2 * WORD + size_of::<Clock>());
@@ -31,13 +31,13 @@ fn sizes_and_alignments() {
 
 #[test]
 fn the_numbers_of_the_kinds() {
-    let numbers = Kind::ALL.map(|kind| kind as u8);
+    let numbers = BackendKind::ALL.map(|kind| kind as u8);
     assert_eq!(numbers, [1, 2, 3, 4, 5]);
-    let names = Kind::ALL.map(Kind::name);
+    let names = BackendKind::ALL.map(BackendKind::name);
     assert_eq!(names, ["wait-address", "keyed-event", "keyed-event-null", "host", "polling"]);
-    let bits = Kind::ALL.map(|kind| Kinds::from(kind).bits());
+    let bits = BackendKind::ALL.map(|kind| BackendKinds::from(kind).bits());
     assert_eq!(bits, [1 << 1, 1 << 2, 1 << 3, 1 << 4, 1 << 5]);
-    assert_eq!(Kind::ALL.into_iter().map(Kinds::from).collect::<Kinds>(), Kinds::all());
+    assert_eq!(BackendKind::ALL.into_iter().map(BackendKinds::from).collect::<BackendKinds>(), BackendKinds::all());
 }
 
 #[test]
@@ -108,8 +108,8 @@ fn what_can_go_where() {
     plain::<Host>();
     plain::<Instant>();
     plain::<KeyedEvent>();
-    plain::<Kind>();
-    plain::<Kinds>();
+    plain::<BackendKind>();
+    plain::<BackendKinds>();
     plain::<SelectError>();
     plain::<SpinWait>();
     plain::<UnparkReason>();
@@ -117,5 +117,5 @@ fn what_can_go_where() {
     to_others::<UnparkHandle>();
     assert_eq!(format!("{:?}", Parker::new()), "Parker { .. }");
     assert_eq!(format!("{:?}", ThreadParker::new()), "ThreadParker { .. }");
-    assert_eq!(format!("{:>16}|", Kind::KeyedEvent), "     keyed-event|");
+    assert_eq!(format!("{:>16}|", BackendKind::KeyedEvent), "     keyed-event|");
 }

@@ -128,7 +128,7 @@ mod windows {
     use super::*;
     use ntpark::sys::ntdll::{NtReleaseKeyedEvent, RtlDllShutdownInProgress};
     use ntpark::sys::{BOOL, BOOLEAN, HANDLE, NTSTATUS};
-    use ntpark::{Backend, Clock, KeyedEvent, Kind, ThreadParker, UnparkReason};
+    use ntpark::{Backend, BackendKind, Clock, KeyedEvent, ThreadParker, UnparkReason};
     use std::ffi::{CStr, c_char, c_void};
     use std::mem::transmute;
     use std::os::windows::io::AsRawHandle;
@@ -342,7 +342,7 @@ mod windows {
         let said = run("terminate");
         let _watchdog = begin();
         // The waker of a rendezvous waits for the dead, until the process ends. The others do not notice.
-        let is_back = !matches!(Backend::get().kind(), Kind::KeyedEvent | Kind::KeyedEventNull);
+        let is_back = !matches!(Backend::get().kind(), BackendKind::KeyedEvent | BackendKind::KeyedEventNull);
         assert_eq!(said, format!("{is_back} Busy\n"));
     }
 }

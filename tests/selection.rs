@@ -4,7 +4,7 @@ mod common;
 
 use common::child::in_own_process;
 use common::{Watchdog, choose, wanted};
-use ntpark::{Backend, Host, Kind, Kinds, Parker, SelectError, ThreadParker, UnparkReason, thread_yield};
+use ntpark::{Backend, BackendKind, BackendKinds, Host, Parker, SelectError, ThreadParker, UnparkReason, thread_yield};
 use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
@@ -21,20 +21,20 @@ fn before_the_choice(test: &str, body: impl FnOnce()) {
 }
 
 /// The kind that this run is about: one that this system has.
-fn this_kind() -> Kind {
-    wanted().unwrap_or(if cfg!(target_os = "linux") { Kind::Host } else { best() })
+fn this_kind() -> BackendKind {
+    wanted().unwrap_or(if cfg!(target_os = "linux") { BackendKind::Host } else { best() })
 }
 
 /// What a process chooses that is left alone.
-fn best() -> Kind {
-    let order = [Kind::WaitAddress, Kind::KeyedEvent, Kind::KeyedEventNull, Kind::Polling];
+fn best() -> BackendKind {
+    let order = [BackendKind::WaitAddress, BackendKind::KeyedEvent, BackendKind::KeyedEventNull, BackendKind::Polling];
     let available = Backend::available();
     order.into_iter().find(|&kind| available.contains(kind.into())).expect("polling is always there")
 }
 
 /// Another kind that this system has.
-fn another_kind() -> Kind {
-    if this_kind() == Kind::Polling { best() } else { Kind::Polling }
+fn another_kind() -> BackendKind {
+    if this_kind() == BackendKind::Polling { best() } else { BackendKind::Polling }
 }
 
 /// A host that is never used.
@@ -75,8 +75,8 @@ fn handles() -> usize {
 }
 
 /// How many of them the choice has opened.
-fn handles_of(kind: Kind) -> usize {
-    usize::from(kind == Kind::KeyedEvent)
+fn handles_of(kind: BackendKind) -> usize {
+    usize::from(kind == BackendKind::KeyedEvent)
 }
 
 /// Runs something on all threads at once. What each got, and how many handles more there are.
@@ -137,7 +137,8 @@ fn threads_that_race_to_choose_one_kind_make_one_choice() {
 #[test]
 fn threads_that_race_to_choose_many_kinds_make_one_choice() {
     before_the_choice("threads_that_race_to_choose_many_kinds_make_one_choice", || {
-        let kinds: Vec<_> = Kind::ALL.into_iter().filter(|&kind| Backend::available().contains(kind.into())).collect();
+        let kinds: Vec<_> =
+            BackendKind::ALL.into_iter().filter(|&kind| Backend::available().contains(kind.into())).collect();
         let (results, opened) = race(|index| {
             // Some come without a wish.
             let wish = kinds.get(index % (kinds.len() + 1));
@@ -168,7 +169,7 @@ fn threads_that_race_to_install_a_host_make_one_choice() {
         for (result, seen) in &results {
             assert_eq!(*seen, chosen);
             match result {
-                Some(Ok(())) => assert_eq!(chosen, Kind::Host),
+                Some(Ok(())) => assert_eq!(chosen, BackendKind::Host),
                 Some(Err(error)) => assert_eq!(*error, SelectError::InUse(chosen)),
                 None => {}
             }
@@ -185,7 +186,7 @@ fn a_kind_is_forced_before_the_first_use() {
         assert_eq!(choose(kind), Ok(()));
         assert_eq!(Backend::get().kind(), kind);
         assert_eq!(handles() - before, handles_of(kind));
-        for other in Kind::ALL {
+        for other in BackendKind::ALL {
             assert_eq!(Backend::force(other), Err(SelectError::InUse(kind)));
         }
         assert_eq!(Backend::install(&HOST), Err(SelectError::InUse(kind)));
@@ -203,7 +204,7 @@ fn nothing_is_forced_after_the_first_use() {
     before_the_choice("nothing_is_forced_after_the_first_use", || {
         let kind = best();
         assert_eq!(Backend::get().kind(), kind);
-        for other in Kind::ALL {
+        for other in BackendKind::ALL {
             assert_eq!(Backend::force(other), Err(SelectError::InUse(kind)));
         }
         assert_eq!(Backend::install(&HOST), Err(SelectError::InUse(kind)));
@@ -216,8 +217,8 @@ fn a_kind_that_is_not_there_is_not_chosen() {
     before_the_choice("a_kind_that_is_not_there_is_not_chosen", || {
         let before = handles();
         let available = Backend::available();
-        assert!(available.contains(Kinds::POLLING) && !available.contains(Kinds::HOST));
-        for kind in Kind::ALL.into_iter().filter(|&kind| !available.contains(kind.into())) {
+        assert!(available.contains(BackendKinds::POLLING) && !available.contains(BackendKinds::HOST));
+        for kind in BackendKind::ALL.into_iter().filter(|&kind| !available.contains(kind.into())) {
             let error = SelectError::Unavailable(kind);
             assert_eq!(Backend::force(kind), Err(error));
             assert_eq!(error.to_string(), format!("the {kind} backend is not available here"));
@@ -234,11 +235,11 @@ fn a_kind_that_is_not_there_is_not_chosen() {
 #[test]
 fn what_this_system_has() {
     before_the_choice("what_this_system_has", || {
-        let nt = Kinds::WAIT_ADDRESS | Kinds::KEYED_EVENT | Kinds::KEYED_EVENT_NULL;
+        let nt = BackendKinds::WAIT_ADDRESS | BackendKinds::KEYED_EVENT | BackendKinds::KEYED_EVENT_NULL;
         // On Windows before 8, and before Vista, not all of these are there; no such system has run this.
-        let expected = if cfg!(windows) { nt | Kinds::POLLING } else { Kinds::POLLING };
+        let expected = if cfg!(windows) { nt | BackendKinds::POLLING } else { BackendKinds::POLLING };
         assert_eq!(Backend::available(), expected);
-        assert_eq!(Backend::get().kind(), if cfg!(windows) { Kind::WaitAddress } else { Kind::Polling });
+        assert_eq!(Backend::get().kind(), if cfg!(windows) { BackendKind::WaitAddress } else { BackendKind::Polling });
     });
 }
 
@@ -251,7 +252,7 @@ fn the_guard_is_on_before_vista_alone() {
         fn GetVersion() -> u32;
     }
     before_the_choice("the_guard_is_on_before_vista_alone", || {
-        assert_eq!(Backend::force(Kind::KeyedEvent), Ok(()));
+        assert_eq!(Backend::force(BackendKind::KeyedEvent), Ok(()));
         let Backend::KeyedEvent(backend) = Backend::get() else {
             panic!("it was forced");
         };
@@ -265,11 +266,11 @@ fn the_guard_is_on_before_vista_alone() {
 fn a_host_is_installed_before_the_first_use() {
     before_the_choice("a_host_is_installed_before_the_first_use", || {
         assert_eq!(Backend::install(&HOST), Ok(()));
-        assert_eq!(Backend::get().kind(), Kind::Host);
-        assert!(Backend::available().contains(Kinds::HOST));
-        assert_eq!(Backend::install(&HOST), Err(SelectError::InUse(Kind::Host)));
-        for kind in Kind::ALL {
-            assert_eq!(Backend::force(kind), Err(SelectError::InUse(Kind::Host)));
+        assert_eq!(Backend::get().kind(), BackendKind::Host);
+        assert!(Backend::available().contains(BackendKinds::HOST));
+        assert_eq!(Backend::install(&HOST), Err(SelectError::InUse(BackendKind::Host)));
+        for kind in BackendKind::ALL {
+            assert_eq!(Backend::force(kind), Err(SelectError::InUse(BackendKind::Host)));
         }
     });
 }

@@ -7,7 +7,7 @@ use common::load::Load;
 use common::monitor::{Monitor, Woken};
 use common::random::{Random, dawdle};
 use common::{begin, is_at_least};
-use ntpark::{Backend, Instant, Kind, ThreadParker, UnparkHandle, UnparkReason};
+use ntpark::{Backend, BackendKind, Instant, ThreadParker, UnparkHandle, UnparkReason};
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Barrier, Mutex};
@@ -21,7 +21,7 @@ fn a_moment() {
 
 /// Whether a waiter of this process's backend leaves only once it has met its waker.
 fn is_rendezvous() -> bool {
-    matches!(Backend::get().kind(), Kind::KeyedEvent | Kind::KeyedEventNull)
+    matches!(Backend::get().kind(), BackendKind::KeyedEvent | BackendKind::KeyedEventNull)
 }
 
 /// A deadline so far from now.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize};
 use std::thread::Thread;
 
 use crossbeam_utils::sync::{Parker as CrossbeamParker, Unparker as CrossbeamUnparker};
-use ntpark::Kind;
+use ntpark::BackendKind;
 
 /// A way to park: at most one token, which `unpark` leaves and `park` takes or waits for.
 pub(crate) trait Subject: 'static {
@@ -345,7 +345,7 @@ pub(crate) fn raw_name() -> &'static str {
 
 /// Whether ntpark parks on keyed events.
 pub(crate) fn is_keyed() -> bool {
-    matches!(ntpark::Backend::get().kind(), Kind::KeyedEvent | Kind::KeyedEventNull)
+    matches!(ntpark::Backend::get().kind(), BackendKind::KeyedEvent | BackendKind::KeyedEventNull)
 }
 
 /// Peers that do not run on the backend, and why.

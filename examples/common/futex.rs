@@ -1,7 +1,8 @@
 //! Linux as a host: `futex` compares and blocks, which is all that ntpark asks for.
 
-use ntpark::Host;
+use ntpark::{Host, HostFunctions};
 use std::ffi::c_void;
+use std::num::NonZeroU32;
 use std::ptr;
 
 /// The host. A look takes some 25 ns, so 400 of them take about as long as a block and a wake.
@@ -9,8 +10,9 @@ pub(crate) static HOST: Host = host(400);
 
 /// A host on which a parker looks at its word so many times before it blocks. It needs no context.
 pub(crate) const fn host(spin: u32) -> Host {
+    let functions = HostFunctions { wait, wake, now, thread_yield, current_thread };
     // SAFETY: the functions below do what their types ask for, on any thread, and do not unwind.
-    unsafe { Host::new(ptr::null_mut(), wait, wake, now, thread_yield, spin) }
+    unsafe { Host::new(ptr::null_mut(), functions, NonZeroU32::MIN) }.with_spin_limit(spin)
 }
 
 const UNITS_PER_SECOND: u64 = 10_000_000;
@@ -59,4 +61,9 @@ unsafe extern "C" fn now(_: *mut c_void) -> u64 {
 unsafe extern "C" fn thread_yield(_: *mut c_void) {
     // SAFETY: takes nothing and does not fail.
     unsafe { libc::sched_yield() };
+}
+
+unsafe extern "C" fn current_thread(_: *mut c_void) -> usize {
+    // SAFETY: takes nothing and does not fail.
+    unsafe { libc::gettid() as usize }
 }

@@ -16,7 +16,7 @@ mod dll {
     use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
     use core::sync::atomic::{AtomicPtr, AtomicU32};
     use core::time::Duration;
-    use ntpark::{Backend, Kind, Kinds, Parker, UnparkReason};
+    use ntpark::{Backend, BackendKind, BackendKinds, Parker, UnparkReason};
 
     type Handle = *mut c_void;
 
@@ -96,8 +96,9 @@ mod dll {
             unsafe { GetEnvironmentVariableA(c"NTPARK_BACKEND".as_ptr(), buffer.as_mut_ptr(), buffer.len() as u32) };
         let asked_for = buffer
             .get(..length as usize)
-            .and_then(|name| Kind::ALL.into_iter().find(|kind| kind.name().as_bytes() == name));
-        let without_handle = (!Backend::available().contains(Kinds::WAIT_ADDRESS)).then_some(Kind::KeyedEventNull);
+            .and_then(|name| BackendKind::ALL.into_iter().find(|kind| kind.name().as_bytes() == name));
+        let without_handle =
+            (!Backend::available().contains(BackendKinds::WAIT_ADDRESS)).then_some(BackendKind::KeyedEventNull);
         if let Some(kind) = asked_for.or(without_handle) {
             // If there is no such kind, ntpark chooses.
             let _ = Backend::force(kind);
@@ -156,7 +157,7 @@ mod dll {
         desk.answer.load(Relaxed)
     }
 
-    /// The backend in use, as `ntpark::Kind` numbers them.
+    /// The backend in use, as `ntpark::BackendKind` numbers them.
     #[unsafe(no_mangle)]
     extern "system" fn backend() -> u32 {
         Backend::get().kind() as u32

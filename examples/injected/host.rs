@@ -27,7 +27,7 @@ mod host {
     const WORKERS: u32 = 2;
     const QUESTIONS: u32 = 200;
     const VISITS: usize = 10;
-    /// `Kind::KeyedEvent`: the one backend that keeps a handle, as long as the process lives.
+    /// `BackendKind::KeyedEvent`: the one backend that keeps a handle, as long as the process lives.
     const WITH_HANDLE: u32 = 2;
     /// Handles are multiples of this, counted up from it.
     const HANDLE_STEP: usize = 4;

@@ -8,7 +8,7 @@ mod kernel;
 
 use channel::{Channel, Nothing};
 use kernel::{Deadlock, HOST};
-use ntpark::{Backend, Kind, Parker, SelectError, UnparkReason};
+use ntpark::{Backend, BackendKind, Parker, SelectError, UnparkReason};
 use std::time::Duration;
 
 const VALUES: u64 = 100;
@@ -16,7 +16,7 @@ const MILLENNIUM: Duration = Duration::from_secs(1_000 * 365 * 24 * 60 * 60);
 
 fn main() -> Result<(), SelectError> {
     Backend::install(&HOST)?;
-    assert_eq!(Backend::get().kind(), Kind::Host);
+    assert_eq!(Backend::get().kind(), BackendKind::Host);
     a_channel_between_tasks();
     a_thousand_years();
     a_deadlock_is_seen();

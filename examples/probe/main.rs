@@ -10,7 +10,7 @@ mod report;
 #[cfg(windows)]
 mod system;
 
-use ntpark::{Backend, Instant as Deadline, Kind, Kinds, Parker, UnparkReason};
+use ntpark::{Backend, BackendKind, BackendKinds, Instant as Deadline, Parker, UnparkReason};
 use report::Report;
 use std::error::Error;
 use std::process::ExitCode;
@@ -43,7 +43,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
             Long("json") => json = true,
             Long("backend") => {
                 let name = parser.value()?.string()?;
-                let kind = Kind::ALL.into_iter().find(|kind| kind.name() == name);
+                let kind = BackendKind::ALL.into_iter().find(|kind| kind.name() == name);
                 wanted = Some(kind.ok_or_else(|| format!("there is no backend '{name}'"))?);
             }
             Short('h') | Long("help") => {
@@ -76,14 +76,17 @@ fn ask_ntpark(report: &mut Report) {
     common::setup();
     let backend = Backend::get();
     let available = Backend::available();
-    let names = Kind::ALL.into_iter().filter(|&kind| available.contains(Kinds::from(kind))).map(Kind::name);
+    let names = BackendKind::ALL
+        .into_iter()
+        .filter(|&kind| available.contains(BackendKinds::from(kind)))
+        .map(BackendKind::name);
     report.fact("ntpark", "backends available", names.collect::<Vec<_>>().join(", "));
     report.fact("ntpark", "backend in use", backend.kind());
     if let Backend::KeyedEvent(keyed_event) = &backend {
         let guard = if keyed_event.is_guarded() { "on" } else { "off" };
         report.fact("ntpark", "guard for kernels of the XP class", guard);
     }
-    report.expect("there is a backend that blocks", !(available - Kinds::POLLING).is_empty(), backend.kind());
+    report.expect("there is a backend that blocks", !(available - BackendKinds::POLLING).is_empty(), backend.kind());
     clock(report, &backend);
     token(report);
     never_early(report);

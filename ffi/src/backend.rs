@@ -8,7 +8,7 @@ use core::ffi::{c_char, c_void};
 use core::mem::MaybeUninit;
 use core::sync::atomic::AtomicBool;
 use core::sync::atomic::Ordering::Relaxed;
-use ntpark_core::{Backend, Host, Kind, Kinds};
+use ntpark_core::{Backend, BackendKind, BackendKinds, Host};
 use static_assertions::{assert_eq_align, assert_eq_size, const_assert, const_assert_eq};
 
 /// Which backend it is. The numbers are fixed for ever.
@@ -26,13 +26,13 @@ pub const NTPARK_KIND_HOST: ntpark_kind = 4;
 /// Looking at the word now and then: everywhere, slowly.
 pub const NTPARK_KIND_POLLING: ntpark_kind = 5;
 
-const_assert_eq!(NTPARK_KIND_WAIT_ADDRESS, Kind::WaitAddress as i32);
-const_assert_eq!(NTPARK_KIND_KEYED_EVENT, Kind::KeyedEvent as i32);
-const_assert_eq!(NTPARK_KIND_KEYED_EVENT_NULL, Kind::KeyedEventNull as i32);
-const_assert_eq!(NTPARK_KIND_HOST, Kind::Host as i32);
-const_assert_eq!(NTPARK_KIND_POLLING, Kind::Polling as i32);
+const_assert_eq!(NTPARK_KIND_WAIT_ADDRESS, BackendKind::WaitAddress as i32);
+const_assert_eq!(NTPARK_KIND_KEYED_EVENT, BackendKind::KeyedEvent as i32);
+const_assert_eq!(NTPARK_KIND_KEYED_EVENT_NULL, BackendKind::KeyedEventNull as i32);
+const_assert_eq!(NTPARK_KIND_HOST, BackendKind::Host as i32);
+const_assert_eq!(NTPARK_KIND_POLLING, BackendKind::Polling as i32);
 // NTPARK_KIND_BIT, in the header, makes the same bits.
-const_assert_eq!(Kinds::POLLING.bits(), 1 << NTPARK_KIND_POLLING);
+const_assert_eq!(BackendKinds::POLLING.bits(), 1 << NTPARK_KIND_POLLING);
 
 /// Functions of the embedder: what a kernel has to provide to be parked on. It is copied wherever it is
 /// taken.
@@ -40,6 +40,8 @@ const_assert_eq!(Kinds::POLLING.bits(), 1 << NTPARK_KIND_POLLING);
 /// They may be called by any thread that uses parkers, at the same time as each other, and do not throw.
 #[repr(C)]
 pub struct ntpark_host {
+    /// sizeof(ntpark_host).
+    pub size: usize,
     /// Handed to each function; may be NULL.
     pub context: *mut c_void,
     /// Blocks the calling thread while the word is what is expected, for at most so many units of 100 ns;
@@ -56,6 +58,11 @@ pub struct ntpark_host {
     pub now: Option<unsafe extern "C" fn(context: *mut c_void) -> u64>,
     /// Gives way to another thread that is ready to run.
     pub yield_thread: Option<unsafe extern "C" fn(context: *mut c_void)>,
+    /// A number that names the calling thread: not 0, the same as long as it lives, different from that of
+    /// every other thread that lives.
+    pub current_thread: Option<unsafe extern "C" fn(context: *mut c_void) -> usize>,
+    /// The step of the clock in units of 100 ns, rounded up; not 0.
+    pub granule: u32,
     /// How often a thread may look at its word before it blocks: 0 where there is one processor.
     pub spin: u32,
 }
@@ -204,25 +211,25 @@ pub extern "C" fn ntpark_kind_name(kind: ntpark_kind) -> *const c_char {
     /// Indexed by kind.
     static NAMES: Names<17, 6> = Names::new([
         "unknown",
-        Kind::WaitAddress.name(),
-        Kind::KeyedEvent.name(),
-        Kind::KeyedEventNull.name(),
-        Kind::Host.name(),
-        Kind::Polling.name(),
+        BackendKind::WaitAddress.name(),
+        BackendKind::KeyedEvent.name(),
+        BackendKind::KeyedEventNull.name(),
+        BackendKind::Host.name(),
+        BackendKind::Polling.name(),
     ]);
     NAMES.of(kind)
 }
 
 /// The kind with this number.
-fn known(kind: ntpark_kind) -> Option<Kind> {
+fn known(kind: ntpark_kind) -> Option<BackendKind> {
     const {
         let mut index = 0;
-        while index < Kind::ALL.len() {
-            assert!(Kind::ALL[index] as usize == index + 1);
+        while index < BackendKind::ALL.len() {
+            assert!(BackendKind::ALL[index] as usize == index + 1);
             index += 1;
         }
     }
-    Kind::ALL.get((kind as usize).wrapping_sub(1)).copied()
+    BackendKind::ALL.get((kind as usize).wrapping_sub(1)).copied()
 }
 
 /// The process's host, once there is one.
@@ -261,8 +268,14 @@ unsafe fn get_host<'a>(host: *const ntpark_host) -> Option<&'a Host> {
         return None;
     }
     // SAFETY: readable, as the caller promises.
-    let ntpark_host { wait, wake, now, yield_thread, .. } = unsafe { &*host };
-    let is_whole = wait.is_some() && wake.is_some() && now.is_some() && yield_thread.is_some();
+    let ntpark_host { size, wait, wake, now, yield_thread, current_thread, granule, .. } = unsafe { &*host };
+    let is_whole = *size >= size_of::<ntpark_host>()
+        && wait.is_some()
+        && wake.is_some()
+        && now.is_some()
+        && yield_thread.is_some()
+        && current_thread.is_some()
+        && *granule != 0;
     // SAFETY: functions and context are what they should be, as the caller promises. Both types have the same
     // fields in the same order, but that here functions may be missing, which has been ruled out.
     is_whole.then(|| unsafe { &*host.cast::<Host>() })

@@ -1,43 +1,70 @@
 //! Functions of the embedder: compare and block, on a kernel that need not be NT.
 
-use super::Waited;
-use super::last_error::LastError;
 use crate::state::{PARKED, Word};
-use crate::time::{Instant, Remaining};
+use crate::sys::last_error::LastError;
+use crate::time::{Instant, Remaining, Waited};
 use core::ffi::c_void;
+use core::num::{NonZeroU32, NonZeroUsize};
 
 /// What a kernel has to provide to be parked on. Plain words, the same in C.
 ///
-/// See [`Host::new`] for what each function must do. A static `Host` can be made the process's backend with
-/// [`Backend::install`](super::Backend::install), or that of single parkers with
-/// [`ThreadParker::with_backend`](crate::ThreadParker::with_backend).
+/// A static `Host` can be made the process's backend with [`Backend::install`](super::Backend::install), or that
+/// of single parkers with [`ThreadParker::with_backend`](crate::ThreadParker::with_backend).
 ///
-/// **Layout.** The arguments of `new`, in this order, as in C's `ntpark_host`.
+/// **Layout.** As C's `ntpark_host`: the size of the struct, the context, the functions in the order of
+/// [`HostFunctions`], the granule, the spin limit. Fields of later versions come at the end.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct Host {
+    size: usize,
     context: *mut c_void,
-    wait: HostWait,
-    wake: HostWake,
-    now: HostNow,
-    thread_yield: HostYield,
-    spin: u32,
+    functions: HostFunctions,
+    granule: NonZeroU32,
+    spin_limit: u32,
+}
+
+/// The functions of a [`Host`]. Each is given the host's context.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct HostFunctions {
+    /// Compares and blocks.
+    pub wait: HostWait,
+    /// Wakes.
+    pub wake: HostWake,
+    /// Tells the time.
+    pub now: HostNow,
+    /// Yields.
+    pub thread_yield: HostYield,
+    /// Names the calling thread.
+    pub current_thread: HostCurrentThread,
 }
 
 /// Blocks the calling thread while the word at `word` is `expected`, for at most `timeout` units of 100 ns;
-/// `u64::MAX` is for ever.
+/// `u64::MAX` is for ever. Finite timeouts go up to `u64::MAX - 1` and may be cut short.
 ///
 /// It may return at any time and for any reason. The comparison and going to sleep must be one step in the
 /// eyes of [`HostWake`]: a wake that comes after the comparison must find the thread asleep or keep it from
-/// falling asleep. The word is an atomic `usize` that others write; of it, only the low 32 bits are ever
-/// used, so comparing those is enough.
+/// falling asleep. In a kernel, that includes a wake from an interrupt handler between the two.
+///
+/// The word is an atomic `usize` that other threads write; read it atomically, and as a whole
+/// (`AtomicUsize::from_ptr`). Only its low 32 bits are ever used, so a system call that compares these alone, as a
+/// futex does, is enough.
 pub type HostWait = unsafe extern "C" fn(context: *mut c_void, word: *const usize, expected: usize, timeout: u64);
 /// Wakes the thread that waits at `word`, if one does. Must not read the word: it may be gone.
+///
+/// The caller has changed the word before, with Release. A host that first looks, without a lock, whether anybody
+/// waits needs a sequentially consistent fence before that look, and one in [`HostWait`] between announcing the
+/// waiter and comparing the word.
 pub type HostWake = unsafe extern "C" fn(context: *mut c_void, word: *const usize);
-/// The time in units of 100 ns, rounded down. Never goes backwards, and stands still while timed waits do.
+/// The time in units of 100 ns: that of the last granule, never a later one. Never goes backwards, and stands still
+/// while timed waits do.
 pub type HostNow = unsafe extern "C" fn(context: *mut c_void) -> u64;
-/// Gives way to another thread that is ready to run.
+/// Gives way to another thread that is ready to run. Threads of a lower priority need not get their turn: parkers
+/// never wait for another thread by yielding alone.
 pub type HostYield = unsafe extern "C" fn(context: *mut c_void);
+/// A number that names the calling thread: not 0, the same as long as the thread lives, and different from that
+/// of every other thread that lives.
+pub type HostCurrentThread = unsafe extern "C" fn(context: *mut c_void) -> usize;
 
 // SAFETY: `new` was promised that everything in it may be used on any thread.
 unsafe impl Send for Host {}
@@ -45,62 +72,81 @@ unsafe impl Send for Host {}
 unsafe impl Sync for Host {}
 
 impl Host {
-    /// A kernel of these functions. Each is given `context`, which may be null. `spin` is how often a thread
-    /// may look at its word before it blocks: 0 where there is one processor.
+    /// The highest spin limit; greater ones count as this.
+    pub const MAX_SPIN_LIMIT: u32 = 10_000;
+
+    /// A kernel of these functions, on which parkers do not spin. Each is given `context`, which may be null.
+    /// `granule` is the step of the clock, in units of 100 ns, rounded up: how far [`HostNow`] may be behind. A
+    /// clock that advances with a tick of 10 ms has a granule of 100,000.
     ///
     /// # Safety
     /// The functions do what their types' documentation says, may be called by any thread that uses parkers,
     /// at the same time as each other, and never unwind. `context` stays valid for them as long as any
     /// parker of this host is used.
     #[must_use]
-    pub const unsafe fn new(
-        context: *mut c_void,
-        wait: HostWait,
-        wake: HostWake,
-        now: HostNow,
-        thread_yield: HostYield,
-        spin: u32,
-    ) -> Self {
-        Self { context, wait, wake, now, thread_yield, spin }
+    pub const unsafe fn new(context: *mut c_void, functions: HostFunctions, granule: NonZeroU32) -> Self {
+        Self { size: size_of::<Self>(), context, functions, granule, spin_limit: 0 }
     }
 
-    /// How often a thread may look at its word before it blocks.
-    pub(super) const fn spin(&self) -> u32 {
-        self.spin
+    /// The same host with a spin limit: how often a thread may look at its word before it blocks, at most
+    /// [`MAX_SPIN_LIMIT`](Self::MAX_SPIN_LIMIT). Looking should take about half as long as to block and be woken. 0
+    /// where there is one processor.
+    #[must_use]
+    pub const fn with_spin_limit(mut self, looks: u32) -> Self {
+        self.spin_limit = looks;
+        self
     }
 
-    /// The host's clock tells units that have begun: it may be one later.
-    pub(super) fn now(&self) -> Instant {
-        Instant::from_ticks(self.reading().saturating_add(1))
+    pub(crate) fn spin_limit(&self) -> u32 {
+        self.spin_limit.min(Self::MAX_SPIN_LIMIT)
+    }
+
+    /// The latest time that it can be now.
+    pub(crate) fn now(&self) -> Instant {
+        Instant::from_ticks(self.reading().saturating_add(u64::from(self.granule.get())))
+    }
+
+    pub(crate) fn granule(&self) -> u32 {
+        self.granule.get()
+    }
+
+    pub(crate) fn remaining(&self, deadline: Instant) -> Remaining {
+        Remaining::until(deadline, || self.reading())
     }
 
     fn reading(&self) -> u64 {
         let _last_error = LastError::keep();
         // SAFETY: promised to `new`.
-        unsafe { (self.now)(self.context) }
+        unsafe { (self.functions.now)(self.context) }
     }
 
-    pub(super) fn thread_yield(&self) {
+    pub(crate) fn thread_yield(&self) {
         let _last_error = LastError::keep();
         // SAFETY: promised to `new`.
-        unsafe { (self.thread_yield)(self.context) };
+        unsafe { (self.functions.thread_yield)(self.context) };
     }
 
-    pub(super) fn wait(&self, word: &Word, deadline: Instant) -> Waited {
-        let timeout = match Remaining::until(deadline, || self.reading()) {
+    pub(crate) fn current_thread(&self) -> Option<NonZeroUsize> {
+        let _last_error = LastError::keep();
+        // SAFETY: promised to `new`.
+        NonZeroUsize::new(unsafe { (self.functions.current_thread)(self.context) })
+    }
+
+    pub(crate) fn wait(&self, word: &Word, deadline: Instant) -> Waited {
+        let timeout = match self.remaining(deadline) {
             Remaining::Passed => return Waited::Expired,
             Remaining::Units(units) => units,
             Remaining::Forever => u64::MAX,
         };
         let _last_error = LastError::keep();
         // SAFETY: promised to `new`; the word is alive while the call runs.
-        unsafe { (self.wait)(self.context, word.address(), PARKED, timeout) };
+        unsafe { (self.functions.wait)(self.context, word.address(), PARKED, timeout) };
         Waited::Woken
     }
 
-    pub(super) fn wake(&self, word: *const Word) {
+    pub(crate) fn wake(&self, word: *const Word) {
         let _last_error = LastError::keep();
         // SAFETY: promised to `new`; the host does not read the word, so that may be gone.
-        unsafe { (self.wake)(self.context, word.cast()) };
+        unsafe { (self.functions.wake)(self.context, word.cast()) };
     }
 }

@@ -9,56 +9,65 @@
 //! wait ends with STATUS_TIMEOUT
 //!                                         PARKED=>NOTIFIED
 //!                                         release: blocks, nobody waits
-//! GiveUp: not PARKED any more
-//! settle: waits once more, without limit
+//! cancel_wait fails: not PARKED
+//! receives: waits once more, without limit
 //!                                         release returns
 //! ```
-//! Without the second wait T2 blocks for ever, or lets go the next one to wait there, for nothing.
+//! Without the second wait T2 blocks for ever, or wakes the next thread that waits there, for nothing.
 //!
 //! # XP, 2003, ReactOS: a release may be hidden by a timeout
 //! There, a wait may end with `STATUS_TIMEOUT` although the release has met it and has returned
 //! `STATUS_SUCCESS`. The second wait would then wait for a release that is over. On such a kernel ("guarded")
 //! the waker therefore sets RELEASED in the word once its release has returned, and the waiter leaves only
-//! when it sees it, however its waits ended. So the word outlives that last access, nothing is counted
-//! elsewhere, and unpark costs nothing on any kernel as long as nobody waits. A timed *release* has the
+//! when it sees that, however its waits ended. So the word outlives that last access, nothing is counted
+//! elsewhere, and an unpark costs nothing on any kernel as long as nobody waits. A timed *release* has the
 //! mirror image of the flaw, so there it has no time limit.
 //!
 //! # The end of the process
-//! `ExitProcess` kills all other threads and then runs `DllMain`. A release for a killed waiter would never
-//! return, and neither would the wait for a killed waker: both stop once the process is ending, which is
-//! asked before a release and then about once a second.
+//! Its killed waiters and wakers never come. So both sides stop once the process is ending, which is asked before a
+//! release and then about once a second; see the [`process`](super::process) module. A waker that stops does not
+//! touch the word.
 //!
 //! # Failures
-//! With an even key and a good handle, neither call fails. Should both fail, as when the handle was closed
-//! before they came, the waiter falls back to looking at the word now and then, and the waker tries a few
-//! times more and goes. If someone closes our handle while a thread blocks on it already, nothing can reach
-//! that thread any more but its deadline.
+//! With an even key and a good handle, neither call fails. Should both fail, as when somebody has closed the handle,
+//! the waiter falls back to periodic polling, and the waker gives up after a few tries. If the handle is closed while
+//! a thread blocks on it already, only that thread's deadline can end its wait.
 
-use super::Waited;
-use super::polling::{pause, thread_yield};
+use super::BackendKind;
+use super::process::Process;
+use super::rendezvous::Phase;
 use crate::state::Word;
-use crate::state::rendezvous::{Turn, after_release};
-use crate::sys::ntdll::{NtReleaseKeyedEvent, NtWaitForKeyedEvent, RtlDllShutdownInProgress};
-use crate::sys::{FALSE, HANDLE, STATUS_SUCCESS, is_error};
-use crate::time::{Clock, Instant, Remaining, nt_relative};
+use crate::sys::loader::{NTDLL, Nt};
+use crate::sys::ntdll::{KeyedEventAccess, NtCreateKeyedEvent, NtReleaseKeyedEvent, NtWaitForKeyedEvent};
+use crate::sys::thread::{nap, thread_yield};
+use crate::sys::{FALSE, HANDLE, STATUS_SUCCESS, STATUS_TIMEOUT, is_error};
+use crate::time::{Instant, Remaining, Waited, nt_relative};
+use core::ffi::c_void;
+use core::mem::transmute;
 use core::ptr;
 
-/// How long a call may block between two looks at whether the process is ending: a second.
+/// How long a call may block before the thread asks again whether the process is ending: a second.
 const SLICE: i64 = nt_relative(10_000_000);
-/// The same on a guarded kernel, where the look is at RELEASED as well: a millisecond.
+/// The same on a guarded kernel, where RELEASED is looked at as well: a millisecond.
 const GUARDED_SLICE: i64 = nt_relative(10_000);
-/// So many failures in a row mean that the other side fails as well and will not come.
+/// After this many consecutive failures, assume that the other side fails too.
 const PATIENCE: u32 = 64;
+/// How often a waiter yields for its waker's acknowledgement before it sleeps: on XP a yield does not let threads of
+/// a lower priority run.
+const YIELDS: u32 = 16;
+/// The first major version whose keyed events do not hide a release behind a timeout. The kernel's own version
+/// decides. That it knows the null handle, which Vista brought too, does not tell: ReactOS, whose version is 5,
+/// knows it as well.
+const VISTA: u32 = 6;
 
-/// The functions of keyed events, a handle, and the clock that says when a wait is over.
+/// The functions of keyed events, and a handle.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct KeyedEvent {
     handle: HANDLE,
     wait: NtWaitForKeyedEvent,
     release: NtReleaseKeyedEvent,
-    is_ending: RtlDllShutdownInProgress,
-    pub(super) clock: Clock,
+    pub(crate) process: Process,
     guarded: bool,
 }
 
@@ -75,16 +84,35 @@ impl KeyedEvent {
     /// # Safety
     /// The functions keep what their types' documentation says, may be called by any thread at any time and
     /// never unwind. The handle is null or that of a keyed event with both accesses, and stays open.
-    #[must_use]
-    pub const unsafe fn new(
+    pub(crate) const unsafe fn new(
         handle: HANDLE,
         wait: NtWaitForKeyedEvent,
         release: NtReleaseKeyedEvent,
-        is_ending: RtlDllShutdownInProgress,
-        clock: Clock,
+        process: Process,
         guarded: bool,
     ) -> Self {
-        Self { handle, wait, release, is_ending, clock, guarded }
+        Self { handle, wait, release, process, guarded }
+    }
+
+    /// The system's functions, with the handle that `own_handle` gives, or with the null handle if that is not asked
+    /// for. None if the system lacks a function or the handle.
+    pub(crate) fn find(nt: Nt, own_handle: Option<impl FnOnce() -> Option<HANDLE>>) -> Option<Self> {
+        let wait = nt.find(NTDLL, c"NtWaitForKeyedEvent");
+        // SAFETY: null or what ntdll exports under this name, which has this type.
+        let wait = unsafe { transmute::<*mut c_void, Option<NtWaitForKeyedEvent>>(wait) }?;
+        let release = nt.find(NTDLL, c"NtReleaseKeyedEvent");
+        // SAFETY: as above.
+        let release = unsafe { transmute::<*mut c_void, Option<NtReleaseKeyedEvent>>(release) }?;
+        let process = Process::find(nt)?;
+        let handle = match own_handle {
+            Some(own_handle) => own_handle()?,
+            None if knows_null_handle(wait) => ptr::null_mut(),
+            None => return None,
+        };
+        let guarded = nt.major_version() < VISTA;
+        // SAFETY: ntdll's own functions, which do what is documented where they are declared; the handle is null or
+        // good, and stays open.
+        Some(unsafe { Self::new(handle, wait, release, process, guarded) })
     }
 
     /// Whether the guard for kernels of the XP class is on.
@@ -93,56 +121,65 @@ impl KeyedEvent {
         self.guarded
     }
 
-    pub(super) fn has_own_handle(&self) -> bool {
-        !self.handle.is_null()
+    pub(crate) fn kind(&self) -> BackendKind {
+        if self.handle.is_null() { BackendKind::KeyedEventNull } else { BackendKind::KeyedEvent }
     }
 
-    pub(super) fn wait(&self, word: &Word, deadline: Instant) -> Waited {
-        self.rendezvous(word, deadline, Turn::Wait)
+    pub(crate) fn wait(&self, word: &Word, deadline: Instant) -> Waited {
+        self.rendezvous(word, deadline, Phase::Wait)
     }
 
     /// The second wait: receives the release that is on its way.
-    pub(super) fn settle(&self, word: &Word) {
-        self.rendezvous(word, Instant::MAX, Turn::Settle.next(false, word.peek(), self.guarded));
+    pub(crate) fn receive_wake(&self, word: &Word) {
+        self.rendezvous(word, Instant::MAX, Phase::Receive.next(false, word.peek(), self.guarded));
     }
 
-    /// The waiter's side, from `turn` on.
-    fn rendezvous(&self, word: &Word, deadline: Instant, mut turn: Turn) -> Waited {
+    /// The waiter's side, from `phase` on.
+    fn rendezvous(&self, word: &Word, deadline: Instant, mut phase: Phase) -> Waited {
         let slice = if self.guarded { GUARDED_SLICE } else { SLICE };
-        let mut failures: u32 = 0;
+        let (mut failures, mut yields) = (0_u32, 0_u32);
         loop {
-            let timeout = match turn {
-                Turn::Wait => match self.clock.remaining(deadline) {
+            let timeout = match phase {
+                Phase::Wait => match self.process.remaining(deadline) {
                     Remaining::Passed => return Waited::Expired,
                     Remaining::Units(units) => Some(nt_relative(units)),
                     Remaining::Forever => None,
                 },
-                Turn::Leave => return Waited::Woken,
-                _ if self.is_ending() => return Waited::Woken,
+                Phase::Leave => return Waited::Woken,
+                _ if self.process.is_ending() => return Waited::Woken,
                 // A guarded waker sets RELEASED even if its release has failed, so the word has to stay until then.
-                Turn::Settle if failures >= PATIENCE && !self.guarded => return Waited::Woken,
-                Turn::Settle => Some(slice),
-                Turn::Acknowledge => {
-                    thread_yield();
-                    turn = turn.next(false, word.peek(), self.guarded);
+                Phase::Receive if failures >= PATIENCE && !self.guarded => return Waited::Woken,
+                Phase::Receive => Some(slice),
+                Phase::Acknowledge => {
+                    if yields < YIELDS {
+                        yields += 1;
+                        thread_yield();
+                    } else {
+                        nap();
+                    }
+                    phase = phase.next(false, word.peek(), self.guarded);
                     continue;
                 }
             };
             let status = self.nt_wait(word, timeout);
             if is_error(status) {
-                failures = failures.saturating_add(u32::from(turn == Turn::Settle));
-                pause();
+                failures = failures.saturating_add(u32::from(phase == Phase::Receive));
+                nap();
             }
-            turn = turn.next(status == STATUS_SUCCESS, word.peek(), self.guarded);
+            phase = phase.next(status == STATUS_SUCCESS, word.peek(), self.guarded);
         }
     }
 
-    // Apart, so that waking on another backend does not save its registers.
+    // Apart, so that a wake on another backend does not save its registers.
     #[inline(never)]
-    pub(super) fn wake(&self, word: *const Word) {
+    pub(crate) fn wake(&self, word: *const Word) {
         let timeout = if self.guarded { None } else { Some(SLICE) };
         let mut failures = 0;
-        while !self.is_ending() {
+        loop {
+            if self.process.is_ending() {
+                // The waiter is gone, and so may be its word.
+                return;
+            }
             let status = self.nt_release(word, timeout);
             if status == STATUS_SUCCESS {
                 break;
@@ -152,14 +189,14 @@ impl KeyedEvent {
                 if failures == PATIENCE {
                     break;
                 }
-                pause();
+                nap();
             }
         }
-        if let Some(event) = after_release(self.guarded) {
+        if self.guarded {
             // SAFETY: on a guarded kernel the waiter does not leave before it sees RELEASED, so the word is alive until
             // this sets it.
             let word = unsafe { &*word };
-            word.apply(event);
+            word.release();
         }
     }
 
@@ -176,9 +213,28 @@ impl KeyedEvent {
         // negative; the key is not read.
         unsafe { (self.release)(self.handle, word.cast(), FALSE, timeout) }
     }
+}
 
-    fn is_ending(&self) -> bool {
-        // SAFETY: the function is what `new` was promised, and takes nothing.
-        unsafe { (self.is_ending)() != FALSE }
-    }
+/// Whether the kernel has the keyed event behind the null handle.
+fn knows_null_handle(wait: NtWaitForKeyedEvent) -> bool {
+    let poll = 0i64;
+    // SAFETY: the key is an even address of our own that nobody else uses, and not read; a timeout of 0, which lies
+    // there, does not block.
+    let status = unsafe { wait(ptr::null_mut(), (&raw const poll).cast(), FALSE, &raw const poll) };
+    status == STATUS_TIMEOUT
+}
+
+/// A new keyed event without a name. Null if the system has none, or no resources.
+pub(crate) fn create(nt: Nt) -> HANDLE {
+    let create = nt.find(NTDLL, c"NtCreateKeyedEvent");
+    // SAFETY: null or what ntdll exports under this name, which has this type.
+    let create = unsafe { transmute::<*mut c_void, Option<NtCreateKeyedEvent>>(create) };
+    let access = KeyedEventAccess::WAIT.union(KeyedEventAccess::WAKE).bits();
+    let mut handle = ptr::null_mut();
+    let Some(create) = create else {
+        return handle;
+    };
+    // SAFETY: the first argument points to a live handle, no attributes are allowed, and flags must be 0.
+    let status = unsafe { create(&raw mut handle, access, ptr::null(), 0) };
+    if is_error(status) { ptr::null_mut() } else { handle }
 }

@@ -1,19 +1,22 @@
 //! `WaitOnAddress`: compare and block. Since Windows 8.
 
-use super::Waited;
-use super::last_error::LastError;
-use super::polling::thread_yield;
+use super::process::Process;
 use crate::state::{PARKED, Word};
-use crate::sys::kernel32::{INFINITE, WaitOnAddress, WakeByAddressSingle};
-use crate::time::{Clock, Instant, Remaining, milliseconds};
+use crate::sys::kernel32::{ERROR_TIMEOUT, INFINITE, WaitOnAddress, WakeByAddressSingle};
+use crate::sys::last_error::LastError;
+use crate::sys::loader::{Nt, SYNCH};
+use crate::sys::thread::nap;
+use crate::time::{Instant, Remaining, Waited, milliseconds};
+use core::ffi::c_void;
+use core::mem::transmute;
 
-/// The functions of `WaitOnAddress`, and the clock that says when a wait is over.
+/// The functions of `WaitOnAddress`.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct WaitAddress {
     wait: WaitOnAddress,
     wake: WakeByAddressSingle,
-    pub(super) clock: Clock,
+    pub(crate) process: Process,
 }
 
 impl WaitAddress {
@@ -22,33 +25,46 @@ impl WaitAddress {
     /// # Safety
     /// They keep what their types' documentation says, may be called by any thread at any time, never unwind,
     /// and wake each other's waiters. `wait` looks at memory only while it runs, `wake` never.
-    #[must_use]
-    pub const unsafe fn new(wait: WaitOnAddress, wake: WakeByAddressSingle, clock: Clock) -> Self {
-        Self { wait, wake, clock }
+    pub(crate) const unsafe fn new(wait: WaitOnAddress, wake: WakeByAddressSingle, process: Process) -> Self {
+        Self { wait, wake, process }
     }
 
-    pub(super) fn wait(&self, word: &Word, deadline: Instant) -> Waited {
-        let timeout = match self.clock.remaining(deadline) {
+    /// The system's. None if it lacks one of the functions.
+    pub(crate) fn find(nt: Nt) -> Option<Self> {
+        let wait = nt.find(SYNCH, c"WaitOnAddress");
+        // SAFETY: null or what the system exports under this name, which has this type.
+        let wait = unsafe { transmute::<*mut c_void, Option<WaitOnAddress>>(wait) }?;
+        let wake = nt.find(SYNCH, c"WakeByAddressSingle");
+        // SAFETY: as above.
+        let wake = unsafe { transmute::<*mut c_void, Option<WakeByAddressSingle>>(wake) }?;
+        // SAFETY: the system's own functions, which do what is documented where they are declared.
+        Some(unsafe { Self::new(wait, wake, Process::find(nt)?) })
+    }
+
+    pub(crate) fn wait(&self, word: &Word, deadline: Instant) -> Waited {
+        let timeout = match self.process.remaining(deadline) {
             Remaining::Passed => return Waited::Expired,
             Remaining::Units(units) => milliseconds(units),
             Remaining::Forever => INFINITE,
         };
         let parked = PARKED;
-        let _last_error = LastError::keep();
+        let last_error = LastError::keep();
         // SAFETY: the function is what `new` was promised; both addresses are those of live words of that size, and
         // stay so while it runs.
         let woken =
             unsafe { (self.wait)(word.address().cast(), (&raw const parked).cast(), size_of::<usize>(), timeout) };
         // True may mean nothing and false need not mean the end of the time: the word and the clock decide. But
-        // should the call ever fail outright, this turns an empty loop into polling.
-        if woken == 0 {
-            thread_yield();
+        // should the call fail outright, this turns an empty loop into polling.
+        if woken == 0 && last_error.now() != ERROR_TIMEOUT {
+            nap();
         }
         Waited::Woken
     }
 
-    pub(super) fn wake(&self, word: *const Word) {
-        // SAFETY: the function is what `new` was promised; it does not read the address, so that may be gone.
-        unsafe { (self.wake)(word.cast()) };
+    pub(crate) fn wake(&self, word: *const Word) {
+        if !self.process.is_ending() {
+            // SAFETY: the function is what `new` was promised; it does not read the address, so that may be gone.
+            unsafe { (self.wake)(word.cast()) };
+        }
     }
 }

@@ -26,8 +26,6 @@ pub type WakeByAddressSingle = unsafe extern "system" fn(Address: *const c_void)
 ///
 /// - `QueryUnbiasedInterruptTime` (kernel32, since Windows 7): units of 100 ns, not counting the time asleep;
 ///   advances once a clock tick, 0.5 to 15.6 ms.
-/// - `QueryUnbiasedInterruptTimePrecise` (through the API set `api-ms-win-core-realtime-l1-1-1.dll`, since
-///   Windows 10): the same, exact to its unit.
 /// - `QueryPerformanceCounter` (kernel32, always): counts from some point, since Windows 8 also while the
 ///   machine is asleep.
 /// - `QueryPerformanceFrequency` (kernel32, always): its counts in a second, the same as long as the system
@@ -59,6 +57,10 @@ mod linked {
     // Sleeps for about that many milliseconds; 0 gives way to a ready thread of any processor, on XP to one of
     // equal priority only.
     windows_targets::link!("kernel32.dll" "system" fn Sleep(dwMilliseconds: u32));
+    // Ends a process and all its threads, without any DllMain; does not return if it is the caller's.
+    windows_targets::link!("kernel32.dll" "system" fn TerminateProcess(hProcess: HANDLE, uExitCode: u32) -> BOOL);
+    // The number of the calling thread: unique among those that live, never 0.
+    windows_targets::link!("kernel32.dll" "system" fn GetCurrentThreadId() -> u32);
     // The processors that the process may run on, a bit each; both masks are 0 where it spans processor groups.
     windows_targets::link!("kernel32.dll" "system" fn GetProcessAffinityMask(hProcess: HANDLE, lpProcessAffinityMask: *mut usize, lpSystemAffinityMask: *mut usize) -> BOOL);
 }

@@ -12,12 +12,12 @@ pub(crate) mod monitor;
 pub(crate) mod random;
 mod watchdog;
 
-use ntpark::{Backend, Kind, Parker, UnparkReason};
+use ntpark::{Backend, BackendKind, Parker, UnparkReason};
 use std::sync::Once;
 use std::time::Duration;
 pub(crate) use watchdog::Watchdog;
 
-/// Names the backend that the tests run on, see [`Kind::name`].
+/// Names the backend that the tests run on, see [`BackendKind::name`].
 pub(crate) const BACKEND_VARIABLE: &str = "NTPARK_BACKEND";
 
 /// Begins a test on the process's backend. Lasts as long as what it returns.
@@ -35,16 +35,16 @@ pub(crate) fn begin() -> Watchdog {
 }
 
 /// The backend that [`BACKEND_VARIABLE`] asks for.
-pub(crate) fn wanted() -> Option<Kind> {
+pub(crate) fn wanted() -> Option<BackendKind> {
     let name = std::env::var(BACKEND_VARIABLE).ok()?;
-    let kind = Kind::ALL.into_iter().find(|kind| kind.name() == name);
+    let kind = BackendKind::ALL.into_iter().find(|kind| kind.name() == name);
     Some(kind.unwrap_or_else(|| panic!("there is no backend of the name {name}")))
 }
 
 /// Makes this kind the process's; the host is the one of this system.
-pub(crate) fn choose(kind: Kind) -> Result<(), ntpark::SelectError> {
+pub(crate) fn choose(kind: BackendKind) -> Result<(), ntpark::SelectError> {
     #[cfg(target_os = "linux")]
-    if kind == Kind::Host {
+    if kind == BackendKind::Host {
         return Backend::install(&host::futex::HOST);
     }
     Backend::force(kind)

@@ -13,7 +13,7 @@ use std::time::Duration;
 use ntpark::sys::kernel32::{INFINITE, WaitOnAddress as WaitFn, WakeByAddressSingle as WakeFn};
 use ntpark::sys::ntdll::{NtReleaseKeyedEvent, NtWaitForKeyedEvent};
 use ntpark::sys::{BOOL, FALSE, HANDLE};
-use ntpark::{Backend, Kind};
+use ntpark::{Backend, BackendKind};
 
 use crate::subjects::{Primitive, Subject};
 
@@ -36,7 +36,7 @@ pub(crate) fn choose_backend(name: Option<&str>, spin: Option<u32>) -> Result<()
     let Some(name) = name else {
         return Ok(());
     };
-    let kind = Kind::ALL.into_iter().find(|kind| kind.name() == name);
+    let kind = BackendKind::ALL.into_iter().find(|kind| kind.name() == name);
     let kind = kind.ok_or_else(|| format!("there is no backend {name}"))?;
     Backend::force(kind).map_err(|error| error.to_string())
 }

@@ -1,7 +1,7 @@
 //! The watch over a run: shows that it moves, ends it when it does not, and says how to repeat what went
 //! wrong.
 
-use ntpark::{Kind, Parker};
+use ntpark::{BackendKind, Parker};
 use std::ptr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -79,7 +79,7 @@ impl Place {
 
 /// The watch. There is one, for the whole process.
 pub(crate) struct Watch {
-    backend: Kind,
+    backend: BackendKind,
     start: Instant,
     /// The scenario and the seed of the round that runs.
     round: Mutex<(&'static str, u64)>,
@@ -89,7 +89,7 @@ pub(crate) struct Watch {
 
 impl Watch {
     /// Sets it up, with a thread of its own that lasts as long as the process.
-    pub(crate) fn start(backend: Kind) -> &'static Self {
+    pub(crate) fn start(backend: BackendKind) -> &'static Self {
         let watch: &'static Self = Box::leak(Box::new(Self {
             backend,
             start: Instant::now(),

@@ -11,7 +11,7 @@ mod token;
 mod two_phase;
 
 use crate::state::Word;
-use crate::{Backend, Kind};
+use crate::{Backend, BackendKind};
 use core::cell::UnsafeCell;
 use core::ops::Deref;
 use loom::model::Builder;
@@ -47,9 +47,9 @@ impl Platform {
     /// the first use are another test's matter.
     fn choose(self) {
         let chosen = match self {
-            Self::WaitAddress => Backend::force(Kind::WaitAddress),
-            Self::KeyedEvent | Self::XpClass => Backend::force(Kind::KeyedEvent),
-            Self::KeyedEventNull => Backend::force(Kind::KeyedEventNull),
+            Self::WaitAddress => Backend::force(BackendKind::WaitAddress),
+            Self::KeyedEvent | Self::XpClass => Backend::force(BackendKind::KeyedEvent),
+            Self::KeyedEventNull => Backend::force(BackendKind::KeyedEventNull),
             Self::Host => Backend::install(&nt::HOST),
         };
         assert_eq!(chosen, Ok(()));

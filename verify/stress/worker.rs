@@ -3,7 +3,7 @@
 
 use crate::watch::{Doing, Place, Watch};
 use fastrand::Rng;
-use ntpark::{Backend, Kind, Parker, UnparkReason};
+use ntpark::{Backend, BackendKind, Parker, UnparkReason};
 use std::cell::UnsafeCell;
 use std::ops::AddAssign;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 /// One run of a scenario.
 pub(crate) struct Round<'a> {
     seed: u64,
-    backend: Kind,
+    backend: BackendKind,
     pub(crate) watch: &'a Watch,
 }
 
 impl<'a> Round<'a> {
-    pub(crate) fn new(seed: u64, backend: Kind, watch: &'a Watch) -> Self {
+    pub(crate) fn new(seed: u64, backend: BackendKind, watch: &'a Watch) -> Self {
         Self { seed, backend, watch }
     }
 
@@ -30,8 +30,8 @@ impl<'a> Round<'a> {
     /// take about as long everywhere.
     pub(crate) fn often(&self, times: u64) -> u64 {
         match self.backend {
-            Kind::Polling => times / 32,
-            Kind::KeyedEvent | Kind::KeyedEventNull => times / 4,
+            BackendKind::Polling => times / 32,
+            BackendKind::KeyedEvent | BackendKind::KeyedEventNull => times / 4,
             _ => times,
         }
     }

@@ -2,7 +2,7 @@
 
 use super::explore;
 use super::nt::{self, System};
-use crate::{Backend, Kind, Parker, SelectError, UnparkReason};
+use crate::{Backend, BackendKind, Parker, SelectError, UnparkReason};
 use loom::sync::Arc;
 use loom::thread;
 use std::println;
@@ -12,18 +12,18 @@ const PREEMPTIONS: usize = 4;
 const SYSTEMS: [System; 5] = [System::Windows10, System::Vista, System::Xp, System::ReactOs, System::None];
 
 /// What a process comes to by itself.
-fn best(system: System) -> Kind {
+fn best(system: System) -> BackendKind {
     match system {
-        System::Windows10 => Kind::WaitAddress,
-        System::Vista | System::Xp | System::ReactOs | System::Mistaken => Kind::KeyedEvent,
-        System::None => Kind::Polling,
+        System::Windows10 => BackendKind::WaitAddress,
+        System::Vista | System::Xp | System::ReactOs | System::Mistaken => BackendKind::KeyedEvent,
+        System::None => BackendKind::Polling,
     }
 }
 
 /// The choice is made, by this kind, and no handle but its own is open.
-fn assert_chosen(kind: Kind) {
+fn assert_chosen(kind: BackendKind) {
     assert_eq!(Backend::get().kind(), kind);
-    assert_eq!(nt::open_handles(), usize::from(kind == Kind::KeyedEvent));
+    assert_eq!(nt::open_handles(), usize::from(kind == BackendKind::KeyedEvent));
 }
 
 #[test]
@@ -42,11 +42,11 @@ fn threads_agree() {
 #[test]
 fn whoever_forces_a_kind_gets_it_or_learns_what_is_in_use() {
     for (system, kind) in [
-        (System::Windows10, Kind::KeyedEvent),
-        (System::Windows10, Kind::Polling),
-        (System::Vista, Kind::KeyedEventNull),
-        (System::Vista, Kind::KeyedEvent),
-        (System::Xp, Kind::Polling),
+        (System::Windows10, BackendKind::KeyedEvent),
+        (System::Windows10, BackendKind::Polling),
+        (System::Vista, BackendKind::KeyedEventNull),
+        (System::Vista, BackendKind::KeyedEvent),
+        (System::Xp, BackendKind::Polling),
     ] {
         let executions = explore(system, PREEMPTIONS, move || {
             let others = thread::spawn(|| Backend::get().kind());
@@ -70,7 +70,7 @@ fn whoever_installs_a_host_gets_it_or_learns_what_is_in_use() {
             let installed = Backend::install(&nt::HOST);
             let chosen = others.join().expect("no panic");
             match installed {
-                Ok(()) => assert_eq!(chosen, Kind::Host),
+                Ok(()) => assert_eq!(chosen, BackendKind::Host),
                 Err(error) => assert_eq!(error, SelectError::InUse(chosen)),
             }
             assert_chosen(chosen);
@@ -98,12 +98,12 @@ fn the_first_use_may_be_a_park_that_meets_an_unpark() {
 #[test]
 fn the_guard_is_on_where_it_is_needed_and_off_elsewhere() {
     for (system, kind, is_guarded) in [
-        (System::Windows10, Kind::KeyedEvent, false),
-        (System::Vista, Kind::KeyedEvent, false),
-        (System::Vista, Kind::KeyedEventNull, false),
-        (System::Xp, Kind::KeyedEvent, true),
-        (System::ReactOs, Kind::KeyedEvent, true),
-        (System::ReactOs, Kind::KeyedEventNull, true),
+        (System::Windows10, BackendKind::KeyedEvent, false),
+        (System::Vista, BackendKind::KeyedEvent, false),
+        (System::Vista, BackendKind::KeyedEventNull, false),
+        (System::Xp, BackendKind::KeyedEvent, true),
+        (System::ReactOs, BackendKind::KeyedEvent, true),
+        (System::ReactOs, BackendKind::KeyedEventNull, true),
     ] {
         explore(system, PREEMPTIONS, move || {
             assert_eq!(Backend::force(kind), Ok(()));

@@ -26,7 +26,7 @@ mod storm;
 mod watch;
 mod worker;
 
-use ntpark::{Backend, Kind};
+use ntpark::{Backend, BackendKind};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use watch::Watch;
@@ -56,7 +56,7 @@ usage: stress [--backend NAME] [--seconds N] [--seed N] [--scenario NAME]...
   --scenario   ring, pairs, storm, reuse, crowd or monitor; may be given several times [default: all]";
 
 struct Options {
-    backend: Option<Kind>,
+    backend: Option<BackendKind>,
     duration: Duration,
     seed: u64,
     scenarios: Vec<&'static Scenario>,
@@ -73,7 +73,7 @@ impl Options {
             match argument {
                 lexopt::Arg::Long("backend") => {
                     let name = parser.value()?.string()?;
-                    let kind = Kind::ALL.into_iter().find(|kind| kind.name() == name);
+                    let kind = BackendKind::ALL.into_iter().find(|kind| kind.name() == name);
                     options.backend = Some(kind.ok_or_else(|| format!("there is no backend \"{name}\""))?);
                 }
                 lexopt::Arg::Long("seconds") => options.duration = Duration::from_secs(parser.value()?.parse()?),
@@ -102,7 +102,7 @@ fn main() -> ExitCode {
         }
     };
     match options.backend {
-        None | Some(Kind::Host) => common::setup(),
+        None | Some(BackendKind::Host) => common::setup(),
         Some(kind) => {
             if let Err(error) = Backend::force(kind) {
                 eprintln!("{error}");
@@ -120,7 +120,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn run(options: &Options, backend: Kind) {
+fn run(options: &Options, backend: BackendKind) {
     let watch = Watch::start(backend);
     let mut totals = vec![(0_u64, Counts::default()); options.scenarios.len()];
     let start = Instant::now();

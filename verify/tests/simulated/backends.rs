@@ -12,7 +12,7 @@ use ntpark::sys::{
     HANDLE, NTSTATUS, STATUS_ACCESS_DENIED, STATUS_ALERTED, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER_1,
     STATUS_OBJECT_TYPE_MISMATCH, STATUS_TIMEOUT, STATUS_USER_APC,
 };
-use ntpark::{Backend, Instant, Kind, ThreadParker};
+use ntpark::{Backend, BackendKind, Instant, ThreadParker};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
@@ -648,7 +648,10 @@ fn backends_of_several_kinds_serve_one_process() {
     let nt = Nt::boot(Class::Vista);
     let backends =
         [nt.keyed_event(NULL, false), nt.keyed_event(nt.open(KeyedEventAccess::all()), true), nt.wait_address()];
-    assert_eq!(backends.map(Backend::kind), [Kind::KeyedEventNull, Kind::KeyedEvent, Kind::WaitAddress]);
+    assert_eq!(
+        backends.map(Backend::kind),
+        [BackendKind::KeyedEventNull, BackendKind::KeyedEvent, BackendKind::WaitAddress]
+    );
     let parkers = backends.map(ThreadParker::with_backend);
     thread::scope(|scope| {
         for parker in &parkers {

@@ -1,0 +1,68 @@
+//! What every NT backend knows of its process: the time, and whether the process is ending.
+//!
+//! # The end of the process
+//! `ExitProcess` kills all other threads and then runs each `DllMain`. From then on no other thread can unpark, and
+//! to wake one that is gone is useless at best: ntdll keeps its wait blocks on the stacks of the threads that wait.
+//! So a wake does nothing; a wait with a deadline lasts until then; and a wait without one, which could never end,
+//! ends the process, as those of slim reader/writer locks and critical sections do.
+
+use crate::sys::FALSE;
+use crate::sys::loader::{NTDLL, Nt};
+use crate::sys::ntdll::RtlDllShutdownInProgress;
+use crate::time::clock::Clock;
+use crate::time::{Instant, Remaining};
+use core::ffi::c_void;
+use core::mem::transmute;
+
+/// The clock, and the question whether the process is ending.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(crate) struct Process {
+    nt: Nt,
+    is_ending: RtlDllShutdownInProgress,
+    pub(crate) clock: Clock,
+}
+
+// SAFETY: the function may be called on any thread (see `new`).
+unsafe impl Send for Process {}
+// SAFETY: as for `Send`; nothing in it ever changes.
+unsafe impl Sync for Process {}
+
+impl Process {
+    /// A process of this function and clock.
+    ///
+    /// # Safety
+    /// The function keeps what its type's documentation says, and may be called by any thread at any time.
+    pub(crate) const unsafe fn new(nt: Nt, is_ending: RtlDllShutdownInProgress, clock: Clock) -> Self {
+        Self { nt, is_ending, clock }
+    }
+
+    /// This process. None if ntdll lacks the function, which every version since Windows 2000 has.
+    pub(crate) fn find(nt: Nt) -> Option<Self> {
+        let is_ending = nt.find(NTDLL, c"RtlDllShutdownInProgress");
+        // SAFETY: null or what ntdll exports under this name, which has this type.
+        let is_ending = unsafe { transmute::<*mut c_void, Option<RtlDllShutdownInProgress>>(is_ending) }?;
+        // SAFETY: ntdll's own function, which does what is documented where it is declared.
+        Some(unsafe { Self::new(nt, is_ending, Clock::find(nt)) })
+    }
+
+    /// Whether all other threads of the process have been killed.
+    pub(crate) fn is_ending(&self) -> bool {
+        // SAFETY: the function is what `new` was promised, and takes nothing.
+        unsafe { (self.is_ending)() != FALSE }
+    }
+
+    /// How long a wait may still last. Ends the process if that is for ever and the process is ending: nobody is
+    /// left to unpark the caller.
+    pub(crate) fn remaining(&self, deadline: Instant) -> Remaining {
+        let remaining = self.clock.remaining(deadline);
+        if remaining == Remaining::Forever && self.is_ending() {
+            self.nt.end_process();
+        }
+        remaining
+    }
+
+    pub(crate) fn nt(&self) -> Nt {
+        self.nt
+    }
+}

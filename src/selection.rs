@@ -1,0 +1,352 @@
+//! The process's choice of a backend: made once, the same for all threads, without a thread waiting for another.
+//!
+//! Threads that race through the first use each build a backend. Then each tries to publish its *kind*, with one
+//! Release compare-exchange, and goes on with a backend of the kind that has been published, by itself or by another:
+//! they all find the same functions. Two protocols never mix on one word. The first thread builds its backend in
+//! place, where it is stored for all; others build a copy on their stack, use it once, and do not wait.
+//!
+//! Handles differ: the first thread to store one wins, the others close theirs. If another kind is published in the
+//! end, the handle is closed too, so at most one stays open.
+//!
+//! A kind is available only if *all* its functions are.
+//!
+//! If a thread is killed within the microsecond in which it stores the backend, it stays unstored. Then each later
+//! park that has to wait, and each unpark that has to wake, builds its copy anew, which takes some microseconds.
+
+use crate::backend::host::Host;
+use crate::backend::keyed_event::{self, KeyedEvent};
+use crate::backend::polling::Polling;
+use crate::backend::wait_address::WaitAddress;
+use crate::backend::{Backend, BackendKind, BackendKinds, SelectError};
+use crate::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32};
+use crate::sync::{UnsafeCell, const_constructor, process_static};
+use crate::sys::HANDLE;
+use crate::sys::last_error::LastError;
+use crate::sys::loader::Nt;
+use core::ffi::c_void;
+use core::mem::MaybeUninit;
+use core::ptr;
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+process_static! {
+    /// The process's own.
+    static SELECTION: Selection = Selection::new();
+}
+
+/// The first choice.
+const PREFERRED: BackendKind = BackendKind::WaitAddress;
+
+/// The next choice where `kind` is not available. Polling always is.
+const fn fallback_after(kind: BackendKind) -> BackendKind {
+    match kind {
+        BackendKind::WaitAddress => BackendKind::KeyedEventNull,
+        BackendKind::KeyedEventNull => BackendKind::KeyedEvent,
+        BackendKind::KeyedEvent | BackendKind::Host | BackendKind::Polling => BackendKind::Polling,
+    }
+}
+
+impl Backend {
+    /// The process's backend; chooses it if this is the first use.
+    ///
+    /// Lock-free: threads that come here at once all work out the choice, and one of them publishes it for
+    /// all. Loads nothing, allocates nothing, cannot fail.
+    #[must_use]
+    #[inline(never)]
+    pub fn get() -> Self {
+        Self::with(|backend| *backend)
+    }
+
+    /// Makes this kind the process's backend. [`BackendKind::Host`] is refused: [install](Backend::install) one.
+    ///
+    /// # Errors
+    /// [`SelectError::InUse`] with the kind in use, even if it is the same, once the choice has been made;
+    /// [`SelectError::Unavailable`] if this system lacks that kind.
+    pub fn force(kind: BackendKind) -> Result<(), SelectError> {
+        SELECTION.force(kind)
+    }
+
+    /// Makes the embedder's functions the process's backend.
+    ///
+    /// # Errors
+    /// [`SelectError::InUse`] with the kind in use once the choice has been made. A refused host leaves no trace.
+    pub fn install(host: &'static Host) -> Result<(), SelectError> {
+        SELECTION.install(host)
+    }
+
+    /// The kinds that this process could use, asked anew each time; chooses nothing. The host is one of them once it
+    /// is in use.
+    #[must_use]
+    pub fn available() -> BackendKinds {
+        SELECTION.available()
+    }
+
+    /// Calls `work` with the process's backend; chooses it if this is the first use.
+    #[inline(always)]
+    pub(crate) fn with<R>(work: impl FnOnce(&Self) -> R) -> R {
+        work(SELECTION.get_in(&mut MaybeUninit::uninit()))
+    }
+
+    /// As [`with`](Self::with), for what blocks: only where it is needed does it have a place for a backend on its
+    /// stack.
+    #[inline(always)]
+    pub(crate) fn block<R>(work: impl FnOnce(&Self) -> R) -> R {
+        #[cold]
+        #[inline(never)]
+        fn choose_and<R>(work: impl FnOnce(&Backend) -> R) -> R {
+            work(SELECTION.choose_in(Some(&mut MaybeUninit::uninit())))
+        }
+        match SELECTION.get() {
+            Some(backend) => work(backend),
+            None => choose_and(work),
+        }
+    }
+
+    /// The process's backend, if it has been chosen and stored.
+    pub(crate) fn chosen() -> Option<&'static Self> {
+        SELECTION.stored()
+    }
+
+    /// How often a parker may look at its word before it blocks on the process's backend; [`UNKNOWN_SPIN_LIMIT`] until
+    /// that has been asked.
+    pub(crate) fn process_spin_limit() -> &'static AtomicU32 {
+        &SELECTION.spin_limit
+    }
+}
+
+/// Nobody has asked yet whether spinning helps.
+pub(crate) const UNKNOWN_SPIN_LIMIT: u32 = u32::MAX;
+
+/// The choice.
+pub(crate) struct Selection {
+    /// 0 until the choice is made, then a [`BackendKind`], for good.
+    kind: AtomicU8,
+    /// How far the storing of `backend` is: [`FREE`], [`CLAIMED`] or [`STORED`].
+    init_state: AtomicU8,
+    /// How often a parker may look at its word before it blocks; 0 until the backend is stored.
+    spin_limit: AtomicU32,
+    /// The backend of the published kind, written by the thread that has claimed it.
+    backend: UnsafeCell<MaybeUninit<Backend>>,
+    host: AtomicPtr<Host>,
+    handle: AtomicPtr<c_void>,
+}
+
+/// No thread has begun to store the backend.
+const FREE: u8 = 0;
+/// A thread is storing it. Nobody waits for that.
+const CLAIMED: u8 = 1;
+/// It is stored, for good.
+const STORED: u8 = 2;
+
+// SAFETY: `backend` is written by the one thread that takes `init_state` from FREE, and read only once that is
+// STORED.
+unsafe impl Sync for Selection {}
+
+impl Selection {
+    const_constructor! {
+        pub(crate) fn new() -> Self {
+            Self {
+                kind: AtomicU8::new(0),
+                init_state: AtomicU8::new(FREE),
+                spin_limit: AtomicU32::new(0),
+                backend: UnsafeCell::new(MaybeUninit::uninit()),
+                host: AtomicPtr::new(ptr::null_mut()),
+                handle: AtomicPtr::new(ptr::null_mut()),
+            }
+        }
+    }
+
+    /// The chosen backend, if it has been stored.
+    #[inline]
+    fn stored(&self) -> Option<&Backend> {
+        // Acquire: meets the Release in `choose_in`.
+        if self.init_state.load(Acquire) != STORED {
+            return None;
+        }
+        // SAFETY: it is.
+        Some(unsafe { self.get_unchecked() })
+    }
+
+    /// The chosen backend.
+    ///
+    /// # Safety
+    /// It has been stored.
+    #[inline]
+    unsafe fn get_unchecked(&self) -> &Backend {
+        // SAFETY: nobody writes it any more.
+        let backend = self.backend.with(|backend| unsafe { &*backend });
+        // SAFETY: it has been stored.
+        unsafe { backend.assume_init_ref() }
+    }
+
+    /// The chosen backend; chooses and stores it if nobody has yet. None while another thread does: then one
+    /// can [choose](Self::choose_in) oneself.
+    #[inline]
+    fn get(&self) -> Option<&Backend> {
+        self.stored().or_else(|| self.choose_and_store())
+    }
+
+    /// The chosen backend; chooses if nobody has yet. Needs `own` while another thread is about to store it.
+    #[inline(never)]
+    pub(crate) fn get_in<'a>(&'a self, own: &'a mut MaybeUninit<Backend>) -> &'a Backend {
+        self.get().unwrap_or_else(|| self.choose_in(Some(own)))
+    }
+
+    pub(crate) fn force(&self, kind: BackendKind) -> Result<(), SelectError> {
+        let _last_error = LastError::keep();
+        if let Some(in_use) = self.published() {
+            return Err(SelectError::InUse(in_use));
+        }
+        if !self.has(kind) {
+            return Err(SelectError::Unavailable(kind));
+        }
+        self.publish(kind).map_err(SelectError::InUse)
+    }
+
+    pub(crate) fn install(&self, host: &'static Host) -> Result<(), SelectError> {
+        if let Some(in_use) = self.published() {
+            return Err(SelectError::InUse(in_use));
+        }
+        // null=>host. Release: whoever reads the pointer reads through it.
+        let pointer = ptr::from_ref(host).cast_mut();
+        let is_first = self.host.compare_exchange(ptr::null_mut(), pointer, Release, Relaxed).is_ok();
+        // The loser publishes the winner's host, so the kind it reports really is in use.
+        match self.publish(BackendKind::Host) {
+            Ok(()) | Err(BackendKind::Host) if is_first => Ok(()),
+            Ok(()) => Err(SelectError::InUse(BackendKind::Host)),
+            // A pointer that was stored too late is never read: only a published host is.
+            Err(in_use) => Err(SelectError::InUse(in_use)),
+        }
+    }
+
+    pub(crate) fn available(&self) -> BackendKinds {
+        let _last_error = LastError::keep();
+        // Looked for in a selection of its own, so that nothing of this one changes. A handle is made for it and
+        // closed again.
+        let probe = Self::new();
+        let found = BackendKind::ALL.iter().copied().filter(|&kind| probe.has(kind)).map(BackendKinds::from).collect();
+        probe.close_handle();
+        if self.published() == Some(BackendKind::Host) { BackendKinds::HOST | found } else { found }
+    }
+
+    /// What has been published.
+    fn published(&self) -> Option<BackendKind> {
+        // Acquire: meets the Release in `publish`, before which the host or the handle was stored.
+        BackendKind::from_number(self.kind.load(Acquire))
+    }
+
+    /// The first use, by one thread; None for others.
+    #[cold]
+    fn choose_and_store(&self) -> Option<&Backend> {
+        // FREE=>CLAIMED. Relaxed: there is nothing to read yet.
+        let claim = self.init_state.compare_exchange(FREE, CLAIMED, Relaxed, Relaxed);
+        claim.is_ok().then(|| self.choose_in(None))
+    }
+
+    /// Builds a backend of the published kind; if there is none yet, of the best that this system has, and
+    /// publishes that. From then on the choice stands.
+    ///
+    /// Builds it in `own`, or, for the thread that has claimed it, where it is stored, so that no stack holds it. That
+    /// thread stores it here and not in its callers, whose frames would stand while this one does: nowhere is the
+    /// stack deeper.
+    #[inline(never)]
+    fn choose_in<'a>(&'a self, mut own: Option<&'a mut MaybeUninit<Backend>>) -> &'a Backend {
+        let place = match &mut own {
+            Some(own) => &mut **own,
+            // SAFETY: only the thread that has taken `init_state` from FREE asks for it, once, and nobody reads before
+            // that is STORED.
+            None => self.backend.with_mut(|place| unsafe { &mut *place }),
+        };
+        let _last_error = LastError::keep();
+        let mut kind = PREFERRED;
+        loop {
+            if let Some(in_use) = self.published() {
+                // What another thread could build can be built here too. Should it not, polling lets this thread go on.
+                if !self.build(in_use, place) {
+                    self.build(BackendKind::Polling, place);
+                }
+                break;
+            }
+            if !self.build(kind, place) {
+                kind = fallback_after(kind);
+            } else if self.publish(kind).err().is_none_or(|in_use| in_use == kind) {
+                // What another thread has published under the same kind is the same.
+                break;
+            }
+        }
+        // SAFETY: it has been built.
+        let backend = unsafe { place.assume_init_ref() };
+        let spin_limit = backend.spin_limit().unwrap_or(UNKNOWN_SPIN_LIMIT);
+        let Some(own) = own else {
+            self.spin_limit.store(spin_limit, Relaxed);
+            self.init_state.store(STORED, Release);
+            // SAFETY: now it is.
+            return unsafe { self.get_unchecked() };
+        };
+        // SAFETY: it has been built.
+        unsafe { own.assume_init_ref() }
+    }
+
+    /// 0=>kind. Errs with the kind that another thread has published before.
+    fn publish(&self, kind: BackendKind) -> Result<(), BackendKind> {
+        // Release: the host or the handle comes before it. Acquire: so does that of the other thread's kind.
+        let Err(number) = self.kind.compare_exchange(0, kind as u8, Release, Acquire) else {
+            return Ok(());
+        };
+        let in_use = BackendKind::from_number(number).unwrap_or(BackendKind::Polling);
+        if in_use != BackendKind::KeyedEvent {
+            self.close_handle();
+        }
+        Err(in_use)
+    }
+
+    /// Whether everything is there that this kind needs.
+    fn has(&self, kind: BackendKind) -> bool {
+        kind != BackendKind::Host && self.build(kind, &mut MaybeUninit::uninit())
+    }
+
+    /// Puts a backend of this kind into its place. False if something is missing that it needs.
+    fn build(&self, kind: BackendKind, place: &mut MaybeUninit<Backend>) -> bool {
+        let backend = match (kind, Nt::detect()) {
+            (BackendKind::WaitAddress, Some(nt)) => WaitAddress::find(nt).map(Backend::WaitAddress),
+            (BackendKind::KeyedEvent, Some(nt)) => {
+                KeyedEvent::find(nt, Some(|| self.own_handle(nt))).map(Backend::KeyedEvent)
+            }
+            (BackendKind::KeyedEventNull, Some(nt)) => {
+                KeyedEvent::find(nt, None::<fn() -> Option<HANDLE>>).map(Backend::KeyedEvent)
+            }
+            (BackendKind::WaitAddress | BackendKind::KeyedEvent | BackendKind::KeyedEventNull, None) => None,
+            // SAFETY: null or what `install` was given, a reference for ever.
+            (BackendKind::Host, _) => unsafe { self.host.load(Acquire).as_ref() }.map(|host| Backend::Host(*host)),
+            (BackendKind::Polling, nt) => Some(Backend::Polling(Polling::find(nt))),
+        };
+        backend.map(|backend| place.write(backend)).is_some()
+    }
+
+    /// A keyed event without a name, the same for all threads.
+    fn own_handle(&self, nt: Nt) -> Option<HANDLE> {
+        let stored = self.handle.load(Relaxed);
+        if !stored.is_null() {
+            return Some(stored);
+        }
+        let handle = keyed_event::create(nt);
+        if handle.is_null() {
+            return None;
+        }
+        // null=>handle. Relaxed: it is a number; publishing the kind orders it.
+        match self.handle.compare_exchange(ptr::null_mut(), handle, Relaxed, Relaxed) {
+            Ok(_) => Some(handle),
+            Err(other) => {
+                nt.close(handle);
+                Some(other)
+            }
+        }
+    }
+
+    /// Another kind has been published, and for good, so nobody uses or will use the handle.
+    fn close_handle(&self) {
+        let handle = self.handle.swap(ptr::null_mut(), Relaxed);
+        if let (Some(nt), false) = (Nt::detect(), handle.is_null()) {
+            nt.close(handle);
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Proof that needs more than the public API.
