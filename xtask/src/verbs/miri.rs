@@ -8,7 +8,7 @@ use crate::toolchain;
 use crate::workspace::Workspace;
 
 /// The tests that Miri can execute: a package, and what of it.
-const TESTS: [(&str, &[&str]); 1] = [("ntpark", &["--lib"])];
+const TESTS: [(&str, &[&str]); 2] = [("ntpark", &["--lib", "--tests"]), ("ntpark-verify", &["--test", "simulated"])];
 
 /// The two models of who may use which memory, and the flag that selects each.
 const MODELS: [(&str, &str); 2] = [("Stacked Borrows", ""), ("Tree Borrows", "-Zmiri-tree-borrows")];

@@ -4,7 +4,7 @@
 //! `.cargo/mutants.toml`. The faults that are written down are a suite of `cargo xtask test`.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -70,7 +70,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 }
 
 /// Runs cargo-mutants. How many mutants no test has noticed.
-fn survivors(task: &Task, dir: &PathBuf) -> Result<usize> {
+fn survivors(task: &Task, dir: &Path) -> Result<usize> {
     // Nobody debugs them, and they link faster.
     let finished = task.clone().env("CARGO_PROFILE_DEV_DEBUG", "0").run(Output::Show)?;
     // 2: some were missed; 3: some tests took too long, which counts as noticed. Others: it could not do its work.

@@ -62,14 +62,23 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 pub(crate) fn check(workspace: &Workspace, report: &mut Report) -> Result<()> {
     let (toolchain, runner) = set_up(workspace, Target::X86_64_BARE)?;
     let programs = build(workspace, &toolchain, "minimal")?;
-    let mut outputs = Vec::new();
-    for program in &programs {
-        outputs.push(runner.task(&program.path, RUN_LIMIT).run(Output::Keep)?.check()?.output);
+    let find = |name: &str| {
+        let program = programs.iter().find(|program| program.name == name);
+        program.map(|program| program.path.as_path()).with_context(|| format!("there is no program {name}"))
+    };
+    let (park, spin, stack) = (find("park")?, find("spin")?, find("stack")?);
+    for program in [park, spin] {
+        runner.task(program, RUN_LIMIT).run(Output::Keep)?.check()?;
     }
-    let find = |name: &str| programs.iter().position(|program| program.name == name).context("a program is missing");
-    let (park, spin, stack) = (&programs[find("park")?].path, &programs[find("spin")?].path, &outputs[find("stack")?]);
-    let stack: Vec<u64> = stack.split_whitespace().map(str::parse).collect::<Result<_, _>>().context("stack.exe")?;
-    let &[first_park, later_park] = &stack[..] else { anyhow::bail!("stack.exe has printed {stack:?}") };
+    // On each of its three kinds of Windows it prints the stack of the first park, and of a later one.
+    let (mut first_park, mut later_park) = (0, 0);
+    for windows in ["0", "1", "2"] {
+        let printed = runner.task(stack, RUN_LIMIT).arg(windows).run(Output::Keep)?.check()?.output;
+        let mut numbers = printed.split_whitespace().map(str::parse::<u64>);
+        let mut next = || numbers.next().with_context(|| format!("stack.exe has printed {printed}"));
+        first_park = first_park.max(next()??);
+        later_park = later_park.max(next()??);
+    }
     let dir = tempfile::tempdir()?;
     Flavour::X86_64_GNU.build(workspace, &toolchain, &dir.path().join("c"))?;
     let dll = dir.path().join("c/bin/ntpark.dll");
@@ -87,7 +96,7 @@ pub(crate) fn check(workspace: &Workspace, report: &mut Report) -> Result<()> {
             Ok(())
         })?;
     }
-    for (name, path) in [("program", park), ("DLL", &dll)] {
+    for (name, path) in [("program", park), ("DLL", dll.as_path())] {
         let imports = Dll::read(path)?.imports;
         report.step(&format!("{name}: {} imports, kernel32 alone", imports.len()), || kernel32_alone(&imports))?;
     }

@@ -12,7 +12,7 @@ use crate::toolchain::WindowsTarget;
 use crate::wine::Runner;
 use crate::workspace::Workspace;
 
-pub(crate) const PROGRAM: Build<'_> = Build::release("ntpark", What::Example("stress"));
+pub(crate) const PROGRAM: Build<'_> = Build::release("ntpark-verify", What::Example("stress"));
 /// The program stops after the cycle in which its time is up, and ends itself if nothing moves for 30 s.
 const GRACE: Duration = Duration::from_secs(120);
 

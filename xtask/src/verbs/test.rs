@@ -71,8 +71,12 @@ enum Suite {
     WindowsExamples,
     /// The C interface: its libraries, and C and C++ programs that use them
     C,
+    /// The crate's own code on a simulated NT and on hosts that break the rules
+    Simulated,
     /// The crate's own code on a simulated NT, in every interleaving that loom finds
     Loom,
+    /// Faults that are put into a copy of the sources, each of which the build or a test has to notice
+    Faults,
     /// The size of the smallest program, its imports and its stack, against their goals
     Size,
     /// The tests of these commands themselves
@@ -120,16 +124,15 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             Suite::Stress => session.stress()?,
             Suite::Doc => session.doc()?,
             Suite::C => c::run(&mut session)?,
-            Suite::Loom => session.proof("loom", LOOM)?,
+            Suite::Simulated => session.proof(Build::new("ntpark-verify", What::Test("simulated")))?,
+            Suite::Loom => session.proof(Build::release("ntpark-verify", What::Test("loom")))?,
+            Suite::Faults => session.proof(Build::new("ntpark-verify", What::Test("faults")))?,
             Suite::Size => size::check(workspace, &mut session.report)?,
-            Suite::Xtask => session.proof("xtask", Build::new("xtask", What::UnitTests))?,
+            Suite::Xtask => session.proof(Build::new("xtask", What::UnitTests))?,
         }
     }
     session.report.summary()
 }
-
-/// The tests in every interleaving.
-const LOOM: Build<'_> = Build { rustflags: "--cfg loom", ..Build::new("ntpark", What::TestsAlone) };
 
 impl<'a> Session<'a> {
     /// The Windows places that were asked for.
@@ -190,9 +193,9 @@ impl<'a> Session<'a> {
     }
 
     /// Tests of this machine that choose what they run on themselves.
-    fn proof(&mut self, name: &str, build: Build<'_>) -> Result<()> {
+    fn proof(&mut self, build: Build<'_>) -> Result<()> {
         let programs = build.run(self.workspace, &Toolchain::host(self.workspace))?;
-        self.report.group(name);
+        self.report.group(build.package);
         self.programs(&programs, &Runner::native(), None, Counts::of_tests)
     }
 
