@@ -23,10 +23,9 @@ pub(crate) enum Backend {
 impl Backend {
     /// The two that are made of NT's own primitives.
     pub(crate) const NT: [Self; 2] = [Self::WaitAddress, Self::KeyedEvent];
-    /// The backends of Windows, the preferred one first.
+    /// The backends of Windows.
     pub(crate) const WINDOWS: [Self; 4] = [Self::WaitAddress, Self::KeyedEvent, Self::KeyedEventNull, Self::Polling];
 
-    /// The name, on the command line of an example and in the environment of a test.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::WaitAddress => "wait-address",

@@ -1,13 +1,8 @@
 //! Building programs with cargo and finding what was built.
 
-use std::path::{Path, PathBuf};
-
-use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use crate::process::Output;
-use crate::toolchain::Toolchain;
-use crate::workspace::Workspace;
+use crate::prelude::*;
 
 /// What to build.
 #[derive(Clone, Copy)]
@@ -18,7 +13,7 @@ pub(crate) enum What<'a> {
     Examples,
     /// The programs of the package.
     Programs,
-    /// All test programs of the package: unit tests and integration tests, with the examples beside them.
+    /// All test programs of the package, with the examples beside them.
     Tests,
     /// The same without the examples.
     TestsAlone,
@@ -31,11 +26,9 @@ pub(crate) enum What<'a> {
 /// A build.
 #[derive(Clone, Copy)]
 pub(crate) struct Build<'a> {
-    /// The package.
     pub(crate) package: &'a str,
-    /// What of it.
     pub(crate) what: What<'a>,
-    /// The profile; `None` is cargo's own choice.
+    /// `None` is cargo's own choice.
     pub(crate) profile: Option<&'a str>,
     /// The manifest, seen from the checkout's root, of a package in a workspace of its own.
     pub(crate) manifest: Option<&'a str>,
@@ -48,44 +41,35 @@ pub(crate) struct Build<'a> {
 pub(crate) struct Program {
     /// The name of the cargo target: the example, the integration test, or the library itself.
     pub(crate) name: String,
-    /// The file.
     pub(crate) path: PathBuf,
     /// The folder of its package, in which cargo runs it.
     pub(crate) package_dir: PathBuf,
 }
 
 impl<'a> Build<'a> {
-    /// A plain build of `what` of `package`.
     pub(crate) const fn new(package: &'a str, what: What<'a>) -> Self {
         Self { package, what, profile: None, manifest: None, rustflags: "" }
     }
 
-    /// The same with cargo's profile for releases.
     pub(crate) const fn release(package: &'a str, what: What<'a>) -> Self {
         Self { profile: Some("release"), ..Self::new(package, what) }
     }
 
     /// Builds with `toolchain`. Cargo's messages go to standard error.
-    ///
-    /// # Errors
-    /// When cargo fails, or builds no program.
     pub(crate) fn run(&self, workspace: &Workspace, toolchain: &Toolchain) -> Result<Vec<Program>> {
-        let task = match self.what {
-            What::Example(name) => toolchain.cargo(workspace, "build").args(["--example", name]),
-            What::Examples => toolchain.cargo(workspace, "build").arg("--examples"),
-            What::Programs => toolchain.cargo(workspace, "build").arg("--bins"),
-            What::Tests => toolchain.cargo(workspace, "test").arg("--no-run"),
-            What::TestsAlone => toolchain.cargo(workspace, "test").args(["--no-run", "--lib", "--tests"]),
-            What::Test(name) => toolchain.cargo(workspace, "test").args(["--no-run", "--test", name]),
-            What::UnitTests => toolchain.cargo(workspace, "test").args(["--no-run", "--bins"]),
+        let (subcommand, args): (&str, &[&str]) = match &self.what {
+            What::Example(name) => ("build", &["--example", name]),
+            What::Examples => ("build", &["--examples"]),
+            What::Programs => ("build", &["--bins"]),
+            What::Tests => ("test", &["--no-run"]),
+            What::TestsAlone => ("test", &["--no-run", "--lib", "--tests"]),
+            What::Test(name) => ("test", &["--no-run", "--test", name]),
+            What::UnitTests => ("test", &["--no-run", "--bins"]),
         };
-        let mut task = task.args(["--package", self.package, "--message-format=json-render-diagnostics"]);
-        if let Some(profile) = self.profile {
-            task = task.args(["--profile", profile]);
-        }
-        if let Some(manifest) = self.manifest {
-            task = task.arg("--manifest-path").arg(workspace.root().join(manifest));
-        }
+        let mut task = toolchain.cargo(workspace, subcommand).args(args).args(["--package", self.package]);
+        task = task.arg("--message-format=json-render-diagnostics");
+        task = task.args(self.profile.map(|profile| format!("--profile={profile}")));
+        task = task.args(self.manifest.map(|path| format!("--manifest-path={path}")));
         if !self.rustflags.is_empty() {
             let users = std::env::var("RUSTFLAGS").unwrap_or_default();
             task = task.env("RUSTFLAGS", format!("{users} {}", self.rustflags).trim());
@@ -94,16 +78,12 @@ impl<'a> Build<'a> {
         // The messages are for programs; what a person needs has been on standard error.
         let messages = std::mem::take(&mut finished.output);
         finished.check()?;
-        let is_test = !matches!(self.what, What::Example(_) | What::Examples | What::Programs);
-        let programs = programs(&messages, is_test)?;
-        anyhow::ensure!(!programs.is_empty(), "cargo built no program of {}", self.package);
+        let programs = programs(&messages, subcommand == "test")?;
+        ensure!(!programs.is_empty(), "cargo built no program of {}", self.package);
         Ok(programs)
     }
 
     /// Builds the only program that comes out of it.
-    ///
-    /// # Errors
-    /// As [`Self::run`].
     pub(crate) fn one(&self, workspace: &Workspace, toolchain: &Toolchain) -> Result<Program> {
         self.run(workspace, toolchain)?.pop().context("cargo built no program")
     }
@@ -115,13 +95,10 @@ fn programs(messages: &str, is_test: bool) -> Result<Vec<Program>> {
     for line in messages.lines().filter(|line| line.starts_with('{')) {
         let message: Value = serde_json::from_str(line).context("cargo's message can't be read")?;
         let text = |value: &Value| value.as_str().map(str::to_owned);
-        let (Some(path), Some(name), Some(manifest)) =
-            (text(&message["executable"]), text(&message["target"]["name"]), text(&message["manifest_path"]))
-        else {
-            continue;
-        };
-        if message["profile"]["test"] == is_test {
-            let package_dir = Path::new(&manifest).parent().context("cargo's message names no package")?.to_owned();
+        let path = text(&message["executable"]).filter(|_| message["profile"]["test"] == is_test);
+        if let (Some(path), Some(name)) = (path, text(&message["target"]["name"])) {
+            let manifest = text(&message["manifest_path"]).context("cargo's message names no package")?;
+            let package_dir = Path::new(&manifest).parent().context("a manifest lies in no folder")?.to_owned();
             programs.push(Program { name, path: path.into(), package_dir });
         }
     }
@@ -130,24 +107,17 @@ fn programs(messages: &str, is_test: bool) -> Result<Vec<Program>> {
     Ok(programs)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MESSAGES: &str = r#"
+#[test]
+fn tests_and_other_programs_are_distinguished() {
+    let messages = r#"
 {"reason":"compiler-artifact","target":{"name":"bitflags"},"profile":{"test":false},"executable":null}
 {"reason":"compiler-artifact","manifest_path":"/p/Cargo.toml","target":{"name":"handoff"},"profile":{"test":false},"executable":"/t/handoff.exe"}
 not JSON
 {"reason":"compiler-artifact","manifest_path":"/p/Cargo.toml","target":{"name":"token"},"profile":{"test":true},"executable":"/t/token-1.exe"}
-{"reason":"build-finished","success":true}
 "#;
-
-    #[test]
-    fn tests_and_other_programs_are_distinguished() {
-        for (is_test, name, path) in [(true, "token", "/t/token-1.exe"), (false, "handoff", "/t/handoff.exe")] {
-            let expected = Program { name: name.into(), path: path.into(), package_dir: "/p".into() };
-            assert_eq!(programs(MESSAGES, is_test).expect("readable"), [expected]);
-        }
-        assert!(programs("{\"reason\":", true).is_err(), "a broken message is an error");
+    for (is_test, name, path) in [(true, "token", "/t/token-1.exe"), (false, "handoff", "/t/handoff.exe")] {
+        let expected = Program { name: name.into(), path: path.into(), package_dir: "/p".into() };
+        assert_eq!(programs(messages, is_test).expect("readable"), [expected]);
     }
+    assert!(programs("{\"reason\":", true).is_err(), "a broken message is an error");
 }

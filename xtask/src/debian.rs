@@ -1,15 +1,8 @@
 //! What Debian and Ubuntu provide: packages, installed or only unpacked, and small systems of their own.
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
-
-use crate::process::{Output, Task, on_path};
-use crate::setup::Tool;
-use crate::workspace::Workspace;
+use crate::prelude::*;
 
 /// Fetching and unpacking a few hundred megabytes.
 const LIMIT: Duration = Duration::from_secs(20 * 60);
@@ -17,9 +10,6 @@ const LIMIT: Duration = Duration::from_secs(20 * 60);
 const ENTER: &str = "xtask/enter-root.sh";
 
 /// Installs packages with apt, as root or through sudo.
-///
-/// # Errors
-/// On a system without apt, without the rights, and when apt fails.
 pub(crate) fn install(packages: &[&str]) -> Result<()> {
     on_path("apt-get").context("only Debian and Ubuntu are set up from here: install by hand what is listed above")?;
     let id = Task::new("id", LIMIT).arg("-u").run(Output::KeepStdout)?.check()?;
@@ -45,9 +35,6 @@ pub(crate) fn install(packages: &[&str]) -> Result<()> {
 
 /// Downloads packages and unpacks them into `dir`, and installs nothing. Those of another architecture come by
 /// lists of their own, so that the system's architectures stay as they are.
-///
-/// # Errors
-/// When apt can't get them.
 pub(crate) fn unpack(packages: &[&str], architecture: Option<&str>, dir: &Path) -> Result<()> {
     let parent = dir.parent().context("no folder to unpack into")?;
     fs::create_dir_all(parent)?;
@@ -103,9 +90,6 @@ pub(crate) struct Root {
 
 impl Root {
     /// The root with this release of Debian; made if there is none, which takes root's rights and a minute.
-    ///
-    /// # Errors
-    /// When mmdebstrap fails.
     pub(crate) fn get(workspace: &Workspace, suite: &str, is_arm64: bool) -> Result<Self> {
         let name = format!("{suite}-{}", if is_arm64 { "arm64" } else { "native" });
         let home = workspace.target().join("roots");

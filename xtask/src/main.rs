@@ -8,7 +8,6 @@ mod c_library;
 mod cargo;
 mod coff;
 mod debian;
-mod msrv;
 mod place;
 mod process;
 mod report;
@@ -18,14 +17,30 @@ mod verbs;
 mod wine;
 mod workspace;
 
-use std::process::ExitCode;
+/// What nearly every file of xtask uses.
+mod prelude {
+    pub(crate) use std::fs;
+    pub(crate) use std::path::{Path, PathBuf};
+    pub(crate) use std::time::{Duration, Instant};
+
+    pub(crate) use anyhow::{Context as _, Result, bail, ensure};
+
+    pub(crate) use crate::backend::{BACKEND_VARIABLE, Backend};
+    pub(crate) use crate::cargo::{Build, Program, What};
+    pub(crate) use crate::place::Place;
+    pub(crate) use crate::process::{Finished, Output, Task, on_path};
+    pub(crate) use crate::report::{Counts, Report};
+    pub(crate) use crate::setup::{Setup, Tool};
+    pub(crate) use crate::toolchain::{Gcc, Target, Toolchain, WindowsTarget};
+    pub(crate) use crate::wine::Runner;
+    pub(crate) use crate::workspace::Workspace;
+}
 
 use clap::{Parser, Subcommand};
+use prelude::*;
 
-use verbs::{
-    arm64, bench, demo, dist, header, lint, miri, mutants, probe, release, sanitize, size, stress, targets, test,
-};
-use workspace::Workspace;
+use verbs::programs::{demo, probe, stress};
+use verbs::{bench, dist, header, lint, miri, mutants, release, sanitize, size, targets, test};
 
 /// ntpark's own commands. Windows programs run under Wine here, on Windows directly.
 #[derive(Parser)]
@@ -37,62 +52,37 @@ struct Cli {
     setup: setup::Options,
 }
 
-#[derive(Subcommand)]
-enum Verb {
-    Test(test::Options),
-    Demo(demo::Options),
-    Lint(lint::Options),
-    Probe(probe::Options),
-    Stress(stress::Options),
-    Sanitize(sanitize::Options),
-    Miri(miri::Options),
-    Mutants(mutants::Options),
-    Size(size::Options),
-    Bench(bench::Options),
-    Header(header::Options),
-    Dist(dist::Options),
-    Targets(targets::Options),
-    Arm64(arm64::Options),
-    Release(release::Options),
+/// Makes the subcommands, each of a module with `Options` and `run`.
+macro_rules! verbs {
+    ($($verb:ident: $module:ident,)*) => {
+        #[derive(Subcommand)]
+        enum Verb { $($verb($module::Options),)* }
+
+        fn run(workspace: &Workspace, verb: &Verb) -> Result<()> {
+            match verb { $(Verb::$verb(options) => $module::run(workspace, options),)* }
+        }
+    };
 }
 
-fn main() -> ExitCode {
+verbs! {
+    Test: test, Demo: demo, Lint: lint, Probe: probe, Stress: stress, Sanitize: sanitize, Miri: miri, Mutants: mutants,
+    Size: size, Bench: bench, Header: header, Dist: dist, Targets: targets, Release: release,
+}
+
+fn main() -> std::process::ExitCode {
     let Cli { verb, setup } = Cli::parse();
-    let result = process::end_children_on_interrupt().and_then(|()| Workspace::find(setup)).and_then(|workspace| {
-        let workspace = &workspace;
-        match &verb {
-            Verb::Test(options) => test::run(workspace, options),
-            Verb::Demo(options) => demo::run(workspace, options),
-            Verb::Lint(options) => lint::run(workspace, options),
-            Verb::Probe(options) => probe::run(workspace, options),
-            Verb::Stress(options) => stress::run(workspace, options),
-            Verb::Sanitize(options) => sanitize::run(workspace, options),
-            Verb::Miri(options) => miri::run(workspace, options),
-            Verb::Mutants(options) => mutants::run(workspace, options),
-            Verb::Size(options) => size::run(workspace, options),
-            Verb::Bench(options) => bench::run(workspace, options),
-            Verb::Header(options) => header::run(workspace, options),
-            Verb::Dist(options) => dist::run(workspace, options),
-            Verb::Targets(options) => targets::run(workspace, options),
-            Verb::Arm64(options) => arm64::run(workspace, options),
-            Verb::Release(options) => release::run(workspace, options),
-        }
-    });
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
+    let workspace = process::end_children_on_interrupt().and_then(|()| Workspace::find(setup));
+    match workspace.and_then(|workspace| run(&workspace, &verb)) {
+        Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            std::process::ExitCode::FAILURE
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
+#[test]
+fn the_command_line_is_consistent() {
     use clap::CommandFactory as _;
-
-    #[test]
-    fn the_command_line_is_consistent() {
-        super::Cli::command().debug_assert();
-    }
+    Cli::command().debug_assert();
 }

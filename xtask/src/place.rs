@@ -1,17 +1,10 @@
 //! Where programs are built for and run: this machine, and Windows.
 
-use anyhow::Result;
-
-use crate::backend::Backend;
-use crate::cargo::{Build, Program};
 use crate::debian::{MMDEBSTRAP, Root};
-use crate::setup::Setup;
-use crate::toolchain::{Target, Toolchain, WindowsTarget};
-use crate::wine::Runner;
-use crate::workspace::Workspace;
+use crate::prelude::*;
 
-/// The Debian whose Wine is tried beside the one that is installed: its version of Wine, and its name.
-const WINE_ELSEWHERE: (u32, &str) = (10, "trixie");
+/// The Debian whose Wine 10 is tried beside the one that is installed.
+const WITH_WINE_10: &str = "trixie";
 
 /// A place, set up.
 pub(crate) struct Place<'a> {
@@ -22,43 +15,34 @@ pub(crate) struct Place<'a> {
     pub(crate) backends: &'static [Backend],
     /// `None` is this machine.
     target: Option<Target>,
-    /// Whether programs run under [`WINE_ELSEWHERE`].
-    is_elsewhere: bool,
+    is_wine_10: bool,
 }
 
 impl<'a> Place<'a> {
-    /// This machine.
     pub(crate) fn native(workspace: &'a Workspace) -> Self {
-        let toolchain = Toolchain::host(workspace);
-        let name = "native".to_owned();
-        Self { workspace, name, toolchain, backends: &[Backend::Host], target: None, is_elsewhere: false }
+        let (name, toolchain) = ("native".to_owned(), Toolchain::host(workspace));
+        Self { workspace, name, toolchain, backends: &[Backend::Host], target: None, is_wine_10: false }
     }
 
     /// Windows, with all that it takes to build and run programs there; under that version of Wine, if one is given.
-    ///
-    /// # Errors
-    /// When something is missing and can't be installed.
     pub(crate) fn windows(workspace: &'a Workspace, target: WindowsTarget, wine: Option<u32>) -> Result<Self> {
         let target = target.target();
-        let is_elsewhere = wine.is_some();
+        let is_wine_10 = wine.is_some();
         let mut setup = Setup::new(workspace);
         setup.needs_linker(target);
-        if is_elsewhere {
+        if is_wine_10 {
             setup.needs_tool(MMDEBSTRAP)
         } else {
             setup.needs_wine(target)
         }
         let toolchain = setup.needs_target(target)?;
         setup.carry_out()?;
-        let name = wine.map_or_else(|| target.name.to_owned(), |version| format!("{} Wine {version}", target.name));
-        Ok(Self { workspace, name, toolchain, backends: &Backend::WINDOWS, target: Some(target), is_elsewhere })
+        let name = format!("{}{}", target.name, if is_wine_10 { " Wine 10" } else { "" });
+        Ok(Self { workspace, name, toolchain, backends: &Backend::WINDOWS, target: Some(target), is_wine_10 })
     }
 
-    /// The places for the backends that were asked for, or else for `defaults` and, elsewhere than on Windows, the
-    /// host; each with its backends.
-    ///
-    /// # Errors
-    /// As [`Self::windows`].
+    /// The places for the backends that were asked for, each with its backends; if none was, for `defaults` and,
+    /// elsewhere than on Windows, the host.
     pub(crate) fn of_backends(
         workspace: &'a Workspace,
         asked: &[Backend],
@@ -80,32 +64,19 @@ impl<'a> Place<'a> {
     }
 
     /// How programs run here; under Wine, woken.
-    ///
-    /// # Errors
-    /// When Wine can't be started.
     pub(crate) fn runner(&self) -> Result<Runner> {
         match self.target {
             None => Ok(Runner::native()),
-            Some(target) if !self.is_elsewhere => Runner::windows(self.workspace, target),
-            Some(_) => {
-                let root = Root::get(self.workspace, WINE_ELSEWHERE.1, false)?;
-                Runner::in_root(self.workspace, root, WINE_ELSEWHERE.1)
-            }
+            Some(target) if !self.is_wine_10 => Runner::windows(self.workspace, target),
+            Some(_) => Runner::in_root(self.workspace, Root::get(self.workspace, WITH_WINE_10, false)?, WITH_WINE_10),
         }
     }
 
-    /// Builds for this place.
-    ///
-    /// # Errors
-    /// When cargo fails.
     pub(crate) fn build(&self, build: Build<'_>) -> Result<Vec<Program>> {
         build.run(self.workspace, &self.toolchain)
     }
 
     /// Builds one program, and tells how it is run.
-    ///
-    /// # Errors
-    /// When cargo fails, or Wine can't be started.
     pub(crate) fn program(&self, build: Build<'_>) -> Result<(Program, Runner)> {
         Ok((build.one(self.workspace, &self.toolchain)?, self.runner()?))
     }

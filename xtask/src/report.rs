@@ -2,20 +2,14 @@
 
 use std::io::Write as _;
 use std::ops::AddAssign;
-use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
-
-use crate::process::{Finished, Output, Task};
+use crate::prelude::*;
 
 /// Tests that passed, failed and were left out.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(crate) struct Counts {
-    /// Tests that passed.
     pub(crate) passed: usize,
-    /// Tests that failed, and test programs that ended without a verdict.
     pub(crate) failed: usize,
-    /// Tests marked `#[ignore]`.
     pub(crate) ignored: usize,
 }
 
@@ -33,26 +27,22 @@ pub(crate) struct Report {
 }
 
 impl Counts {
-    /// A program or check that passes or fails as a whole.
-    pub(crate) fn one(passed: bool) -> Self {
-        Self { passed: usize::from(passed), failed: usize::from(!passed), ignored: 0 }
-    }
-
     /// The verdict of a program that passes by ending with success.
     pub(crate) fn of_program(finished: &Finished) -> Self {
         Self::one(finished.success())
     }
 
+    fn one(passed: bool) -> Self {
+        Self { passed: usize::from(passed), failed: usize::from(!passed), ignored: 0 }
+    }
+
     /// The verdict of a program of tests. It fails if it ends without one, or with one that its exit code
     /// contradicts.
     pub(crate) fn of_tests(finished: &Finished) -> Self {
-        match Self::read(&finished.output) {
-            Some(counts) if finished.success() == (counts.failed == 0) => counts,
-            verdict => {
-                let counts = verdict.unwrap_or_default();
-                Self { failed: counts.failed.max(1), ..counts }
-            }
-        }
+        let verdict = Self::read(&finished.output);
+        let counts = verdict.unwrap_or_default();
+        let is_consistent = verdict.is_some() && finished.success() == (counts.failed == 0);
+        Self { failed: if is_consistent { counts.failed } else { counts.failed.max(1) }, ..counts }
     }
 
     /// Sums the closing lines of test programs: of Rust's harness (`test result: ok. 3 passed; 0 failed; …`), and
@@ -98,19 +88,13 @@ impl Report {
     /// Carries a check out, as a part of the current group. Whether it has passed; if not, [`Self::summary`] fails.
     pub(crate) fn step(&mut self, name: &str, check: impl FnOnce() -> Result<()>) -> Result<bool> {
         let start = announce(name)?;
-        let result = check();
-        let verdict = if result.is_ok() { "ok" } else { "FAILED" };
-        self.add(verdict, start, Counts::one(result.is_ok()));
-        if let Err(error) = &result {
-            println!("{error:#}");
-        }
-        Ok(result.is_ok())
+        let error = check().err();
+        self.add(if error.is_none() { "ok" } else { "FAILED" }, start, Counts::one(error.is_none()));
+        error.iter().for_each(|error| println!("{error:#}"));
+        Ok(error.is_none())
     }
 
     /// Runs a task as a part of the current group, and shows its output if it fails.
-    ///
-    /// # Errors
-    /// When it can't be started.
     pub(crate) fn program(&mut self, name: &str, task: &Task, judge: fn(&Finished) -> Counts) -> Result<()> {
         let start = announce(name)?;
         let finished = task.run(Output::Keep)?;
@@ -130,10 +114,7 @@ impl Report {
         }
     }
 
-    /// Prints a line for each group.
-    ///
-    /// # Errors
-    /// When something has failed, or nothing was checked.
+    /// Prints a line for each group. Fails if something has failed, or nothing was checked.
     pub(crate) fn summary(&self) -> Result<()> {
         println!();
         let mut sum = Counts::default();
@@ -142,37 +123,23 @@ impl Report {
             sum += *counts;
         }
         println!("\n{} passed, {} failed", sum.passed, sum.failed);
-        match sum {
-            Counts { failed: 1.., .. } => bail!("not all has passed"),
-            Counts { passed: 0, .. } => bail!("nothing was checked"),
-            _ => Ok(()),
-        }
+        ensure!(sum.failed == 0, "not all has passed");
+        ensure!(sum.passed > 0, "nothing was checked");
+        Ok(())
     }
 }
 
 /// Begins the line of something that may take its time.
 fn announce(name: &str) -> Result<Instant> {
-    print!("{name:<36} ");
+    print!("{name:<44} ");
     std::io::stdout().flush()?;
     Ok(Instant::now())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::Counts;
-
-    #[test]
-    fn closing_lines_are_summed() {
-        let output = "running 3 tests\n\
-                      test result: FAILED. 10 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out; finished in 1.5s\r\n\
-                      text test result: ok. 1 passed; 0 failed; 3 ignored; 0 measured; 0 filtered out\r\n\
-                      20 passed, 3 failed\n";
-        assert_eq!(Counts::read(output), Some(Counts { passed: 31, failed: 5, ignored: 4 }));
-    }
-
-    #[test]
-    fn a_program_that_dies_has_no_verdict() {
-        assert_eq!(Counts::read("running 3 tests\ntest a ... "), None);
-        assert_eq!(Counts::read("test result: what?"), None);
-    }
+#[test]
+fn closing_lines_are_summed() {
+    let output = "test result: FAILED. 10 passed; 2 failed; 1 ignored; 0 measured; finished in 1.5s\r\n\
+                  text test result: ok. 1 passed; 0 failed; 3 ignored; 0 measured\n20 passed, 3 failed\n";
+    assert_eq!(Counts::read(output), Some(Counts { passed: 31, failed: 5, ignored: 4 }));
+    assert_eq!(Counts::read("running 3 tests\ntest a ... \ntest result: what?"), None);
 }

@@ -4,16 +4,10 @@
 //! subcommands from cargo. Nothing is installed without being announced, nothing at all with `--no-install`, and
 //! no setting of the user's is touched.
 
-use std::time::Duration;
-
-use anyhow::{Result, bail};
 use clap::ValueEnum;
 
-use crate::debian;
-use crate::process::{Output, Task, on_path};
-use crate::toolchain::{self, Target, Toolchain};
-use crate::wine;
-use crate::workspace::Workspace;
+use crate::prelude::*;
+use crate::{debian, toolchain, wine};
 
 /// Compiling a subcommand of cargo.
 const CARGO_INSTALL_LIMIT: Duration = Duration::from_secs(30 * 60);
@@ -64,7 +58,6 @@ pub(crate) struct Setup<'a> {
 }
 
 impl<'a> Setup<'a> {
-    /// Nothing needed so far.
     pub(crate) fn new(workspace: &'a Workspace) -> Self {
         Self { workspace, clippy: false, missing: Vec::new(), wine_32_bit: false }
     }
@@ -102,9 +95,6 @@ impl<'a> Setup<'a> {
 
     /// Something is going to be built for `target`: decides by which toolchain, and fetches the target if rustup
     /// has to.
-    ///
-    /// # Errors
-    /// When the toolchain that was asked for can't be had.
     pub(crate) fn needs_target(&mut self, target: Target) -> Result<Toolchain> {
         let choice = self.workspace.setup.toolchain;
         let own = Toolchain::own(self.workspace, target);
@@ -132,8 +122,8 @@ impl<'a> Setup<'a> {
 
     /// `target` and its standard library are going to be built, by a toolchain that has the source.
     pub(crate) fn needs_source(&mut self, target: Target) -> Toolchain {
-        let fetch = || toolchain::rustup(self.workspace, &["component", "add", "rust-src"]);
-        if toolchain::own_has_source() || (!self.workspace.setup.no_install && told(fetch())) {
+        let has_source = toolchain::has_source(&toolchain::own_rustc());
+        if has_source || told(toolchain::rustup(self.workspace, &["component", "add", "rust-src"])) {
             return Toolchain::own_with_source(self.workspace, target);
         }
         self.needs_debian(target)
@@ -152,9 +142,6 @@ impl<'a> Setup<'a> {
     }
 
     /// Installs what is missing, after saying so.
-    ///
-    /// # Errors
-    /// With `--no-install` when anything is missing, on a system without apt, and when installing fails.
     pub(crate) fn carry_out(self) -> Result<()> {
         if self.missing.is_empty() && !self.wine_32_bit {
             return Ok(());
@@ -186,9 +173,6 @@ pub(crate) fn told(done: Result<()>) -> bool {
 }
 
 /// Makes sure that this subcommand of cargo is there, in this version.
-///
-/// # Errors
-/// When it is not, and can't or must not be installed.
 pub(crate) fn cargo_tool(workspace: &Workspace, name: &str, version: &str) -> Result<()> {
     let subcommand = name.trim_start_matches("cargo-");
     let there = Task::new("cargo", CARGO_INSTALL_LIMIT).args([subcommand, "--version"]).run(Output::Keep)?;

@@ -9,15 +9,8 @@
 //! Debian's cargo has a target directory of its own, so that neither toolchain makes the other rebuild.
 
 use std::ffi::OsString;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use anyhow::{Result, bail};
-use clap::ValueEnum;
-
-use crate::process::{Output, Task, on_path};
-use crate::workspace::Workspace;
+use crate::prelude::*;
 
 /// A build may first have to compile std, on a slow machine.
 const BUILD_LIMIT: Duration = Duration::from_secs(30 * 60);
@@ -27,8 +20,6 @@ const QUESTION_LIMIT: Duration = Duration::from_secs(30);
 const RUSTUP_LIMIT: Duration = Duration::from_secs(180);
 
 const DEBIAN_BIN: &str = "/usr/bin";
-/// What a program with tests takes.
-const STD: &str = "std,panic_unwind,test";
 
 /// A target, as the toolchains call it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,20 +28,17 @@ pub(crate) struct Target {
     pub(crate) name: &'static str,
     /// The target that the user's toolchain builds for; `None` is the host itself.
     own: Option<&'static str>,
-    /// The target that Debian's toolchain builds for, with its own std.
+    /// The target that Debian's toolchain builds for, and the crates of its standard library.
     debian: &'static str,
-    /// The crates of the standard library that Debian's toolchain has to build.
     build_std: &'static str,
     /// The compiler that links for it elsewhere than on Windows; `None` if code for it is only checked.
     pub(crate) gcc: Option<Gcc>,
 }
 
-/// A cross compiler of mingw-w64.
+/// A cross compiler of mingw-w64, and the package of Debian and Ubuntu that brings it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Gcc {
-    /// The program.
     pub(crate) program: &'static str,
-    /// The package of Debian and Ubuntu that brings it.
     pub(crate) package: &'static str,
 }
 
@@ -60,7 +48,7 @@ impl Target {
         name: "x86_64",
         own: if cfg!(windows) { None } else { Some("x86_64-pc-windows-gnu") },
         debian: "x86_64-win7-windows-gnu",
-        build_std: STD,
+        build_std: "std,panic_unwind,test",
         gcc: Some(Gcc { program: "x86_64-w64-mingw32-gcc", package: "gcc-mingw-w64-x86-64-win32" }),
     };
     /// 32-bit Windows, with std.
@@ -68,7 +56,7 @@ impl Target {
         name: "i686",
         own: Some(if cfg!(windows) { "i686-pc-windows-msvc" } else { "i686-pc-windows-gnu" }),
         debian: "i686-win7-windows-gnu",
-        build_std: STD,
+        build_std: Self::X86_64.build_std,
         gcc: Some(Gcc { program: "i686-w64-mingw32-gcc", package: "gcc-mingw-w64-i686-win32" }),
     };
     /// 64-bit Windows, for programs without std: any Windows, since it is std that sets a limit.
@@ -78,27 +66,24 @@ impl Target {
         Self { debian: Self::I686.debian, gcc: Self::I686.gcc, ..Self::bare("i686-pc-windows-gnu") };
     /// 64-bit Windows, for programs with std that end when they panic.
     pub(crate) const X86_64_ABORT: Self = Self { build_std: "std,panic_abort", ..Self::X86_64 };
-    /// Microsoft's targets, without std: code for them can be checked anywhere, but not linked.
+    /// Microsoft's targets, without std: code for them can be checked anywhere.
     pub(crate) const MSVC: [Self; 3] = [
         Self::bare("x86_64-pc-windows-msvc"),
         Self::bare("i686-pc-windows-msvc"),
         Self::bare("aarch64-pc-windows-msvc"),
     ];
+    /// This machine, for programs under a sanitizer, which has to see std as well.
+    pub(crate) const SANITIZED: Self =
+        Self { build_std: "std,panic_abort,panic_unwind,test", ..Self::bare("x86_64-unknown-linux-gnu") };
 
     /// A target without std, which is neither linked for nor run, unless the caller knows how.
     pub(crate) const fn bare(triple: &'static str) -> Self {
         Self { name: triple, own: Some(triple), debian: triple, build_std: "core", gcc: None }
     }
-
-    /// This machine, for programs under a sanitizer, which has to see std as well.
-    pub(crate) const fn sanitized() -> Self {
-        let crates = "std,panic_abort,panic_unwind,test";
-        Self { build_std: crates, name: "this machine", ..Self::bare("x86_64-unknown-linux-gnu") }
-    }
 }
 
 /// A Windows target that programs can be built for and run.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 pub(crate) enum WindowsTarget {
     /// 64-bit Windows
     #[value(name = "x86_64")]
@@ -108,7 +93,6 @@ pub(crate) enum WindowsTarget {
 }
 
 impl WindowsTarget {
-    /// As the toolchains know it.
     pub(crate) fn target(self) -> Target {
         match self {
             Self::X86_64 => Target::X86_64,
@@ -131,14 +115,9 @@ pub(crate) struct Toolchain {
 impl Toolchain {
     /// The user's own toolchain, building for this machine.
     pub(crate) fn host(workspace: &Workspace) -> Self {
-        Self {
-            debian: false,
-            cargo: std::env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from),
-            triple: None,
-            build_std: None,
-            target_dir: workspace.target().to_owned(),
-            env: Vec::new(),
-        }
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()).into();
+        let target_dir = workspace.target().to_owned();
+        Self { debian: false, cargo, triple: None, build_std: None, target_dir, env: Vec::new() }
     }
 
     /// The user's own toolchain, building for `target`. Whether it can is for [`own_has`] to say.
@@ -146,7 +125,7 @@ impl Toolchain {
         Self { triple: target.own, ..Self::host(workspace) }
     }
 
-    /// The user's own toolchain, building `target` and its standard library, whose source must be there.
+    /// The same, building the target's standard library from its source, which must be there.
     pub(crate) fn own_with_source(workspace: &Workspace, target: Target) -> Self {
         Self { build_std: Some(target.build_std), ..Self::own(workspace, target) }
     }
@@ -157,9 +136,8 @@ impl Toolchain {
             debian: true,
             cargo: Path::new(DEBIAN_BIN).join("cargo"),
             triple: Some(target.debian),
-            build_std: Some(target.build_std),
             target_dir: workspace.target().join("debian"),
-            env: Vec::new(),
+            ..Self::own_with_source(workspace, target)
         }
     }
 
@@ -169,7 +147,6 @@ impl Toolchain {
         self
     }
 
-    /// Its cargo.
     pub(crate) fn program(&self) -> &Path {
         &self.cargo
     }
@@ -181,7 +158,7 @@ impl Toolchain {
 
     /// Where what cargo builds with this profile lies.
     pub(crate) fn artifacts(&self, profile: &str) -> PathBuf {
-        self.triple.map_or_else(|| self.target_dir.clone(), |triple| self.target_dir.join(triple)).join(profile)
+        self.target_dir.join(self.triple.unwrap_or_default()).join(profile)
     }
 
     /// A cargo command: the subcommand (`build`, `test`, `clippy`, …) and all that selects toolchain and
@@ -217,18 +194,14 @@ impl Toolchain {
 }
 
 /// What a rustc says when it is asked with `--print`; nothing if it fails.
-fn ask(rustc: &Task, what: &[&str]) -> Option<String> {
+pub(crate) fn ask(rustc: &Task, what: &[&str]) -> Option<String> {
     let finished = rustc.clone().arg("--print").args(what).run(Output::KeepStdout).ok()?;
     finished.success().then(|| finished.output.trim().to_owned())
 }
 
-fn own_rustc() -> Task {
+/// The user's own.
+pub(crate) fn own_rustc() -> Task {
     Task::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()), QUESTION_LIMIT)
-}
-
-/// The folder of the user's own toolchain that holds what is compiled for this machine.
-pub(crate) fn own_libraries() -> Option<PathBuf> {
-    ask(&own_rustc(), &["target-libdir"]).map(PathBuf::from)
 }
 
 /// Whether the user's own toolchain can build for `target` as it is.
@@ -250,19 +223,12 @@ pub(crate) fn has_source(rustc: &Task) -> bool {
     ask(rustc, &["sysroot"]).is_some_and(|root| lock(root).is_file())
 }
 
-/// Whether the user's own toolchain has the source of std.
-pub(crate) fn own_has_source() -> bool {
-    has_source(&own_rustc())
-}
-
 /// Whether Debian's toolchain is there, with the source of std. An older one, which doesn't know the win7
 /// targets, doesn't count.
 pub(crate) fn debian_is_there() -> bool {
     let rustc = Task::new(Path::new(DEBIAN_BIN).join("rustc"), QUESTION_LIMIT);
     let is_new = |triples: String| triples.lines().any(|triple| triple == Target::X86_64.debian);
-    Path::new(DEBIAN_BIN).join("cargo").is_file()
-        && ask(&rustc, &["target-list"]).is_some_and(is_new)
-        && has_source(&rustc)
+    ask(&rustc, &["target-list"]).is_some_and(is_new) && has_source(&rustc)
 }
 
 /// Whether Debian's clippy is there.
@@ -278,27 +244,17 @@ pub(crate) fn of_rustup(workspace: &Workspace, toolchain: &str, program: &str) -
 
 /// Lets rustup fetch something: `rustup(workspace, &["target", "add", …])`. Where its server can't be reached,
 /// that is remembered, and later calls fail at once.
-///
-/// # Errors
-/// When rustup is missing, does not manage the toolchain in use, or fails.
 pub(crate) fn rustup(workspace: &Workspace, args: &[&str]) -> Result<()> {
     let command = format!("rustup {}", args.join(" "));
-    if std::env::var_os("RUSTUP_TOOLCHAIN").is_none() || on_path("rustup").is_none() {
-        bail!("{command}: the toolchain in use is not rustup's");
-    }
-    let refusal = workspace.target().join("xtask/rustup-cannot-fetch");
-    if refusal.exists() {
-        bail!("{command}: not tried, since rustup failed before (delete {} to try again)", refusal.display());
-    }
+    ensure!(!workspace.setup.no_install, "{command}: not done (--no-install)");
+    let is_managed = std::env::var_os("RUSTUP_TOOLCHAIN").is_some() && on_path("rustup").is_some();
+    ensure!(is_managed, "{command}: the toolchain in use is not rustup's");
+    let refusal = workspace.target().join("rustup-cannot-fetch");
+    ensure!(!refusal.exists(), "{command}: not tried, since {} tells of an earlier failure", refusal.display());
     eprintln!("Installing: {command}");
     let finished = Task::new("rustup", RUSTUP_LIMIT).args(args).run(Output::Keep)?;
-    if finished.success() {
-        return Ok(());
+    if finished.code().is_none() || finished.output.contains("could not download") {
+        fs::write(&refusal, format!("{command}: {}\n{}", finished.how(), finished.output))?;
     }
-    let reason = format!("{command}: {}\n{}", finished.how(), finished.output.trim_end());
-    if finished.how().starts_with("stopped") || reason.contains("could not download") {
-        fs::create_dir_all(workspace.target().join("xtask"))?;
-        fs::write(&refusal, &reason)?;
-    }
-    bail!("{reason}");
+    finished.check().map(drop)
 }

@@ -6,16 +6,8 @@
 //! 32-bit programs run in the same prefix, without a 32-bit Wine: the 64-bit loader runs them once the i386
 //! builds of a few of Wine's DLLs are in their place ([`fetch_32_bit`]).
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-use anyhow::{Context as _, Result};
-
 use crate::debian::{self, Root};
-use crate::process::{Output, Task};
-use crate::toolchain::{Gcc, Target};
-use crate::workspace::Workspace;
+use crate::prelude::*;
 
 /// Making a prefix takes 10 s, on a slow disk a minute; under emulation a few.
 const LIMIT: Duration = Duration::from_secs(10 * 60);
@@ -49,9 +41,6 @@ struct Wine {
 
 impl Runner {
     /// For programs of `target`: makes the prefix if there is none, and wakes its server.
-    ///
-    /// # Errors
-    /// When Wine, or the compiler for a stand-in DLL, fails.
     pub(crate) fn windows(workspace: &Workspace, target: Target) -> Result<Self> {
         if cfg!(windows) {
             return Ok(Self::native());
@@ -61,14 +50,11 @@ impl Runner {
         if target == Target::I686 {
             wine.enable_32_bit(workspace)?;
         }
-        wine.add_dll(workspace, target, "bcryptprimitives", &["-ladvapi32"])?;
+        wine.add_dll(workspace, target, "bcryptprimitives")?;
         Ok(Self { wine: Some(wine) })
     }
 
     /// For programs of the target that the Wine in `root` runs.
-    ///
-    /// # Errors
-    /// When that Wine fails.
     pub(crate) fn in_root(workspace: &Workspace, root: Root, name: &str) -> Result<Self> {
         let wine = Wine { prefix: home(workspace).join(name), dll_path: None, root: Some(root) };
         wine.get_ready()?;
@@ -181,12 +167,12 @@ impl Wine {
                 fs::copy(fetched.join(&dll), &place).with_context(|| format!("cannot copy {dll}"))?;
             }
         }
-        self.add_dll(workspace, Target::I686, "ws2_32", &["xtask/wine/ws2_32.def"])
+        self.add_dll(workspace, Target::I686, "ws2_32")
     }
 
     /// Compiles the stand-in `xtask/wine/NAME.c` into the prefix, unless there is such a DLL already: ours or
     /// Wine's.
-    fn add_dll(&self, workspace: &Workspace, target: Target, name: &str, rest: &[&str]) -> Result<()> {
+    fn add_dll(&self, workspace: &Workspace, target: Target, name: &str) -> Result<()> {
         let dir = if target == Target::I686 { SYSWOW64 } else { SYSTEM32 };
         let dll = self.prefix.join(dir).join(name).with_extension("dll");
         let Some(Gcc { program, .. }) = target.gcc else {
@@ -197,7 +183,7 @@ impl Wine {
         }
         let flags = ["-shared", "-O2", "-s", "-Wall", "-Wextra", "-Wl,--kill-at", "-o"];
         let task = Task::new(program, LIMIT).args(flags).arg(dll).arg(format!("xtask/wine/{name}.c"));
-        task.args(rest).dir(workspace.root()).run(Output::Keep)?.check()?;
+        task.arg("-ladvapi32").dir(workspace.root()).run(Output::Keep)?.check()?;
         Ok(())
     }
 }
@@ -218,9 +204,6 @@ pub(crate) fn has_32_bit(workspace: &Workspace) -> bool {
 }
 
 /// Fetches Wine's i386 DLLs, in the version of the Wine that is installed.
-///
-/// # Errors
-/// When apt can't fetch them.
 pub(crate) fn fetch_32_bit(workspace: &Workspace) -> Result<()> {
     let version = Task::new("dpkg-query", LIMIT).args(["-W", "-f=${Version}", "libwine"]);
     let version = version.run(Output::KeepStdout)?.check()?.output;

@@ -3,20 +3,10 @@
 mod build_cost;
 mod plots;
 
-use std::fs;
-use std::path::PathBuf;
-use std::time::Duration;
-
-use anyhow::{Context as _, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::backend::Backend;
-use crate::cargo::{Build, What};
-use crate::place::Place;
-use crate::process::Output;
-use crate::toolchain::WindowsTarget;
-use crate::workspace::Workspace;
+use crate::prelude::*;
 
 /// One backend's whole run; the longest takes about ten minutes.
 const LIMIT: Duration = Duration::from_secs(60 * 60);
@@ -66,8 +56,6 @@ struct Row {
     ratio_to_limit: Option<f64>,
     goal: Option<String>,
     met: Option<bool>,
-    #[serde(default)]
-    quantiles: Vec<[f64; 2]>,
 }
 
 /// Measures, prints, writes and draws.
@@ -84,7 +72,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         println!("drawn: {}", file.display());
     }
     if let Some(file) = &options.json {
-        let all = json!({ "conditions": conditions(), "runs": runs, "rows": rows, "build_cost": build_cost });
+        let all = json!({ "runs": runs, "rows": rows, "build_cost": build_cost });
         let text = serde_json::to_string_pretty(&all)?;
         fs::write(file, text + "\n").with_context(|| format!("cannot write {}", file.display()))?;
     }
@@ -112,22 +100,6 @@ fn measure(workspace: &Workspace, options: &Options, runs: &mut Vec<Value>, rows
         }
     }
     Ok(())
-}
-
-/// What one has to know of the machine to judge the figures.
-fn conditions() -> Value {
-    let line_of = |file: &str, key: &str| {
-        let text = fs::read_to_string(file).ok()?;
-        let line = text.lines().find(|line| line.starts_with(key))?;
-        Some(line.split_once(':').map_or(line, |(_, value)| value).trim().to_owned())
-    };
-    json!({
-        "host": format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
-        "processor": line_of("/proc/cpuinfo", "model name"),
-        "processors": std::thread::available_parallelism().map_or(1, usize::from),
-        "kernel": line_of("/proc/version", "Linux"),
-        "load_average": line_of("/proc/loadavg", ""),
-    })
 }
 
 fn summary(rows: &[Row]) {

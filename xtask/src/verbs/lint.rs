@@ -1,28 +1,29 @@
 //! `cargo xtask lint`: formatting, clippy, documentation and the oldest compiler, without a warning.
 
-use anyhow::Result;
-
-use crate::c_library;
-use crate::msrv;
-use crate::process::{Output, Task};
-use crate::report::Report;
-use crate::setup::Setup;
-use crate::toolchain::{Target, Toolchain};
-use crate::verbs::header;
-use crate::workspace::Workspace;
+use super::header;
+use crate::prelude::*;
+use crate::{c_library, toolchain};
 
 /// Packages in workspaces of their own, which this one knows nothing of.
 const APART: [&str; 2] = ["examples/no_crt/Cargo.toml", "benches/programs/Cargo.toml"];
+/// The oldest Rust that is promised: the workspace's `rust-version`, which xtask shares.
+const OLDEST: &str = env!("CARGO_PKG_RUST_VERSION");
+/// What it checks for, beside this machine.
+const OLDEST_FOR: &str = "x86_64-pc-windows-msvc";
 
 /// Check formatting, clippy and documentation, on this machine and for Windows, and the oldest Rust
 ///
-/// Every warning is an error, but for those of the oldest Rust that is promised. Nothing is changed: `cargo fmt`
-/// formats.
+/// Every warning is an error, except those of the oldest Rust that is promised, which rustup provides. Nothing is
+/// changed: `cargo fmt` formats.
 #[derive(clap::Args)]
-pub(crate) struct Options {}
+pub(crate) struct Options {
+    /// Fail if the oldest Rust can't be had
+    #[arg(long)]
+    require: bool,
+}
 
 /// Runs all checks, and fails if one of them does.
-pub(crate) fn run(workspace: &Workspace, Options {}: &Options) -> Result<()> {
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let mut setup = Setup::new(workspace);
     setup.needs_clippy();
     let windows = setup.needs_target(Target::X86_64)?;
@@ -59,7 +60,6 @@ pub(crate) fn run(workspace: &Workspace, Options {}: &Options) -> Result<()> {
         steps.push((format!("format, {manifest}"), format(&of_it)));
         steps.push((format!("clippy, {manifest}"), clippy(&windows, &of_it)));
     }
-    steps.extend(msrv::checks(workspace)?);
 
     let mut report = Report::default();
     report.group("lint");
@@ -67,5 +67,20 @@ pub(crate) fn run(workspace: &Workspace, Options {}: &Options) -> Result<()> {
         report.step(&name, || task.run(Output::Keep)?.check().map(drop))?;
     }
     report.step("C header", || header::check(workspace))?;
+    report.group(format!("Rust {OLDEST}"));
+    let rustc = toolchain::of_rustup(workspace, OLDEST, "rustc");
+    if !toolchain::has_core(&rustc, OLDEST_FOR) {
+        let install = ["toolchain", "install", OLDEST, "--profile", "minimal", "--target", OLDEST_FOR];
+        if let Err(reason) = toolchain::rustup(workspace, &install) {
+            ensure!(!options.require, "Rust {OLDEST}: not available here: {reason:#}");
+            println!("Rust {OLDEST}: not available here: {reason:#}");
+            return report.summary();
+        }
+    }
+    for (name, what) in [("this machine", &["--all-targets"][..]), (OLDEST_FOR, &["--lib", "--target", OLDEST_FOR])] {
+        let cargo = toolchain::of_rustup(workspace, OLDEST, "cargo").args(["check", "--package", "ntpark"]).args(what);
+        let task = cargo.env("CARGO_TARGET_DIR", workspace.target().join("oldest"));
+        report.step(name, || task.run(Output::Keep)?.check().map(drop))?;
+    }
     report.summary()
 }

@@ -1,11 +1,7 @@
 //! `cargo xtask miri`: tests under Miri, which executes them by Rust's own rules of memory.
 
-use anyhow::{Result, ensure};
-
-use crate::process::{Output, on_path};
-use crate::report::{Counts, Report};
+use crate::prelude::*;
 use crate::toolchain;
-use crate::workspace::Workspace;
 
 /// The tests that Miri can execute: a package, and what of it.
 const TESTS: [(&str, &[&str]); 2] = [("ntpark", &["--lib", "--tests"]), ("ntpark-verify", &["--test", "simulated"])];

@@ -3,18 +3,10 @@
 //! What is mutated, which tests run, and which mutants are left out for which reason stands in
 //! `.cargo/mutants.toml`. The faults that are written down are a suite of `cargo xtask test`.
 
-use std::fs;
-use std::path::Path;
-use std::time::Duration;
-
-use anyhow::{Context as _, Result, bail, ensure};
 use regex::Regex;
 
-use crate::place::Place;
-use crate::process::{Output, Task};
+use crate::prelude::*;
 use crate::setup;
-use crate::toolchain::WindowsTarget;
-use crate::workspace::Workspace;
 
 const VERSION: &str = "27.1.0";
 /// Several hundred builds and runs of the tests.

@@ -1,14 +1,7 @@
 //! `cargo xtask release`: what a release has to pass, beside the tests. It publishes nothing.
 
-use std::time::Duration;
-
-use anyhow::{Result, ensure};
-
-use crate::process::{Output, Task};
-use crate::report::Report;
+use crate::prelude::*;
 use crate::setup;
-use crate::toolchain::Toolchain;
-use crate::workspace::Workspace;
 
 const LIMIT: Duration = Duration::from_secs(10 * 60);
 

@@ -1,24 +1,13 @@
 //! `cargo xtask size`: how large ntpark makes a program, what it imports, and how much stack a park takes.
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
-use std::time::Duration;
-
-use anyhow::{Context as _, Result, ensure};
 use object::pe::IMAGE_DIRECTORY_ENTRY_IMPORT;
 use object::read::pe::PeFile64;
 use object::{LittleEndian as LE, Object as _, ObjectSection as _};
+use std::collections::BTreeSet;
 
 use crate::c_library::Flavour;
-use crate::cargo::{Build, Program, What};
 use crate::coff::Dll;
-use crate::process::Output;
-use crate::report::Report;
-use crate::setup::Setup;
-use crate::toolchain::{Target, Toolchain};
-use crate::wine::Runner;
-use crate::workspace::Workspace;
+use crate::prelude::*;
 
 /// Programs that hand a token to and fro, once.
 const RUN_LIMIT: Duration = Duration::from_secs(60);

@@ -2,21 +2,12 @@
 
 mod c;
 
-use std::time::Duration;
-
-use anyhow::Result;
 use clap::ValueEnum;
 
-use crate::backend::{BACKEND_VARIABLE, Backend};
-use crate::cargo::{Build, Program, What};
-use crate::place::Place;
-use crate::process::Finished;
-use crate::report::{Counts, Report};
-use crate::toolchain::{Toolchain, WindowsTarget};
+use crate::prelude::*;
+use crate::verbs::programs::stress;
+use crate::verbs::size;
 use crate::verbs::targets::NO_CRT;
-use crate::verbs::{size, stress};
-use crate::wine::Runner;
-use crate::workspace::Workspace;
 
 /// How long the suite `stress` runs on each backend.
 const STRESS_SECONDS: u64 = 20;
