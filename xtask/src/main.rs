@@ -31,7 +31,7 @@ mod prelude {
     pub(crate) use crate::process::{Finished, Output, Task, on_path};
     pub(crate) use crate::report::{Counts, Report};
     pub(crate) use crate::setup::{Setup, Tool};
-    pub(crate) use crate::toolchain::{Gcc, Target, Toolchain, WindowsTarget};
+    pub(crate) use crate::toolchain::{Target, Toolchain, WindowsTarget};
     pub(crate) use crate::wine::Runner;
     pub(crate) use crate::workspace::Workspace;
 }

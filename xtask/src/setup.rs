@@ -4,8 +4,6 @@
 //! subcommands from cargo. Nothing is installed without being announced, nothing at all with `--no-install`, and
 //! no setting of the user's is touched.
 
-use clap::ValueEnum;
-
 use crate::prelude::*;
 use crate::{debian, toolchain, wine};
 
@@ -19,21 +17,9 @@ pub(crate) struct Options {
     /// Install nothing: list what is missing and stop, or go on if nothing is
     #[arg(long, global = true)]
     pub(crate) no_install: bool,
-    /// Which toolchain builds the Windows programs
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHICH")]
-    pub(crate) toolchain: Choice,
-}
-
-/// Which toolchain builds Windows programs.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
-pub(crate) enum Choice {
-    /// The user's own if it has the target or rustup can fetch it, else Debian's
-    #[default]
-    Auto,
-    /// The user's own
-    Own,
-    /// Debian's rustc-web
-    Debian,
+    /// Build Windows programs with Debian's toolchain, even if rustup has their target
+    #[arg(long, global = true)]
+    pub(crate) debian: bool,
 }
 
 /// A program that comes as a package.
@@ -53,7 +39,7 @@ pub(crate) struct Setup<'a> {
     workspace: &'a Workspace,
     clippy: bool,
     /// Each with the packages that bring it.
-    missing: Vec<(String, &'static str)>,
+    missing: Vec<(&'static str, &'static str)>,
     wine_32_bit: bool,
 }
 
@@ -62,10 +48,9 @@ impl<'a> Setup<'a> {
         Self { workspace, clippy: false, missing: Vec::new(), wine_32_bit: false }
     }
 
-    fn need(&mut self, is_there: bool, purpose: impl Into<String>, packages: &'static str) {
-        let need = (purpose.into(), packages);
-        if !is_there && !self.missing.contains(&need) {
-            self.missing.push(need);
+    fn need(&mut self, is_there: bool, purpose: &'static str, packages: &'static str) {
+        if !is_there && !self.missing.contains(&(purpose, packages)) {
+            self.missing.push((purpose, packages));
         }
     }
 
@@ -96,17 +81,13 @@ impl<'a> Setup<'a> {
     /// Something is going to be built for `target`: decides by which toolchain, and fetches the target if rustup
     /// has to.
     pub(crate) fn needs_target(&mut self, target: Target) -> Result<Toolchain> {
-        let choice = self.workspace.setup.toolchain;
         let own = Toolchain::own(self.workspace, target);
-        if choice != Choice::Debian {
-            let debian_serves = choice == Choice::Auto && toolchain::debian_is_there();
-            if toolchain::own_has(target) || (!debian_serves && self.fetch(&own, target)) {
-                return Ok(own);
-            }
+        let has = || toolchain::own_has(target);
+        let fetch = |triple| told(toolchain::rustup(self.workspace, &["target", "add", triple])) && has();
+        if !self.workspace.setup.debian && (has() || own.triple().is_some_and(fetch)) {
+            return Ok(own);
         }
-        if choice == Choice::Own {
-            bail!("the toolchain in use can't build for {}, and rustup can't fetch the target", target.name);
-        }
+        ensure!(!cfg!(windows), "the toolchain in use can't build for {}", target.name);
         Ok(self.needs_debian(target))
     }
 
@@ -129,18 +110,6 @@ impl<'a> Setup<'a> {
         self.needs_debian(target)
     }
 
-    /// Lets rustup fetch a target. Whether it is there now, or would be.
-    fn fetch(&mut self, own: &Toolchain, target: Target) -> bool {
-        let Some(triple) = own.triple() else {
-            return false;
-        };
-        if self.workspace.setup.no_install && on_path("rustup").is_some() {
-            self.need(false, format!("the Rust target {triple}, from rustup; if that fails"), DEBIAN_RUST);
-            return true;
-        }
-        told(toolchain::rustup(self.workspace, &["target", "add", triple])) && toolchain::own_has(target)
-    }
-
     /// Installs what is missing, after saying so.
     pub(crate) fn carry_out(self) -> Result<()> {
         if self.missing.is_empty() && !self.wine_32_bit {
@@ -153,9 +122,7 @@ impl<'a> Setup<'a> {
         if self.wine_32_bit {
             eprintln!("  - Wine's 32-bit DLLs (out of the package libwine for i386, which is not installed)");
         }
-        if self.workspace.setup.no_install {
-            bail!("nothing was installed (--no-install)");
-        }
+        ensure!(!self.workspace.setup.no_install, "nothing was installed (--no-install)");
         let packages: Vec<&str> = self.missing.iter().flat_map(|(_, packages)| packages.split(' ')).collect();
         if !packages.is_empty() {
             debian::install(&packages)?;
@@ -168,7 +135,7 @@ impl<'a> Setup<'a> {
 }
 
 /// Whether it was done; if not, the reason is printed.
-pub(crate) fn told(done: Result<()>) -> bool {
+fn told(done: Result<()>) -> bool {
     done.inspect_err(|reason| eprintln!("{reason:#}")).is_ok()
 }
 
@@ -179,11 +146,8 @@ pub(crate) fn cargo_tool(workspace: &Workspace, name: &str, version: &str) -> Re
     if there.success() && there.output.contains(version) {
         return Ok(());
     }
-    if workspace.setup.no_install {
-        bail!("{name} {version} is missing, and nothing was installed (--no-install)");
-    }
+    ensure!(!workspace.setup.no_install, "{name} {version} is missing, and nothing was installed (--no-install)");
     eprintln!("Installing with cargo: {name} {version}, which takes some minutes");
     let task = Task::new("cargo", CARGO_INSTALL_LIMIT).args(["install", "--locked", name, "--version", version]);
-    task.run(Output::Keep)?.check()?;
-    Ok(())
+    task.run(Output::Keep)?.check().map(drop)
 }

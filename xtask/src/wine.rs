@@ -11,35 +11,33 @@ use crate::prelude::*;
 
 /// Making a prefix takes 10 s, on a slow disk a minute; under emulation a few.
 const LIMIT: Duration = Duration::from_secs(10 * 60);
-/// How long the Wine server stays after its last program, in seconds: from one program of a run to the next.
-const SERVER_STAYS: &str = "-p60";
-
 /// What Rust's std loads, and what that loads in turn.
 const DLLS_32_BIT: &str = "advapi32 gdi32 kernel32 kernelbase msvcrt ntdll rpcrt4 sechost ucrtbase user32 userenv \
                            version win32u";
-
-/// Where the prefix keeps 64-bit DLLs, and 32-bit ones.
+/// Where a prefix keeps 64-bit DLLs, and 32-bit ones.
 const SYSTEM32: &str = "drive_c/windows/system32";
 const SYSWOW64: &str = "drive_c/windows/syswow64";
 
-/// A way to run programs, ready for use.
+/// A way to run programs, ready for use: under a Wine, or directly.
 #[derive(Clone, Debug)]
-pub(crate) struct Runner {
-    /// `None` runs them directly.
-    wine: Option<Wine>,
-}
+pub(crate) struct Runner(Option<Wine>);
 
 /// A Wine and its settings.
 #[derive(Clone, Debug)]
 struct Wine {
     prefix: PathBuf,
-    /// Where Wine finds the 32-bit DLLs that [`fetch_32_bit`] brought.
+    /// Where it finds the 32-bit DLLs that [`fetch_32_bit`] brought.
     dll_path: Option<PathBuf>,
     /// The Debian that it belongs to; `None` is this machine's own Wine.
     root: Option<Root>,
 }
 
 impl Runner {
+    /// For programs of this machine.
+    pub(crate) fn native() -> Self {
+        Self(None)
+    }
+
     /// For programs of `target`: makes the prefix if there is none, and wakes its server.
     pub(crate) fn windows(workspace: &Workspace, target: Target) -> Result<Self> {
         if cfg!(windows) {
@@ -47,28 +45,43 @@ impl Runner {
         }
         let mut wine = Wine { prefix: home(workspace).join("prefix"), dll_path: None, root: None };
         wine.get_ready()?;
-        if target == Target::I686 {
-            wine.enable_32_bit(workspace)?;
+        let (folder, stand_ins): (_, &[&str]) = match target == Target::I686 {
+            true => (SYSWOW64, &["bcryptprimitives", "ws2_32"]),
+            false => (SYSTEM32, &["bcryptprimitives"]),
+        };
+        let fetched = dlls_32_bit(workspace);
+        // From version 9 on, or with a 32-bit Wine, the prefix has its own.
+        if target == Target::I686 && fetched.is_dir() {
+            fs::create_dir_all(wine.prefix.join(SYSWOW64))?;
+            for dll in DLLS_32_BIT.split(' ').map(|name| format!("{name}.dll")) {
+                let place = wine.prefix.join(SYSWOW64).join(&dll);
+                if !place.exists() {
+                    fs::copy(fetched.join(&dll), &place).with_context(|| format!("cannot copy {dll}"))?;
+                }
+            }
+            wine.dll_path = fetched.parent().map(Path::to_owned);
         }
-        wine.add_dll(workspace, target, "bcryptprimitives")?;
-        Ok(Self { wine: Some(wine) })
+        for name in stand_ins {
+            let dll = wine.prefix.join(folder).join(name).with_extension("dll");
+            if let (false, Some(gcc)) = (dll.exists(), target.gcc) {
+                let flags = ["-shared", "-O2", "-s", "-Wall", "-Wextra", "-Wl,--kill-at", "-o"];
+                let task = Task::new(gcc.program, LIMIT).args(flags).arg(dll).dir(workspace.root());
+                task.arg(format!("xtask/wine/{name}.c")).arg("-ladvapi32").run(Output::Keep)?.check()?;
+            }
+        }
+        Ok(Self(Some(wine)))
     }
 
-    /// For programs of the target that the Wine in `root` runs.
+    /// For programs that the Wine in `root` runs, in a prefix of this name.
     pub(crate) fn in_root(workspace: &Workspace, root: Root, name: &str) -> Result<Self> {
         let wine = Wine { prefix: home(workspace).join(name), dll_path: None, root: Some(root) };
         wine.get_ready()?;
-        Ok(Self { wine: Some(wine) })
-    }
-
-    /// For programs of this machine.
-    pub(crate) fn native() -> Self {
-        Self { wine: None }
+        Ok(Self(Some(wine)))
     }
 
     /// A task that runs `program`, which gets no input and is stopped after `limit`.
     pub(crate) fn task(&self, program: &Path, limit: Duration) -> Task {
-        match &self.wine {
+        match &self.0 {
             Some(wine) => wine.task("wine", limit).arg(program),
             None => Task::new(program, limit),
         }
@@ -76,13 +89,8 @@ impl Runner {
 
     /// Lets cargo run programs of the target `triple` this way.
     pub(crate) fn as_cargo_runner(&self, task: Task, triple: &str) -> Task {
-        match &self.wine {
-            Some(wine) => {
-                let name = format!("CARGO_TARGET_{}_RUNNER", triple.to_uppercase().replace('-', "_"));
-                wine.env(task).env(name, "wine")
-            }
-            None => task,
-        }
+        let name = format!("CARGO_TARGET_{}_RUNNER", triple.to_uppercase().replace('-', "_"));
+        self.0.as_ref().map_or(task.clone(), |wine| wine.env(task).env(name, "wine"))
     }
 }
 
@@ -97,49 +105,35 @@ impl Wine {
 
     fn env(&self, task: Task) -> Task {
         // No menu entries on the user's desktop, no questions about Mono and Gecko, no debugger that waits for a
-        // person.
-        let mut overrides = "winemenubuilder.exe,winedbg.exe,mscoree,mshtml=".to_owned();
-        let mut task = task.env("WINEPREFIX", &self.prefix).env("WINEDEBUG", "-all");
-        if let Some(dlls) = &self.dll_path {
-            overrides += ";ws2_32=n,b";
-            task = task.env("WINEDLLPATH", dlls);
-        }
+        // person, no window, and no backtraces, which take seconds.
+        let overrides = "winemenubuilder.exe,winedbg.exe,mscoree,mshtml=";
+        let mut task = task.env("WINEPREFIX", &self.prefix).env("WINEDEBUG", "-all").env("RUST_BACKTRACE", "0");
+        task = task.env("WINEDLLOVERRIDES", overrides).env_remove("WINEARCH").env_remove("DISPLAY");
         if self.root.is_some() {
             task = task.env("WINESERVER", "/usr/lib/wine/wineserver64");
         }
-        // Nor a window.
-        task.env("WINEDLLOVERRIDES", overrides).env_remove("WINEARCH").env_remove("DISPLAY")
+        match &self.dll_path {
+            Some(dlls) => task.env("WINEDLLPATH", dlls).env("WINEDLLOVERRIDES", format!("{overrides};ws2_32=n,b")),
+            None => task,
+        }
     }
 
-    /// Makes the prefix, if there is none, and starts its services under a server that stays for a while.
+    /// Makes the prefix, if there is none, and starts its services under a server that stays for a minute.
     fn get_ready(&self) -> Result<()> {
         if !self.prefix.is_dir() {
-            self.make_prefix()?;
+            // Beside its place, and moved there when it is complete: a run that is interrupted leaves no half of it.
+            eprintln!("Making a Wine prefix in {}", self.prefix.display());
+            let home = self.prefix.parent().context("no folder for the prefix")?;
+            fs::create_dir_all(home)?;
+            let unfinished = Self { prefix: tempfile::tempdir_in(home)?.keep(), ..self.clone() };
+            unfinished.start()?;
+            // Its server goes when nobody needs it. To kill it would leave a service behind that is just coming up.
+            unfinished.task("wineserver", LIMIT).arg("-w").run(Output::Keep)?.check()?;
+            fs::rename(&unfinished.prefix, &self.prefix)?;
         }
         // Says no when a server runs already.
-        self.task("wineserver", LIMIT).arg(SERVER_STAYS).run(Output::Keep)?;
+        self.task("wineserver", LIMIT).arg("-p60").run(Output::Keep)?;
         self.start()
-    }
-
-    /// Makes the prefix beside its place and moves it there when it is complete: a run that is interrupted
-    /// leaves no half of it behind, and of two runs at once one wins.
-    fn make_prefix(&self) -> Result<()> {
-        eprintln!("Making a Wine prefix in {}", self.prefix.display());
-        let home = self.prefix.parent().context("no folder for the prefix")?;
-        fs::create_dir_all(home)?;
-        let dir = tempfile::Builder::new().prefix("unfinished-").tempdir_in(home)?;
-        let unfinished = Self { prefix: dir.path().to_owned(), ..self.clone() };
-        unfinished.start()?;
-        // Its server goes when nobody needs it. To kill it would leave a service behind that is just coming up.
-        unfinished.task("wineserver", LIMIT).arg("-w").run(Output::Keep)?.check()?;
-        let moved = fs::rename(dir.path(), &self.prefix);
-        if moved.is_ok() {
-            // There is nothing left to clean up.
-            let _ = dir.keep();
-        } else if !self.prefix.is_dir() {
-            moved.with_context(|| format!("cannot make {}", self.prefix.display()))?;
-        }
-        Ok(())
     }
 
     /// Runs a program that does nothing: Wine makes the prefix if it is empty, and starts the services. The
@@ -148,43 +142,7 @@ impl Wine {
     fn start(&self) -> Result<()> {
         // Not wineboot: told to, it starts the services once more.
         let program = self.task("wine", LIMIT).args(["cmd", "/c", "exit"]);
-        program.run(Output::Keep)?.check().context("Wine can't be started")?;
-        Ok(())
-    }
-
-    /// Puts the 32-bit DLLs into their place, unless Wine has done so itself: it does where a 32-bit Wine is
-    /// installed, and from version 9 on.
-    fn enable_32_bit(&mut self, workspace: &Workspace) -> Result<()> {
-        let fetched = dlls_32_bit(workspace);
-        if !fetched.is_dir() {
-            return Ok(());
-        }
-        self.dll_path = fetched.parent().map(Path::to_owned);
-        fs::create_dir_all(self.prefix.join(SYSWOW64))?;
-        for dll in DLLS_32_BIT.split(' ').map(|name| format!("{name}.dll")) {
-            let place = self.prefix.join(SYSWOW64).join(&dll);
-            if !place.exists() {
-                fs::copy(fetched.join(&dll), &place).with_context(|| format!("cannot copy {dll}"))?;
-            }
-        }
-        self.add_dll(workspace, Target::I686, "ws2_32")
-    }
-
-    /// Compiles the stand-in `xtask/wine/NAME.c` into the prefix, unless there is such a DLL already: ours or
-    /// Wine's.
-    fn add_dll(&self, workspace: &Workspace, target: Target, name: &str) -> Result<()> {
-        let dir = if target == Target::I686 { SYSWOW64 } else { SYSTEM32 };
-        let dll = self.prefix.join(dir).join(name).with_extension("dll");
-        let Some(Gcc { program, .. }) = target.gcc else {
-            return Ok(());
-        };
-        if dll.exists() {
-            return Ok(());
-        }
-        let flags = ["-shared", "-O2", "-s", "-Wall", "-Wextra", "-Wl,--kill-at", "-o"];
-        let task = Task::new(program, LIMIT).args(flags).arg(dll).arg(format!("xtask/wine/{name}.c"));
-        task.arg("-ladvapi32").dir(workspace.root()).run(Output::Keep)?.check()?;
-        Ok(())
+        program.run(Output::Keep)?.check().context("Wine can't be started").map(drop)
     }
 }
 
@@ -206,7 +164,6 @@ pub(crate) fn has_32_bit(workspace: &Workspace) -> bool {
 /// Fetches Wine's i386 DLLs, in the version of the Wine that is installed.
 pub(crate) fn fetch_32_bit(workspace: &Workspace) -> Result<()> {
     let version = Task::new("dpkg-query", LIMIT).args(["-W", "-f=${Version}", "libwine"]);
-    let version = version.run(Output::KeepStdout)?.check()?.output;
-    let package = format!("libwine={}", version.trim());
-    debian::unpack(&[&package], Some("i386"), &home(workspace).join("32-bit"))
+    let package = format!("libwine={}", version.run(Output::KeepStdout)?.check()?.output.trim());
+    debian::unpack_i386(&package, &home(workspace).join("32-bit"))
 }

@@ -11,8 +11,8 @@ use crate::verbs::targets::NO_CRT;
 
 /// How long the suite `stress` runs on each backend.
 const STRESS_SECONDS: u64 = 20;
-/// The examples that run elsewhere: in the verb `demo`, and in the suite `stress`.
-const ELSEWHERE: [&str; 2] = ["handoff", "stress"];
+/// The example that is the verb `demo`.
+const DEMO: &str = "handoff";
 
 /// Run all tests, on every target and backend
 ///
@@ -23,9 +23,6 @@ pub(crate) struct Options {
     /// Only this suite; may be given several times
     #[arg(long, value_enum, value_name = "NAME")]
     suite: Vec<Suite>,
-    /// List the suites and stop
-    #[arg(long)]
-    list: bool,
     /// Windows target to test; may be given several times [default: x86_64]
     #[arg(long, value_enum, value_name = "TARGET")]
     target: Vec<WindowsTarget>,
@@ -95,12 +92,6 @@ struct Session<'a> {
 
 /// Runs the tests.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    if options.list {
-        for value in Suite::value_variants().iter().filter_map(Suite::to_possible_value) {
-            println!("{:<17} {}", value.get_name(), value.get_help().map(ToString::to_string).unwrap_or_default());
-        }
-        return Ok(());
-    }
     let mut suites = options.suite.clone();
     if suites.is_empty() {
         suites.extend(Suite::value_variants().iter().filter(|suite| suite.is_default(options)));
@@ -135,42 +126,30 @@ impl<'a> Session<'a> {
 
     fn tests(&mut self, place: &Place<'_>) -> Result<()> {
         let programs = place.build(Build::new("ntpark", What::Tests))?;
-        for backend in self.chosen(place.backends) {
-            self.report.group(format!("{} {}", place.name, backend.name()));
-            self.programs(&programs, &place.runner()?, Some(backend), Counts::of_tests)?;
-        }
-        Ok(())
+        self.on_each_backend(&place.name, place, &programs, Counts::of_tests)
     }
 
     /// An example is a program that checks what it shows: it passes if it ends with success.
     fn examples(&mut self, place: &Place<'_>) -> Result<()> {
         let mut programs = place.build(Build::new("ntpark", What::Examples))?;
-        programs.retain(|program| !ELSEWHERE.contains(&program.name.as_str()));
+        programs.retain(|program| program.name != DEMO);
         if place.backends.contains(&Backend::WaitAddress) {
             programs.extend(place.build(NO_CRT)?);
         }
-        for backend in self.chosen(place.backends) {
-            self.report.group(format!("examples {} {}", place.name, backend.name()));
-            self.programs(&programs, &place.runner()?, Some(backend), Counts::of_program)?;
-        }
-        Ok(())
+        self.on_each_backend(&format!("examples {}", place.name), place, &programs, Counts::of_program)
     }
 
     /// In cargo's own profile, for which std has been built for the other suites; `cargo xtask stress` takes
     /// the release profile.
     fn stress(&mut self) -> Result<()> {
-        let mut places = self.windows()?;
-        if cfg!(not(windows)) {
-            places.push(Place::native(self.workspace));
-        }
-        for place in &places {
-            for backend in self.chosen(&[Backend::WaitAddress, Backend::KeyedEvent, Backend::Host]) {
-                if place.backends.contains(&backend) {
-                    let (program, runner) = place.program(Build { profile: None, ..stress::PROGRAM })?;
-                    self.report.group(format!("stress {} {}", place.name, backend.name()));
-                    let task = stress::task(&program, &runner, backend, STRESS_SECONDS);
-                    self.report.program("stress", &task, Counts::of_program)?;
-                }
+        let native = cfg!(not(windows)).then(|| Place::native(self.workspace));
+        for place in self.windows()?.into_iter().chain(native) {
+            let backends = [Backend::WaitAddress, Backend::KeyedEvent, Backend::Host];
+            for backend in self.chosen(&backends).into_iter().filter(|backend| place.backends.contains(backend)) {
+                let (program, runner) = place.program(Build { profile: None, ..stress::PROGRAM })?;
+                self.report.group(format!("stress {} {}", place.name, backend.name()));
+                let task = stress::task(&program, &runner, backend, STRESS_SECONDS);
+                self.report.program("stress", &task, Counts::of_program)?;
             }
         }
         Ok(())
@@ -185,9 +164,11 @@ impl<'a> Session<'a> {
 
     /// Tests of this machine that choose what they run on themselves.
     fn proof(&mut self, build: Build<'_>) -> Result<()> {
-        let programs = build.run(self.workspace, &Toolchain::host(self.workspace))?;
-        self.report.group(build.package);
-        self.programs(&programs, &Runner::native(), None, Counts::of_tests)
+        for program in build.run(self.workspace, &Toolchain::host(self.workspace))? {
+            self.report.group(&program.name);
+            self.program(&program, &Runner::native(), None, Counts::of_tests)?;
+        }
+        Ok(())
     }
 
     /// Those of the backends that were asked for; all of them if none was.
@@ -196,24 +177,33 @@ impl<'a> Session<'a> {
         backends.iter().copied().filter(|backend| wanted.is_empty() || wanted.contains(backend)).collect()
     }
 
-    /// Runs programs one after the other.
-    fn programs(
+    fn on_each_backend(
         &mut self,
+        label: &str,
+        place: &Place<'_>,
         programs: &[Program],
+        judge: fn(&Finished) -> Counts,
+    ) -> Result<()> {
+        for backend in self.chosen(place.backends) {
+            self.report.group(format!("{label} {}", backend.name()));
+            let runner = place.runner()?;
+            programs.iter().try_for_each(|program| self.program(program, &runner, Some(backend), judge))?;
+        }
+        Ok(())
+    }
+
+    /// Runs a program as cargo would.
+    fn program(
+        &mut self,
+        program: &Program,
         runner: &Runner,
         backend: Option<Backend>,
         judge: fn(&Finished) -> Counts,
     ) -> Result<()> {
-        for program in programs {
-            // As cargo runs them.
-            let dir = &program.package_dir;
-            let task = runner.task(&program.path, Duration::from_secs(self.options.timeout));
-            let mut task = task.dir(dir).env("CARGO_MANIFEST_DIR", dir).args(&self.options.filter);
-            if let Some(backend) = backend {
-                task = task.env(BACKEND_VARIABLE, backend.name());
-            }
-            self.report.program(&program.name, &task, judge)?;
-        }
-        Ok(())
+        let dir = &program.package_dir;
+        let task = runner.task(&program.path, Duration::from_secs(self.options.timeout));
+        let task = task.dir(dir).env("CARGO_MANIFEST_DIR", dir).args(&self.options.filter);
+        let task = backend.map_or(task.clone(), |backend| task.env(BACKEND_VARIABLE, backend.name()));
+        self.report.program(&program.name, &task, judge)
     }
 }
