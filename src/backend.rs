@@ -57,6 +57,7 @@ use wait_address::WaitAddress;
 /// A [`ThreadParker`](crate::ThreadParker) may have a backend of its own, see
 /// [`with_backend`](crate::ThreadParker::with_backend).
 #[derive(Clone, Copy, Debug)]
+#[repr(u8)]
 #[non_exhaustive]
 pub enum Backend {
     /// `WaitOnAddress`, since Windows 8.
@@ -64,7 +65,7 @@ pub enum Backend {
     /// Keyed events, since Windows XP.
     KeyedEvent(KeyedEvent),
     /// The embedder's functions.
-    Host(Host),
+    Host(&'static Host),
     /// Periodic polling: always available, slow.
     Polling(Polling),
 }
@@ -245,23 +246,28 @@ impl Backend {
         }
     }
 
-    /// How often a thread may look at its word before it blocks, if that is fixed by the backend.
+    /// How often a thread may look at its word before it blocks, if the backend knows.
     pub(crate) fn spin_limit(&self) -> Option<u32> {
-        match self {
-            Self::Host(host) => Some(host.spin_limit()),
-            Self::WaitAddress(_) | Self::KeyedEvent(_) | Self::Polling(_) => None,
+        match (self, self.process()) {
+            (Self::Host(host), _) => Some(host.spin_limit()),
+            (_, Some(process)) if process.nt().is_single_processor() => Some(0),
+            _ => None,
         }
     }
 
     /// Whether a deadline has passed. [`Instant::MIN`] and [`Instant::MAX`] need no reading of the clock.
+    #[inline]
     pub(crate) fn has_passed(&self, deadline: Instant) -> bool {
-        let remaining = match self {
-            Self::WaitAddress(backend) => backend.process.clock.remaining(deadline),
-            Self::KeyedEvent(backend) => backend.process.clock.remaining(deadline),
-            Self::Host(backend) => backend.remaining(deadline),
-            Self::Polling(backend) => backend.remaining(deadline),
-        };
-        remaining == Remaining::Passed
+        deadline != Instant::MAX && self.remaining(deadline) == Remaining::Passed
+    }
+
+    /// How long a deadline is away, at the most.
+    fn remaining(&self, deadline: Instant) -> Remaining {
+        match (self, self.process()) {
+            (_, Some(process)) => process.clock.remaining(deadline),
+            (Self::Host(backend), _) => backend.remaining(deadline),
+            _ => Remaining::until(deadline, || 0),
+        }
     }
 
     /// Blocks the thread that has brought the word to PARKED.

@@ -209,7 +209,7 @@ fn park_timeout_slow(word: &Word, timeout: Duration, policy: SpinPolicy) -> Unpa
     match take(word) {
         Some(reason) => reason,
         None if timeout.is_zero() => UnparkReason::TimedOut,
-        None => Backend::block(|backend| park_on(word, backend, backend.deadline(timeout), policy)),
+        None => park_until_slow(word, Backend::with(|backend| backend.deadline(timeout)), policy),
     }
 }
 
@@ -218,12 +218,18 @@ fn park_until_slow(word: &Word, deadline: Instant, policy: SpinPolicy) -> Unpark
     match take(word) {
         Some(reason) => reason,
         None if deadline == Instant::MIN => UnparkReason::TimedOut,
-        None => Backend::block(|backend| park_on(word, backend, deadline, policy)),
+        None if policy == SpinPolicy::Spin => Backend::block(word, deadline, |word, backend, deadline| {
+            // A thread whose time is over does not spin.
+            if !backend.has_passed(deadline) {
+                spin(word, backend, deadline);
+            }
+            park_on(word, backend, deadline)
+        }),
+        None => Backend::block(word, deadline, park_on),
     }
 }
 
 /// Takes the token. None if there is none.
-#[inline(always)]
 fn take(word: &Word) -> Option<UnparkReason> {
     let mut seen = NOTIFIED;
     loop {
@@ -238,24 +244,20 @@ fn take(word: &Word) -> Option<UnparkReason> {
 
 /// A park that has found no token and may wait for one.
 #[inline(never)]
-fn park_on(word: &Word, backend: &Backend, deadline: Instant, policy: SpinPolicy) -> UnparkReason {
-    // A thread that does not wait must not be in another's way, not even for a moment.
-    if backend.has_passed(deadline) {
-        return UnparkReason::TimedOut;
-    }
-    if policy == SpinPolicy::Spin {
-        spin(word, backend, deadline);
-    }
+fn park_on(word: &Word, backend: &Backend, deadline: Instant) -> UnparkReason {
     loop {
         if let Some(reason) = take(word) {
             return reason;
         }
+        // A thread that does not wait must not be in another's way, not even for a moment.
+        if backend.has_passed(deadline) {
+            return UnparkReason::TimedOut;
+        }
         // A failed compare-exchange starts over: that is rare.
         if word.begin_wait() {
-            break;
+            return wait(word, backend, deadline, EMPTY);
         }
     }
-    wait(word, backend, deadline, EMPTY)
 }
 
 /// Both protocols from PARKED on: blocks until a token has come, and takes it along; or until `deadline`, and then
@@ -286,7 +288,10 @@ pub(crate) fn unpark(word: &Word) -> bool {
     match word.unpark() {
         Unpark::Done => false,
         Unpark::Wake => true,
-        Unpark::Saturate { seen } => saturate(address, seen),
+        Unpark::Saturate { seen } => {
+            saturate(address, seen);
+            false
+        }
     }
 }
 
@@ -334,14 +339,13 @@ fn wake(word: *const Word) {
 /// Makes one of the many tokens that are there. There is nobody to wake.
 #[cold]
 #[inline(never)]
-fn saturate(word: *const Word, seen: usize) -> bool {
+fn saturate(word: *const Word, seen: usize) {
     // SAFETY: so many tokens are uncollected that this parker lives on; see "Lifetime".
     let word = unsafe { &*word };
     let mut seen = Some(seen);
     while let Some(tokens) = seen {
         seen = word.saturate(tokens);
     }
-    false
 }
 
 impl Default for Parker {

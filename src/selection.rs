@@ -16,16 +16,18 @@
 use crate::backend::host::Host;
 use crate::backend::keyed_event::{self, KeyedEvent};
 use crate::backend::polling::Polling;
+use crate::backend::process::Process;
 use crate::backend::wait_address::WaitAddress;
 use crate::backend::{Backend, BackendKind, BackendKinds, SelectError};
-use crate::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32};
+use crate::state::Word;
+use crate::sync::atomic::{AtomicPtr, AtomicU8};
 use crate::sync::{UnsafeCell, const_constructor, process_static};
-use crate::sys::HANDLE;
 use crate::sys::last_error::LastError;
 use crate::sys::loader::Nt;
+use crate::time::Instant;
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
-use core::ptr;
+use core::ptr::{self, NonNull};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 process_static! {
@@ -87,17 +89,18 @@ impl Backend {
     }
 
     /// As [`with`](Self::with), for what blocks: only where it is needed does it have a place for a backend on its
-    /// stack.
+    /// stack. (The arguments are passed one by one, and not in a closure, so that the compiler sees constants: a
+    /// program without timed waits has no code for them.)
     #[inline(always)]
-    pub(crate) fn block<R>(work: impl FnOnce(&Self) -> R) -> R {
+    pub(crate) fn block<R>(word: &Word, deadline: Instant, work: impl FnOnce(&Word, &Self, Instant) -> R) -> R {
         #[cold]
         #[inline(never)]
-        fn choose_and<R>(work: impl FnOnce(&Backend) -> R) -> R {
-            work(SELECTION.choose_in(Some(&mut MaybeUninit::uninit())))
+        fn choose_and<R>(word: &Word, deadline: Instant, work: impl FnOnce(&Word, &Backend, Instant) -> R) -> R {
+            work(word, SELECTION.choose_in(Some(&mut MaybeUninit::uninit())), deadline)
         }
         match SELECTION.get() {
-            Some(backend) => work(backend),
-            None => choose_and(work),
+            Some(backend) => work(word, backend, deadline),
+            None => choose_and(word, deadline, work),
         }
     }
 
@@ -105,16 +108,7 @@ impl Backend {
     pub(crate) fn chosen() -> Option<&'static Self> {
         SELECTION.stored()
     }
-
-    /// How often a parker may look at its word before it blocks on the process's backend; [`UNKNOWN_SPIN_LIMIT`] until
-    /// that has been asked.
-    pub(crate) fn process_spin_limit() -> &'static AtomicU32 {
-        &SELECTION.spin_limit
-    }
 }
-
-/// Nobody has asked yet whether spinning helps.
-pub(crate) const UNKNOWN_SPIN_LIMIT: u32 = u32::MAX;
 
 /// The choice.
 pub(crate) struct Selection {
@@ -122,8 +116,6 @@ pub(crate) struct Selection {
     kind: AtomicU8,
     /// How far the storing of `backend` is: [`FREE`], [`CLAIMED`] or [`STORED`].
     init_state: AtomicU8,
-    /// How often a parker may look at its word before it blocks; 0 until the backend is stored.
-    spin_limit: AtomicU32,
     /// The backend of the published kind, written by the thread that has claimed it.
     backend: UnsafeCell<MaybeUninit<Backend>>,
     host: AtomicPtr<Host>,
@@ -147,7 +139,6 @@ impl Selection {
             Self {
                 kind: AtomicU8::new(0),
                 init_state: AtomicU8::new(FREE),
-                spin_limit: AtomicU32::new(0),
                 backend: UnsafeCell::new(MaybeUninit::uninit()),
                 host: AtomicPtr::new(ptr::null_mut()),
                 handle: AtomicPtr::new(ptr::null_mut()),
@@ -273,11 +264,7 @@ impl Selection {
                 break;
             }
         }
-        // SAFETY: it has been built.
-        let backend = unsafe { place.assume_init_ref() };
-        let spin_limit = backend.spin_limit().unwrap_or(UNKNOWN_SPIN_LIMIT);
         let Some(own) = own else {
-            self.spin_limit.store(spin_limit, Relaxed);
             self.init_state.store(STORED, Release);
             // SAFETY: now it is.
             return unsafe { self.get_unchecked() };
@@ -289,14 +276,14 @@ impl Selection {
     /// 0=>kind. Errs with the kind that another thread has published before.
     fn publish(&self, kind: BackendKind) -> Result<(), BackendKind> {
         // Release: the host or the handle comes before it. Acquire: so does that of the other thread's kind.
-        let Err(number) = self.kind.compare_exchange(0, kind as u8, Release, Acquire) else {
-            return Ok(());
+        let published = match self.kind.compare_exchange(0, kind as u8, Release, Acquire) {
+            Ok(_) => Ok(()),
+            Err(number) => Err(BackendKind::from_number(number).unwrap_or(BackendKind::Polling)),
         };
-        let in_use = BackendKind::from_number(number).unwrap_or(BackendKind::Polling);
-        if in_use != BackendKind::KeyedEvent {
+        if published.err().unwrap_or(kind) != BackendKind::KeyedEvent {
             self.close_handle();
         }
-        Err(in_use)
+        published
     }
 
     /// Whether everything is there that this kind needs.
@@ -306,38 +293,40 @@ impl Selection {
 
     /// Puts a backend of this kind into its place. False if something is missing that it needs.
     fn build(&self, kind: BackendKind, place: &mut MaybeUninit<Backend>) -> bool {
-        let backend = match (kind, Nt::detect()) {
-            (BackendKind::WaitAddress, Some(nt)) => WaitAddress::find(nt).map(Backend::WaitAddress),
-            (BackendKind::KeyedEvent, Some(nt)) => {
-                KeyedEvent::find(nt, Some(|| self.own_handle(nt))).map(Backend::KeyedEvent)
+        self.build_in(kind, place).is_some()
+    }
+
+    fn build_in(&self, kind: BackendKind, place: &mut MaybeUninit<Backend>) -> Option<()> {
+        let process = Nt::detect().and_then(Process::find);
+        match kind {
+            BackendKind::WaitAddress => place.write(Backend::WaitAddress(WaitAddress::find(process?)?)),
+            BackendKind::KeyedEvent | BackendKind::KeyedEventNull => {
+                let process = process?;
+                let handle = match kind {
+                    BackendKind::KeyedEvent => Some(self.own_handle(process.nt())?),
+                    _ => None,
+                };
+                place.write(Backend::KeyedEvent(KeyedEvent::find(process, handle)?))
             }
-            (BackendKind::KeyedEventNull, Some(nt)) => {
-                KeyedEvent::find(nt, None::<fn() -> Option<HANDLE>>).map(Backend::KeyedEvent)
-            }
-            (BackendKind::WaitAddress | BackendKind::KeyedEvent | BackendKind::KeyedEventNull, None) => None,
             // SAFETY: null or what `install` was given, a reference for ever.
-            (BackendKind::Host, _) => unsafe { self.host.load(Acquire).as_ref() }.map(|host| Backend::Host(*host)),
-            (BackendKind::Polling, nt) => Some(Backend::Polling(Polling::find(nt))),
+            BackendKind::Host => place.write(Backend::Host(unsafe { self.host.load(Acquire).as_ref() }?)),
+            BackendKind::Polling => place.write(Backend::Polling(Polling { process })),
         };
-        backend.map(|backend| place.write(backend)).is_some()
+        Some(())
     }
 
     /// A keyed event without a name, the same for all threads.
-    fn own_handle(&self, nt: Nt) -> Option<HANDLE> {
-        let stored = self.handle.load(Relaxed);
-        if !stored.is_null() {
+    fn own_handle(&self, nt: Nt) -> Option<NonNull<c_void>> {
+        if let Some(stored) = NonNull::new(self.handle.load(Relaxed)) {
             return Some(stored);
         }
-        let handle = keyed_event::create(nt);
-        if handle.is_null() {
-            return None;
-        }
+        let handle = keyed_event::create(nt)?;
         // null=>handle. Relaxed: it is a number; publishing the kind orders it.
-        match self.handle.compare_exchange(ptr::null_mut(), handle, Relaxed, Relaxed) {
+        match self.handle.compare_exchange(ptr::null_mut(), handle.as_ptr(), Relaxed, Relaxed) {
             Ok(_) => Some(handle),
             Err(other) => {
-                nt.close(handle);
-                Some(other)
+                nt.close(handle.as_ptr());
+                NonNull::new(other)
             }
         }
     }

@@ -8,22 +8,22 @@
 //! - **Bounded.** No spin is longer than twice the limit of looks, which is about as long as to block and be woken. So
 //!   a park takes at most twice as long as if it had known what is best (the ski-rental argument).
 //! - **It learns.** Each miss makes the next spin on that parker four times shorter, down to none, since the
-//!   pattern that missed is likely to miss again. A hit starts over. After [`RETRY`] misses in a row it spins once
-//!   for the full length, in case the pattern has changed: two threads may keep each other asleep because a wake takes
-//!   longer than a spin. If that hits, all parkers that have given up may retry once as well, above all the other
-//!   side's.
-//! - **None where it cannot help**: on a single processor, where the token cannot come while we look; from the
-//!   deadline on; and through [`Parker::no_spin`](crate::Parker::no_spin).
+//!   pattern that missed is likely to miss again. A hit starts over. After 255 misses in a row it spins once more for the
+//!   full length, in case the pattern has changed: two threads may keep each other asleep because a wake takes
+//!   longer than a spin. If that hits, all parkers that have given up start anew, above all the other side's.
+//! - **None where it cannot help**: on a system with one processor, where the token cannot come while we look; from
+//!   the deadline on; and through [`Parker::no_spin`](crate::Parker::no_spin).
 //!
 //! A token that is already there, another thread that is parked, and a deadline that ends a spin teach nothing, and
 //! cost nothing: without the spin, the park would not have returned sooner.
 //!
 //! **The bound.** Let L be the limit of looks, and a block and a wake take at least as long as 2 L. Each hit starts a
 //! row of spins, of L, L/4, L/16, …, which the next hit ends or which ends in giving up: together less than 4/3 L, and
-//! the hit has replaced 2 L of blocking. A parker that has given up spends 2 L in 249 parks. A retry that hits invites
-//! 63 others to spend 2 L each, and takes 248 blocking parks to come. So over any history, of one parker or of 64 that
-//! share the table, spinning takes at most two thirds of what the blocking that it replaced would have taken, plus 26 %
-//! of the blocking that took place, plus 10/3 L once for each parker. (The benchmark `bursts` shows it.)
+//! the hit has replaced 2 L of blocking. To start anew takes 10/3 L, to retry 2 L more: once in 255 parks that
+//! block, for that parker and, if its retry hits, for 63 others. So over any history, of one parker or of 64 that share
+//! the table, spinning takes at most two thirds of what the blocking that it replaced would have taken, plus 43 % of
+//! the blocking that took place, plus 10/3 L once for each parker. With one parker it is 1 % instead of 43. (The
+//! benchmark `bursts` shows it.)
 //!
 //! What was learnt is kept in a small table of bytes by the parker's address, not in the parker, which is one
 //! word. Parkers that share a byte mislead each other, which costs time only.
@@ -32,7 +32,6 @@
 //! [`SpinWait`].
 
 use crate::backend::Backend;
-use crate::selection::UNKNOWN_SPIN_LIMIT;
 use crate::state::{EMPTY, TOKENS, Word};
 use crate::sys::thread;
 use crate::time::Instant;
@@ -53,14 +52,13 @@ use core::sync::atomic::Ordering::Relaxed;
 /// N` shows it).
 const SPIN_LIMIT: u32 = 400;
 
-/// What a parker's counter says: 1, 2, … [`RETRY`] - 1 count misses in a row, and one more. At first: spin for the
-/// full length, then go on with 1.
+/// A parker's counter at first: spin for the full length. Then it counts misses in a row.
 const FIRST: u8 = 0;
-/// From here on a parker has given up.
+/// The counter after a hit.
+const HIT: u8 = 1;
+/// From here on the parker has given up.
 const GIVEN_UP: u8 = 5;
-/// Another parker's retry has hit: spin once for the full length.
-const INVITED: u8 = GIVEN_UP + 1;
-/// So many misses in a row: spin once for the full length; if that hits, invite the others.
+/// Spin once more for the full length; a miss makes it [`FIRST`].
 const RETRY: u8 = u8::MAX;
 
 /// Gives way to another thread that is ready to run, of any processor: `Sleep(0)` on Windows, the
@@ -135,47 +133,32 @@ impl SpinWait {
     }
 }
 
-/// Whether parkers spin at all on a backend, and how much they have learnt. The table has a cache line of its own:
-/// all threads read it, and few write.
+/// What parkers have learnt, by the hash of the address. In a cache line of its own: all threads read it, few write.
 #[repr(align(64))]
 struct Counters([AtomicU8; 1 << HASH_BITS]);
 
 const HASH_BITS: u32 = 6;
 
-/// How often in a row a parker has missed, by the hash of its address.
 static COUNTERS: Counters = Counters([const { AtomicU8::new(FIRST) }; 1 << HASH_BITS]);
 
 /// Looks at a parker's word for a while, as long as it is EMPTY and the deadline has not passed.
 pub(crate) fn spin(word: &Word, backend: &Backend, deadline: Instant) {
-    match Backend::process_spin_limit().load(Relaxed) {
-        0 => {}
-        UNKNOWN_SPIN_LIMIT => find_spin_limit(),
-        limit => spin_within(limit, word, backend, deadline),
+    let limit = backend.spin_limit().unwrap_or(SPIN_LIMIT);
+    if limit == 0 {
+        return;
     }
-}
-
-/// Asks whether spinning helps. A system call, so the park that comes here first asks instead of spinning.
-#[cold]
-#[inline(never)]
-fn find_spin_limit() {
-    let limit = if thread::is_single_processor() { 0 } else { SPIN_LIMIT };
-    Backend::process_spin_limit().store(limit, Relaxed);
-}
-
-fn spin_within(limit: u32, word: &Word, backend: &Backend, deadline: Instant) {
     let counter = counter(word);
     let misses = counter.load(Relaxed);
     let next = match look(word, looks(limit, misses), backend, deadline) {
-        Seen::Token => 1,
-        Seen::Nothing => after_miss(misses),
+        Seen::Token => HIT,
+        // RETRY=>FIRST=>1=>2=>…=>RETRY
+        Seen::Nothing => misses.wrapping_add(1),
         Seen::Unrelated => return,
     };
-    if next == 1 && misses == RETRY {
+    if next == HIT && misses == RETRY {
         // The other side has probably given up as well.
-        for counter in &COUNTERS.0 {
-            if counter.load(Relaxed) >= GIVEN_UP {
-                counter.store(INVITED, Relaxed);
-            }
+        for counter in COUNTERS.0.iter().filter(|counter| counter.load(Relaxed) >= GIVEN_UP) {
+            counter.store(FIRST, Relaxed);
         }
     }
     // Other parkers' threads read the same cache line: it is only written when there is news.
@@ -184,24 +167,12 @@ fn spin_within(limit: u32, word: &Word, backend: &Backend, deadline: Instant) {
     }
 }
 
-/// The looks of the next spin.
-const fn looks(limit: u32, misses: u8) -> u32 {
-    match misses {
-        FIRST | INVITED | RETRY => 2 * limit,
-        // 1 to 4.
-        misses if misses < GIVEN_UP => limit >> (2 * (misses - 1)),
-        _ => 0,
+/// The looks of the next spin: 2 L, L, L/4, L/16, L/64, none, …; and 2 L in a retry.
+fn looks(limit: u32, misses: u8) -> u32 {
+    if misses == RETRY {
+        return 2 * limit;
     }
-}
-
-/// What a counter says after one more miss.
-const fn after_miss(misses: u8) -> u8 {
-    match misses {
-        RETRY => INVITED + 1,
-        // A parker that gives up by itself has not been invited.
-        misses if misses + 1 == INVITED => INVITED + 1,
-        misses => misses + 1,
-    }
+    if misses >= GIVEN_UP { 0 } else { (2 * limit) >> (2 * misses).saturating_sub(1) }
 }
 
 /// What a spin has seen.

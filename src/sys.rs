@@ -53,3 +53,17 @@ pub const STATUS_INVALID_PARAMETER_1: NTSTATUS = 0xC000_00EF_u32 as i32;
 pub const fn is_error(status: NTSTATUS) -> bool {
     (status as u32) >> 30 == 3
 }
+
+/// What three words say that are written in the order 2, 0, 1: the low half, and the high half before and after
+/// it. Equal high halves mean that the three belong together.
+#[cfg_attr(not(windows), allow(dead_code, reason = "only Windows has such words; tested everywhere"))]
+pub(crate) fn three_words(read: impl Fn(usize) -> u32) -> u64 {
+    loop {
+        let high = read(1);
+        let low = read(0);
+        if read(2) == high {
+            return u64::from(high) << 32 | u64::from(low);
+        }
+        core::hint::spin_loop();
+    }
+}

@@ -172,7 +172,7 @@ impl ThreadParker {
     fn park_slow(&self, deadline: Instant) -> UnparkReason {
         match self.backend.get() {
             Some(backend) => wait(&self.word, backend, deadline),
-            None => Backend::block(|backend| wait(&self.word, backend, deadline)),
+            None => Backend::block(&self.word, deadline, wait),
         }
     }
 }

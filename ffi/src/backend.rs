@@ -72,7 +72,7 @@ pub struct ntpark_host {
 #[repr(C)]
 pub struct ntpark_backend {
     /// The library's own.
-    pub opaque: [u64; 16],
+    pub opaque: [u64; 20],
 }
 
 /// What a `ntpark_backend` holds.
@@ -80,6 +80,8 @@ pub struct ntpark_backend {
 struct Own {
     /// [`SEAL`], if it was made here.
     seal: u64,
+    host: Host,
+    /// Of `host`, which therefore has to stay where it is.
     backend: Backend,
 }
 
@@ -174,7 +176,11 @@ pub unsafe extern "C" fn ntpark_backend_from_host(
     // SAFETY: writable, and nobody else's, as the caller promises; an `Own` fits.
     unsafe { (*own).seal = SEAL };
     // SAFETY: as above; what has been there needs no drop.
-    unsafe { (*own).backend = Backend::Host(*host) };
+    unsafe { (*own).host = *host };
+    // SAFETY: as above; the caller promises that it stays.
+    let host = unsafe { &*&raw const (*own).host };
+    // SAFETY: as above.
+    unsafe { (*own).backend = Backend::Host(host) };
     NTPARK_OK
 }
 

@@ -37,14 +37,14 @@ use super::BackendKind;
 use super::process::Process;
 use super::rendezvous::Phase;
 use crate::state::Word;
-use crate::sys::loader::{NTDLL, Nt};
+use crate::sys::loader::{NTDLL, Nt, VISTA};
 use crate::sys::ntdll::{KeyedEventAccess, NtCreateKeyedEvent, NtReleaseKeyedEvent, NtWaitForKeyedEvent};
 use crate::sys::thread::{nap, thread_yield};
 use crate::sys::{FALSE, HANDLE, STATUS_SUCCESS, STATUS_TIMEOUT, is_error};
 use crate::time::{Instant, Remaining, Waited, nt_relative};
 use core::ffi::c_void;
 use core::mem::transmute;
-use core::ptr;
+use core::ptr::{self, NonNull};
 
 /// How long a call may block before the thread asks again whether the process is ending: a second.
 const SLICE: i64 = nt_relative(10_000_000);
@@ -55,19 +55,14 @@ const PATIENCE: u32 = 64;
 /// How often a waiter yields for its waker's acknowledgement before it sleeps: on XP a yield does not let threads of
 /// a lower priority run.
 const YIELDS: u32 = 16;
-/// The first major version whose keyed events do not hide a release behind a timeout. The kernel's own version
-/// decides. That it knows the null handle, which Vista brought too, does not tell: ReactOS, whose version is 5,
-/// knows it as well.
-const VISTA: u32 = 6;
-
 /// The functions of keyed events, and a handle.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct KeyedEvent {
+    pub(crate) process: Process,
     handle: HANDLE,
     wait: NtWaitForKeyedEvent,
     release: NtReleaseKeyedEvent,
-    pub(crate) process: Process,
     guarded: bool,
 }
 
@@ -85,34 +80,34 @@ impl KeyedEvent {
     /// The functions keep what their types' documentation says, may be called by any thread at any time and
     /// never unwind. The handle is null or that of a keyed event with both accesses, and stays open.
     pub(crate) const unsafe fn new(
+        process: Process,
         handle: HANDLE,
         wait: NtWaitForKeyedEvent,
         release: NtReleaseKeyedEvent,
-        process: Process,
         guarded: bool,
     ) -> Self {
-        Self { handle, wait, release, process, guarded }
+        Self { process, handle, wait, release, guarded }
     }
 
-    /// The system's functions, with the handle that `own_handle` gives, or with the null handle if that is not asked
-    /// for. None if the system lacks a function or the handle.
-    pub(crate) fn find(nt: Nt, own_handle: Option<impl FnOnce() -> Option<HANDLE>>) -> Option<Self> {
+    /// The system's functions, with a handle of our own, or else with the null handle. None if the system lacks a
+    /// function or does not know the null handle.
+    pub(crate) fn find(process: Process, own_handle: Option<NonNull<c_void>>) -> Option<Self> {
+        let nt = process.nt();
         let wait = nt.find(NTDLL, c"NtWaitForKeyedEvent");
         // SAFETY: null or what ntdll exports under this name, which has this type.
         let wait = unsafe { transmute::<*mut c_void, Option<NtWaitForKeyedEvent>>(wait) }?;
         let release = nt.find(NTDLL, c"NtReleaseKeyedEvent");
         // SAFETY: as above.
         let release = unsafe { transmute::<*mut c_void, Option<NtReleaseKeyedEvent>>(release) }?;
-        let process = Process::find(nt)?;
-        let handle = match own_handle {
-            Some(own_handle) => own_handle()?,
-            None if knows_null_handle(wait) => ptr::null_mut(),
-            None => return None,
-        };
-        let guarded = nt.major_version() < VISTA;
+        let handle = own_handle.map_or(ptr::null_mut(), NonNull::as_ptr);
+        if handle.is_null() && !knows_null_handle(wait) {
+            return None;
+        }
+        // The kernel's version decides, and not whether it knows the null handle: ReactOS, of version 5.2, does.
+        let guarded = nt.version() < VISTA;
         // SAFETY: ntdll's own functions, which do what is documented where they are declared; the handle is null or
-        // good, and stays open.
-        Some(unsafe { Self::new(handle, wait, release, process, guarded) })
+        // that of a keyed event with both accesses, and stays open.
+        Some(unsafe { Self::new(process, handle, wait, release, guarded) })
     }
 
     /// Whether the guard for kernels of the XP class is on.
@@ -137,7 +132,8 @@ impl KeyedEvent {
     /// The waiter's side, from `phase` on.
     fn rendezvous(&self, word: &Word, deadline: Instant, mut phase: Phase) -> Waited {
         let slice = if self.guarded { GUARDED_SLICE } else { SLICE };
-        let (mut failures, mut yields) = (0_u32, 0_u32);
+        // Failed calls while receiving, then yields for the acknowledgement.
+        let mut tries: u32 = 0;
         loop {
             let timeout = match phase {
                 Phase::Wait => match self.process.remaining(deadline) {
@@ -148,22 +144,22 @@ impl KeyedEvent {
                 Phase::Leave => return Waited::Woken,
                 _ if self.process.is_ending() => return Waited::Woken,
                 // A guarded waker sets RELEASED even if its release has failed, so the word has to stay until then.
-                Phase::Receive if failures >= PATIENCE && !self.guarded => return Waited::Woken,
+                Phase::Receive if tries >= PATIENCE && !self.guarded => return Waited::Woken,
                 Phase::Receive => Some(slice),
                 Phase::Acknowledge => {
-                    if yields < YIELDS {
-                        yields += 1;
+                    if tries < YIELDS {
                         thread_yield();
                     } else {
                         nap();
                     }
+                    tries = tries.wrapping_add(1);
                     phase = phase.next(false, word.peek(), self.guarded);
                     continue;
                 }
             };
             let status = self.nt_wait(word, timeout);
             if is_error(status) {
-                failures = failures.saturating_add(u32::from(phase == Phase::Receive));
+                tries = tries.wrapping_add(u32::from(phase == Phase::Receive));
                 nap();
             }
             phase = phase.next(status == STATUS_SUCCESS, word.peek(), self.guarded);
@@ -224,17 +220,15 @@ fn knows_null_handle(wait: NtWaitForKeyedEvent) -> bool {
     status == STATUS_TIMEOUT
 }
 
-/// A new keyed event without a name. Null if the system has none, or no resources.
-pub(crate) fn create(nt: Nt) -> HANDLE {
+/// A new keyed event without a name. None if the system has no such thing, or no resources.
+pub(crate) fn create(nt: Nt) -> Option<NonNull<c_void>> {
     let create = nt.find(NTDLL, c"NtCreateKeyedEvent");
     // SAFETY: null or what ntdll exports under this name, which has this type.
-    let create = unsafe { transmute::<*mut c_void, Option<NtCreateKeyedEvent>>(create) };
+    let create = unsafe { transmute::<*mut c_void, Option<NtCreateKeyedEvent>>(create) }?;
     let access = KeyedEventAccess::WAIT.union(KeyedEventAccess::WAKE).bits();
     let mut handle = ptr::null_mut();
-    let Some(create) = create else {
-        return handle;
-    };
-    // SAFETY: the first argument points to a live handle, no attributes are allowed, and flags must be 0.
-    let status = unsafe { create(&raw mut handle, access, ptr::null(), 0) };
-    if is_error(status) { ptr::null_mut() } else { handle }
+    // A call that fails leaves the handle null. SAFETY: the first argument points to a live handle, no attributes are
+    // allowed, and flags must be 0.
+    unsafe { create(&raw mut handle, access, ptr::null(), 0) };
+    NonNull::new(handle)
 }

@@ -2,7 +2,6 @@
 
 use super::process::Process;
 use crate::state::{PARKED, Word};
-use crate::sys::loader::Nt;
 use crate::sys::thread::{nap, thread_yield};
 use crate::time::{Instant, Remaining, Waited};
 
@@ -17,11 +16,6 @@ pub struct Polling {
 }
 
 impl Polling {
-    /// With the system's clock, if there is one.
-    pub(crate) fn find(nt: Option<Nt>) -> Self {
-        Self { process: nt.and_then(Process::find) }
-    }
-
     pub(crate) fn remaining(&self, deadline: Instant) -> Remaining {
         match &self.process {
             Some(process) => process.remaining(deadline),

@@ -4,7 +4,7 @@ use super::process::Process;
 use crate::state::{PARKED, Word};
 use crate::sys::kernel32::{ERROR_TIMEOUT, INFINITE, WaitOnAddress, WakeByAddressSingle};
 use crate::sys::last_error::LastError;
-use crate::sys::loader::{Nt, SYNCH};
+use crate::sys::loader::SYNCH;
 use crate::sys::thread::nap;
 use crate::time::{Instant, Remaining, Waited, milliseconds};
 use core::ffi::c_void;
@@ -14,9 +14,9 @@ use core::mem::transmute;
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct WaitAddress {
+    pub(crate) process: Process,
     wait: WaitOnAddress,
     wake: WakeByAddressSingle,
-    pub(crate) process: Process,
 }
 
 impl WaitAddress {
@@ -25,12 +25,13 @@ impl WaitAddress {
     /// # Safety
     /// They keep what their types' documentation says, may be called by any thread at any time, never unwind,
     /// and wake each other's waiters. `wait` looks at memory only while it runs, `wake` never.
-    pub(crate) const unsafe fn new(wait: WaitOnAddress, wake: WakeByAddressSingle, process: Process) -> Self {
-        Self { wait, wake, process }
+    pub(crate) const unsafe fn new(process: Process, wait: WaitOnAddress, wake: WakeByAddressSingle) -> Self {
+        Self { process, wait, wake }
     }
 
     /// The system's. None if it lacks one of the functions.
-    pub(crate) fn find(nt: Nt) -> Option<Self> {
+    pub(crate) fn find(process: Process) -> Option<Self> {
+        let nt = process.nt();
         let wait = nt.find(SYNCH, c"WaitOnAddress");
         // SAFETY: null or what the system exports under this name, which has this type.
         let wait = unsafe { transmute::<*mut c_void, Option<WaitOnAddress>>(wait) }?;
@@ -38,7 +39,7 @@ impl WaitAddress {
         // SAFETY: as above.
         let wake = unsafe { transmute::<*mut c_void, Option<WakeByAddressSingle>>(wake) }?;
         // SAFETY: the system's own functions, which do what is documented where they are declared.
-        Some(unsafe { Self::new(wait, wake, Process::find(nt)?) })
+        Some(unsafe { Self::new(process, wait, wake) })
     }
 
     pub(crate) fn wait(&self, word: &Word, deadline: Instant) -> Waited {

@@ -46,10 +46,10 @@ const STUCK_RELEASE: Rule = "a release waits for a waiter that never comes";
 const FREED: Rule = "an unpark touches the word after the parker may be gone";
 
 /// How many states there may be in a setting, and places for them in the hash table.
-const STATES: usize = if cfg!(test) { 1 << 13 } else { 1 << 9 };
+const STATES: usize = 1 << 9;
 const PLACES: usize = 2 * STATES;
 /// A prime below it, by which all bits of a state have a say in its place.
-const PRIME: u64 = if cfg!(test) { 16_381 } else { 1_021 };
+const PRIME: u64 = 1_021;
 
 struct Explorer {
     setting: Setting,

@@ -24,8 +24,6 @@ pub type WakeByAddressSingle = unsafe extern "system" fn(Address: *const c_void)
 
 /// Reads a clock or a counter. Several functions have this shape:
 ///
-/// - `QueryUnbiasedInterruptTime` (kernel32, since Windows 7): units of 100 ns, not counting the time asleep;
-///   advances once a clock tick, 0.5 to 15.6 ms.
 /// - `QueryPerformanceCounter` (kernel32, always): counts from some point, since Windows 8 also while the
 ///   machine is asleep.
 /// - `QueryPerformanceFrequency` (kernel32, always): its counts in a second, the same as long as the system
@@ -61,8 +59,6 @@ mod linked {
     windows_targets::link!("kernel32.dll" "system" fn TerminateProcess(hProcess: HANDLE, uExitCode: u32) -> BOOL);
     // The number of the calling thread: unique among those that live, never 0.
     windows_targets::link!("kernel32.dll" "system" fn GetCurrentThreadId() -> u32);
-    // The processors that the process may run on, a bit each; both masks are 0 where it spans processor groups.
-    windows_targets::link!("kernel32.dll" "system" fn GetProcessAffinityMask(hProcess: HANDLE, lpProcessAffinityMask: *mut usize, lpSystemAffinityMask: *mut usize) -> BOOL);
 }
 #[cfg(windows)]
 pub(crate) use linked::*;

@@ -1,14 +1,22 @@
-//! Functions of modules that are loaded already, and the version of the kernel.
+//! NT, as this process finds it: functions of modules that are loaded already, and the page that the kernel shares with
+//! every process.
 //!
 //! Nothing is ever loaded: the caller may hold the loader lock, run before main, or live in a process that
 //! somebody would like to plant a DLL in.
 
 use super::HANDLE;
+#[cfg(windows)]
+use super::{STATUS_THREAD_IS_TERMINATING, kernel32, ntdll};
 use core::ffi::{CStr, c_void};
 
 pub(crate) const KERNEL32: &CStr = c"kernel32.dll";
 pub(crate) const NTDLL: &CStr = c"ntdll.dll";
 pub(crate) const SYNCH: &CStr = c"api-ms-win-core-synch-l1-2-0.dll";
+
+/// The kernel's version as [`Nt::version`] tells it: Vista.
+pub(crate) const VISTA: u32 = 0x600;
+/// Windows 7.
+pub(crate) const WINDOWS_7: u32 = 0x601;
 
 /// Evidence that this process runs on NT. Whatever calls NT holds one; on other targets there is none, so the
 /// compiler leaves all of that out.
@@ -30,40 +38,75 @@ impl Nt {
     #[inline(never)]
     pub(crate) fn find(self, module: &CStr, function: &CStr) -> *mut c_void {
         // SAFETY: the name is a string that ends with 0.
-        let module = unsafe { super::kernel32::GetModuleHandleA(module.as_ptr()) };
+        let module = unsafe { kernel32::GetModuleHandleA(module.as_ptr()) };
         if module.is_null() {
             return module;
         }
         // SAFETY: the module stays loaded: these are ntdll, kernel32 and kernelbase, which no process unloads; the
         // name is a string that ends with 0.
-        unsafe { super::kernel32::GetProcAddress(module, function.as_ptr()) }
+        unsafe { kernel32::GetProcAddress(module, function.as_ptr()) }
     }
 
-    /// The kernel's major version: 5 is XP, 2003 and ReactOS, 6 is Vista.
-    pub(crate) fn major_version(self) -> u32 {
-        let version = core::ptr::with_exposed_provenance::<u32>(super::ntdll::KUSER_NT_MAJOR_VERSION);
-        // SAFETY: readable in every process and aligned; see the declaration.
-        unsafe { version.read_volatile() }
+    /// The kernel's own version, major times 256 plus minor: 0x501 is XP, 0x502 is 2003 and ReactOS. No compatibility
+    /// setting changes it; Wine tells the version that it is set to.
+    pub(crate) fn version(self) -> u32 {
+        read(ntdll::KUSER_NT_MAJOR_VERSION) << 8 | read(ntdll::KUSER_NT_MINOR_VERSION)
+    }
+
+    /// Whether the system has one processor.
+    pub(crate) fn is_single_processor(self) -> bool {
+        read(ntdll::KUSER_ACTIVE_PROCESSOR_COUNT) == 1
+    }
+
+    /// The time since the system started, as of the last clock tick, in units of 100 ns.
+    pub(crate) fn interrupt_time(self) -> u64 {
+        let time = core::ptr::with_exposed_provenance::<u64>(ntdll::KUSER_INTERRUPT_TIME);
+        if cfg!(target_pointer_width = "64") {
+            // SAFETY: readable in every process and aligned (see the declaration); the kernel writes it meanwhile, hence
+            // volatile, in one piece.
+            return unsafe { time.read_volatile() };
+        }
+        // x86 keeps loads in order.
+        super::three_words(|index| {
+            // SAFETY: three readable words lie there in every process, so the offset stays in bounds.
+            let word = unsafe { time.cast::<u32>().add(index) };
+            // SAFETY: readable, as above, and aligned; the kernel writes it meanwhile, hence volatile.
+            unsafe { word.read_volatile() }
+        })
+    }
+
+    /// The part of [`interrupt_time`](Self::interrupt_time) in which the machine was asleep. From Windows 7 on.
+    pub(crate) fn interrupt_time_bias(self) -> u64 {
+        let bias = core::ptr::with_exposed_provenance::<u64>(ntdll::KUSER_INTERRUPT_TIME_BIAS);
+        // SAFETY: readable in every process, and aligned; the kernel writes it meanwhile, hence volatile.
+        unsafe { bias.read_volatile() }
     }
 
     /// Closes a handle of our own that no other thread knows.
     pub(crate) fn close(self, handle: HANDLE) {
         // SAFETY: nobody else uses it.
-        unsafe { super::kernel32::CloseHandle(handle) };
+        unsafe { kernel32::CloseHandle(handle) };
     }
 
     /// Ends the process at once.
     pub(crate) fn end_process(self) {
         let this_process = core::ptr::without_provenance_mut(usize::MAX);
         // SAFETY: -1 is the handle of the calling process.
-        unsafe { super::kernel32::TerminateProcess(this_process, super::STATUS_THREAD_IS_TERMINATING as u32) };
+        unsafe { kernel32::TerminateProcess(this_process, STATUS_THREAD_IS_TERMINATING as u32) };
     }
 
     /// A number that names the calling thread while it lives; never 0.
     pub(crate) fn current_thread(self) -> usize {
         // SAFETY: takes nothing and reads a field of this thread.
-        unsafe { super::kernel32::GetCurrentThreadId() as usize }
+        unsafe { kernel32::GetCurrentThreadId() as usize }
     }
+}
+
+/// A word of the shared page.
+#[cfg(windows)]
+fn read(address: usize) -> u32 {
+    // SAFETY: readable in every process and aligned; see the declarations.
+    unsafe { core::ptr::with_exposed_provenance::<u32>(address).read_volatile() }
 }
 
 #[cfg(not(windows))]
@@ -76,7 +119,19 @@ impl Nt {
         match self.0 {}
     }
 
-    pub(crate) fn major_version(self) -> u32 {
+    pub(crate) fn version(self) -> u32 {
+        match self.0 {}
+    }
+
+    pub(crate) fn is_single_processor(self) -> bool {
+        match self.0 {}
+    }
+
+    pub(crate) fn interrupt_time(self) -> u64 {
+        match self.0 {}
+    }
+
+    pub(crate) fn interrupt_time_bias(self) -> u64 {
         match self.0 {}
     }
 

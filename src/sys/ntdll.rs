@@ -83,6 +83,13 @@ pub const KUSER_INTERRUPT_TIME: usize = 0x7FFE_0008;
 /// version, which no compatibility setting changes.
 pub const KUSER_NT_MAJOR_VERSION: usize = 0x7FFE_026C;
 
+/// `KUSER_SHARED_DATA.NtMinorVersion`, the `u32` after that.
+pub const KUSER_NT_MINOR_VERSION: usize = 0x7FFE_0270;
+
 /// `KUSER_SHARED_DATA.InterruptTimeBias`, a `u64` at this address in every process: the time that the machine
 /// has spent asleep since it started, in units of 100 ns. Since Windows 7.
 pub const KUSER_INTERRUPT_TIME_BIAS: usize = 0x7FFE_03B0;
+
+/// `KUSER_SHARED_DATA.ActiveProcessorCount`, a `u32` at this address in every process: how many processors the system
+/// uses. Since Windows 7; before, 0 or a set of bits, in which 1 stands for one processor as well.
+pub const KUSER_ACTIVE_PROCESSOR_COUNT: usize = 0x7FFE_03C0;

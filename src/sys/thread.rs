@@ -22,19 +22,3 @@ fn sleep(milliseconds: u32) {
 fn sleep(_milliseconds: u32) {
     core::hint::spin_loop();
 }
-
-/// Whether all threads of this process run on one processor.
-#[cfg(windows)]
-pub(crate) fn is_single_processor() -> bool {
-    let (mut process, mut system) = (0_usize, 0_usize);
-    let this_process = core::ptr::without_provenance_mut(usize::MAX);
-    // SAFETY: -1 is the handle of the calling process; both masks are live. Left 0 on failure.
-    unsafe { super::kernel32::GetProcessAffinityMask(this_process, &raw mut process, &raw mut system) };
-    // No bit is set for a process that spans several processor groups.
-    process.is_power_of_two()
-}
-
-#[cfg(not(windows))]
-pub(crate) fn is_single_processor() -> bool {
-    false
-}
