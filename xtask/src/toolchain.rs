@@ -236,9 +236,9 @@ pub(crate) fn debian_has_clippy() -> bool {
     Path::new(DEBIAN_BIN).join("cargo-clippy").is_file()
 }
 
-/// A program of one of rustup's other toolchains, run in the checkout.
+/// A program of one of rustup's other toolchains, run in the checkout; Miri may take long.
 pub(crate) fn of_rustup(workspace: &Workspace, toolchain: &str, program: &str) -> Task {
-    let task = Task::new("rustup", BUILD_LIMIT).args(["run", toolchain, program]).dir(workspace.root());
+    let task = Task::new("rustup", 4 * BUILD_LIMIT).args(["run", toolchain, program]).dir(workspace.root());
     ["RUSTC", "RUSTDOC", "CARGO", "RUSTUP_TOOLCHAIN"].into_iter().fold(task, Task::env_remove)
 }
 

@@ -4,7 +4,7 @@ use crate::prelude::*;
 use crate::toolchain;
 
 /// The tests that Miri can execute: a package, and what of it.
-const TESTS: [(&str, &[&str]); 2] = [("ntpark", &["--lib", "--tests"]), ("ntpark-verify", &["--test", "simulated"])];
+const TESTS: [(&str, &[&str]); 2] = [("ntpark", &["--tests"]), ("ntpark-verify", &["--test=simulated"])];
 
 /// The two models of who may use which memory, and the flag that selects each.
 const MODELS: [(&str, &str); 2] = [("Stacked Borrows", ""), ("Tree Borrows", "-Zmiri-tree-borrows")];
@@ -39,37 +39,28 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         let seeds = options.seeds;
         let flags = format!("-Zmiri-disable-isolation -Zmiri-many-seeds=0..{seeds} -Zmiri-preemption-rate=0.15 {flag}");
         for (package, tests) in TESTS {
-            let task = toolchain::of_rustup(workspace, "nightly", "cargo")
-                .args(["miri", "test", "--package", package])
-                .args(tests);
+            let task = nightly(workspace, "cargo").args(["miri", "test", "--package", package]).args(tests);
             let task = task.arg("--").args(&options.filter).env("MIRIFLAGS", flags.trim_end());
-            report.program(
-                package,
-                &task.env("CARGO_TARGET_DIR", workspace.target().join("miri")),
-                Counts::of_program,
-            )?;
+            let task = task.env("CARGO_TARGET_DIR", workspace.target().join("miri"));
+            report.program(package, &task, Counts::of_program)?;
         }
     }
     report.summary()
 }
 
+fn nightly(workspace: &Workspace, program: &str) -> Task {
+    toolchain::of_rustup(workspace, "nightly", program)
+}
+
 /// Installs Miri, unless it is there.
 fn install(workspace: &Workspace) -> Result<()> {
-    let is_there = || -> Result<bool> {
-        Ok(on_path("rustup").is_some()
-            && toolchain::of_rustup(workspace, "nightly", "cargo")
-                .args(["miri", "--version"])
-                .run(Output::Keep)?
-                .success()
-            && toolchain::has_source(&toolchain::of_rustup(workspace, "nightly", "rustc")))
-    };
-    if is_there()? {
-        return Ok(());
+    let miri = nightly(workspace, "cargo").args(["miri", "--version"]);
+    let answers = || on_path("rustup").is_some() && miri.run(Output::Keep).is_ok_and(|finished| finished.success());
+    let is_there = || answers() && toolchain::has_source(&nightly(workspace, "rustc"));
+    if !is_there() {
+        let what = ["--profile", "minimal", "--component", "miri", "--component", "rust-src"];
+        toolchain::rustup(workspace, &[&["toolchain", "install", "nightly"], &what[..]].concat())?;
+        ensure!(is_there(), "it is missing after its installation");
     }
-    ensure!(!workspace.setup.no_install, "it is missing, and nothing was installed (--no-install)");
-    let profile = ["toolchain", "install", "nightly", "--profile", "minimal"];
-    let components = ["--component", "miri", "--component", "rust-src"];
-    toolchain::rustup(workspace, &[&profile[..], &components[..]].concat())?;
-    ensure!(is_there()?, "it is missing after its installation");
     Ok(())
 }
