@@ -4,7 +4,6 @@
 //! its limit, the whole group is killed, and so are all groups when xtask is interrupted.
 
 use std::ffi::OsString;
-use std::fmt;
 use std::io::{Read as _, Seek as _};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -36,7 +35,7 @@ pub(crate) struct Task {
 
 /// How a [`Task`] ended.
 pub(crate) struct Finished {
-    command: String,
+    command: Command,
     /// `None` if it was stopped at its limit.
     status: Option<ExitStatus>,
     /// What was kept of its output.
@@ -105,7 +104,7 @@ impl Task {
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
 
         let start = Instant::now();
-        let mut child = command.spawn().with_context(|| format!("cannot start `{self}`"))?;
+        let mut child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
         running().push(child.id());
         let status = child.wait_timeout(self.limit)?;
         if !status.is_some_and(|status| status.success()) {
@@ -118,15 +117,7 @@ impl Task {
         kept.rewind()?;
         kept.read_to_end(&mut text)?;
         let output = String::from_utf8_lossy(&text).into_owned();
-        Ok(Finished { command: self.to_string(), status, output, elapsed: start.elapsed() })
-    }
-}
-
-impl fmt::Display for Task {
-    /// The command line, without the environment.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.program.to_string_lossy())?;
-        self.args.iter().try_for_each(|arg| write!(f, " {}", arg.to_string_lossy()))
+        Ok(Finished { command, status, output, elapsed: start.elapsed() })
     }
 }
 
@@ -146,7 +137,7 @@ impl Finished {
 
     /// Makes an error of a failure, with the command, how it ended and what was kept of its output.
     pub(crate) fn check(self) -> Result<Self> {
-        ensure!(self.success(), "`{}`: {}\n{}", self.command, self.how(), self.output.trim_end());
+        ensure!(self.success(), "{:?}: {}\n{}", self.command, self.how(), self.output.trim_end());
         Ok(self)
     }
 }

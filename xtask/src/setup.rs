@@ -67,10 +67,7 @@ impl<'a> Setup<'a> {
 
     /// Programs of `target` are going to be linked, not only checked. A Windows host does that by itself.
     pub(crate) fn needs_linker(&mut self, target: Target) {
-        if let Some(gcc) = target.gcc {
-            let purpose = "mingw-w64, to link Windows programs";
-            self.needs_tool(Tool { program: gcc.program, package: gcc.package, purpose });
-        }
+        target.gcc.into_iter().for_each(|tool| self.needs_tool(tool));
     }
 
     /// Clippy is going to be run by every toolchain that is asked for from now on.
@@ -96,7 +93,8 @@ impl<'a> Setup<'a> {
         let purpose = "a Rust with the source of its standard library, to build that for Windows";
         self.need(toolchain::debian_is_there(), purpose, DEBIAN_RUST);
         if self.clippy {
-            self.need(toolchain::debian_has_clippy(), "the clippy that belongs to it", "rust-web-clippy");
+            let clippy = Path::new(toolchain::DEBIAN_BIN).join("cargo-clippy");
+            self.need(clippy.is_file(), "the clippy that belongs to it", "rust-web-clippy");
         }
         Toolchain::debian(self.workspace, target)
     }

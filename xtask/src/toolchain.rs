@@ -19,7 +19,8 @@ const QUESTION_LIMIT: Duration = Duration::from_secs(30);
 /// How long rustup may take to fetch something; it hangs where its server can't be reached.
 const RUSTUP_LIMIT: Duration = Duration::from_secs(180);
 
-const DEBIAN_BIN: &str = "/usr/bin";
+/// Where Debian has its programs.
+pub(crate) const DEBIAN_BIN: &str = "/usr/bin";
 
 /// A target, as the toolchains call it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,14 +33,11 @@ pub(crate) struct Target {
     debian: &'static str,
     build_std: &'static str,
     /// The compiler that links for it elsewhere than on Windows; `None` if code for it is only checked.
-    pub(crate) gcc: Option<Gcc>,
+    pub(crate) gcc: Option<Tool>,
 }
 
-/// A cross compiler of mingw-w64, and the package of Debian and Ubuntu that brings it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Gcc {
-    pub(crate) program: &'static str,
-    pub(crate) package: &'static str,
+const fn mingw(program: &'static str, package: &'static str) -> Option<Tool> {
+    Some(Tool { program, package, purpose: "mingw-w64, to link Windows programs" })
 }
 
 impl Target {
@@ -49,7 +47,7 @@ impl Target {
         own: if cfg!(windows) { None } else { Some("x86_64-pc-windows-gnu") },
         debian: "x86_64-win7-windows-gnu",
         build_std: "std,panic_unwind,test",
-        gcc: Some(Gcc { program: "x86_64-w64-mingw32-gcc", package: "gcc-mingw-w64-x86-64-win32" }),
+        gcc: mingw("x86_64-w64-mingw32-gcc", "gcc-mingw-w64-x86-64-win32"),
     };
     /// 32-bit Windows, with std.
     pub(crate) const I686: Self = Self {
@@ -57,7 +55,7 @@ impl Target {
         own: Some(if cfg!(windows) { "i686-pc-windows-msvc" } else { "i686-pc-windows-gnu" }),
         debian: "i686-win7-windows-gnu",
         build_std: Self::X86_64.build_std,
-        gcc: Some(Gcc { program: "i686-w64-mingw32-gcc", package: "gcc-mingw-w64-i686-win32" }),
+        gcc: mingw("i686-w64-mingw32-gcc", "gcc-mingw-w64-i686-win32"),
     };
     /// 64-bit Windows, for programs without std: any Windows, since it is std that sets a limit.
     pub(crate) const X86_64_BARE: Self = Self { gcc: Self::X86_64.gcc, ..Self::bare("x86_64-pc-windows-gnu") };
@@ -199,7 +197,6 @@ pub(crate) fn ask(rustc: &Task, what: &[&str]) -> Option<String> {
     finished.success().then(|| finished.output.trim().to_owned())
 }
 
-/// The user's own.
 pub(crate) fn own_rustc() -> Task {
     Task::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()), QUESTION_LIMIT)
 }
@@ -229,11 +226,6 @@ pub(crate) fn debian_is_there() -> bool {
     let rustc = Task::new(Path::new(DEBIAN_BIN).join("rustc"), QUESTION_LIMIT);
     let is_new = |triples: String| triples.lines().any(|triple| triple == Target::X86_64.debian);
     ask(&rustc, &["target-list"]).is_some_and(is_new) && has_source(&rustc)
-}
-
-/// Whether Debian's clippy is there.
-pub(crate) fn debian_has_clippy() -> bool {
-    Path::new(DEBIAN_BIN).join("cargo-clippy").is_file()
 }
 
 /// A program of one of rustup's other toolchains, run in the checkout; Miri may take long.
