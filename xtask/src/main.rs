@@ -3,10 +3,7 @@
 //! This file is the command line; each verb has a file under `verbs/`.
 
 mod backend;
-mod c_header;
-mod c_library;
 mod cargo;
-mod coff;
 mod debian;
 mod place;
 mod process;

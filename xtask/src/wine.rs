@@ -87,6 +87,11 @@ impl Runner {
         }
     }
 
+    /// A task whose children run Windows programs this way.
+    pub(crate) fn environment(&self, task: Task) -> Task {
+        self.0.as_ref().map_or(task.clone(), |wine| wine.env(task))
+    }
+
     /// Lets cargo run programs of the target `triple` this way.
     pub(crate) fn as_cargo_runner(&self, task: Task, triple: &str) -> Task {
         let name = format!("CARGO_TARGET_{}_RUNNER", triple.to_uppercase().replace('-', "_"));

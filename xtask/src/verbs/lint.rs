@@ -1,8 +1,8 @@
 //! `cargo xtask lint`: formatting, clippy, documentation and the oldest compiler, without a warning.
 
-use super::header;
 use crate::prelude::*;
-use crate::{c_library, toolchain};
+use crate::toolchain;
+use crate::verbs::{dist, header};
 
 /// Packages in workspaces of their own, which this one knows nothing of.
 const APART: [&str; 2] = ["examples/no_crt/Cargo.toml", "benches/programs/Cargo.toml"];
@@ -48,7 +48,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         ("clippy, this machine".into(), clippy(&host, &all)),
         ("clippy, Windows".into(), clippy(&windows, &all)),
         // In its own profile the C library is without std, on every target alike.
-        ("clippy, C library".into(), clippy(&msvc[0].1, &["--package", "ntpark-ffi", "--profile", c_library::PROFILE])),
+        ("clippy, C library".into(), clippy(&msvc[0].1, &["--package", "ntpark-ffi", "--profile", dist::PROFILE])),
         ("documentation, this machine".into(), doc(&host)),
         ("documentation, Windows".into(), doc(&windows)),
     ];

@@ -4,9 +4,8 @@ use object::pe::IMAGE_DIRECTORY_ENTRY_IMPORT;
 use object::read::pe::PeFile64;
 use object::{LittleEndian as LE, Object as _, ObjectSection as _};
 
-use crate::c_library::Flavour;
-use crate::coff::Dll;
 use crate::prelude::*;
+use crate::verbs::dist::Flavour;
 
 /// Programs that hand a token to and fro, once.
 const RUN_LIMIT: Duration = Duration::from_secs(60);
@@ -79,8 +78,9 @@ pub(crate) fn check(workspace: &Workspace, report: &mut Report) -> Result<()> {
         })?;
     }
     for (name, path) in [("program", park), ("DLL", dll.as_path())] {
-        let imports = Dll::read(path)?.imports;
-        let is_alone = imports.iter().all(|import| import.starts_with("kernel32.dll "));
+        let bytes = fs::read(path)?;
+        let imports = PeFile64::parse(&*bytes)?.imports()?;
+        let is_alone = imports.iter().all(|import| import.library().eq_ignore_ascii_case(b"kernel32.dll"));
         report.step(&format!("{name}: {} imports, kernel32 alone", imports.len()), || {
             ensure!(is_alone, "it imports {imports:?}");
             Ok(())
