@@ -8,7 +8,7 @@ use ar_archive_writer::{ArchiveKind, DEFAULT_OBJECT_READER, NewArchiveMember, wr
 use object::read::archive::ArchiveFile;
 
 use crate::process::Output;
-use crate::setup::{self, Setup, Tool};
+use crate::setup::{Setup, Tool};
 use crate::toolchain::{Target, Toolchain};
 use crate::verbs::header;
 use crate::workspace::Workspace;
@@ -29,8 +29,6 @@ pub(crate) struct Options {
     /// Only this target; may be given several times
     #[arg(long, value_name = "TARGET", value_parser = Flavour::ALL.map(|flavour| flavour.target.name))]
     target: Vec<String>,
-    #[command(flatten)]
-    setup: setup::SetupOptions,
 }
 
 /// Builds and lays out what was asked for.
@@ -41,7 +39,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         Some(dir) => std::path::absolute(dir)?,
         None => workspace.target().join("dist"),
     };
-    let mut setup = Setup::new(workspace, &options.setup);
+    let mut setup = Setup::new(workspace);
     let mut builds = Vec::new();
     for flavour in Flavour::ALL.into_iter().filter(is_wanted) {
         builds.push((flavour, flavour.set_up(&mut setup)?));

@@ -10,12 +10,12 @@ use anyhow::{Context as _, Result, ensure};
 use object::read::archive::ArchiveFile;
 use object::{File, Object as _};
 
-use super::{Row, Session};
+use super::Session;
 use crate::cargo::{Build, What};
-use crate::libtest::Counts;
 use crate::process::{Output, Task};
+use crate::report::{Counts, Row};
 use crate::setup::{Setup, Tool};
-use crate::toolchain::{Toolchain, WindowsTarget};
+use crate::toolchain::WindowsTarget;
 use crate::verbs::dist::Flavour;
 use crate::verbs::header;
 use crate::wine::Runner;
@@ -36,7 +36,7 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<()> {
     let workspace = session.workspace;
     let asked_for = &session.options.target;
     let targets = if asked_for.is_empty() { vec![WindowsTarget::X86_64] } else { asked_for.clone() };
-    let mut setup = Setup::new(workspace, &session.options.setup);
+    let mut setup = Setup::new(workspace);
     TOOLS.into_iter().for_each(|tool| setup.needs_tool(tool));
     let mut widths = Vec::new();
     for target in targets {
@@ -56,8 +56,7 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<()> {
     setup.carry_out()?;
 
     header::check(workspace)?;
-    let programs = Build::new("ntpark-ffi", What::Tests).run(workspace, &Toolchain::host(workspace))?;
-    session.programs("c source", &programs, &Runner::native(), None)?;
+    session.proof(Build::new("ntpark-ffi", What::Tests))?;
     for (target, compiler, libraries) in widths {
         let label = format!("c {}", target.name);
         println!("== {label}");
@@ -72,7 +71,7 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<()> {
         compile(session, compiler, &gnu, &msvc, &build)?;
         let runner = Runner::windows(workspace, target)?;
         let counts = ctest(session, runner.environment(Task::new("ctest", LIMIT)).arg("--test-dir").arg(&build))?;
-        session.rows.push(Row { label, counts, elapsed: start.elapsed() });
+        session.report.rows.push(Row { label, counts, elapsed: start.elapsed() });
     }
     Ok(())
 }
