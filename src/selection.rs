@@ -187,7 +187,7 @@ impl Selection {
         if let Some(in_use) = self.published() {
             return Err(SelectError::InUse(in_use));
         }
-        if !self.has(kind) {
+        if !Self::has(kind) {
             return Err(SelectError::Unavailable(kind));
         }
         self.publish(kind).map_err(SelectError::InUse)
@@ -211,11 +211,7 @@ impl Selection {
 
     pub(crate) fn available(&self) -> BackendKinds {
         let _last_error = LastError::keep();
-        // Looked for in a selection of its own, so that nothing of this one changes. A handle is made for it and
-        // closed again.
-        let probe = Self::new();
-        let found = BackendKind::ALL.iter().copied().filter(|&kind| probe.has(kind)).map(BackendKinds::from).collect();
-        probe.close_handle();
+        let found = BackendKind::ALL.iter().copied().filter(|&kind| Self::has(kind)).map(BackendKinds::from).collect();
         if self.published() == Some(BackendKind::Host) { BackendKinds::HOST | found } else { found }
     }
 
@@ -248,21 +244,25 @@ impl Selection {
             None => self.backend.with_mut(|place| unsafe { &mut *place }),
         };
         let _last_error = LastError::keep();
-        let mut kind = PREFERRED;
+        let mut kind = self.published().unwrap_or(PREFERRED);
+        let mut is_last_resort = false;
         loop {
-            if let Some(in_use) = self.published() {
-                // What another thread could build can be built here too. Should it not, polling lets this thread go on.
-                if !self.build(in_use, place) {
-                    self.build(BackendKind::Polling, place);
-                }
-                break;
-            }
-            if !self.build(kind, place) {
-                kind = fallback_after(kind);
-            } else if self.publish(kind).err().is_none_or(|in_use| in_use == kind) {
+            let is_built = self.build(kind, place).is_some();
+            let in_use = if is_built { Some(self.publish(kind).err().unwrap_or(kind)) } else { self.published() };
+            match in_use {
                 // What another thread has published under the same kind is the same.
-                break;
+                Some(in_use) if is_built && (in_use == kind || is_last_resort) => break,
+                Some(in_use) if is_built => kind = in_use,
+                // What another thread could build can be built here too. Should it not, polling lets this thread go on.
+                Some(_) => (kind, is_last_resort) = (BackendKind::Polling, true),
+                None => kind = fallback_after(kind),
             }
+        }
+        // SAFETY: it has been built.
+        let backend = unsafe { place.assume_init_mut() };
+        // Once it stands which backend it is, so that nothing holds the clock meanwhile.
+        if let Some(process) = backend.process_mut() {
+            process.find_clock();
         }
         let Some(own) = own else {
             self.init_state.store(STORED, Release);
@@ -286,31 +286,34 @@ impl Selection {
         published
     }
 
-    /// Whether everything is there that this kind needs.
-    fn has(&self, kind: BackendKind) -> bool {
-        kind != BackendKind::Host && self.build(kind, &mut MaybeUninit::uninit())
+    /// Whether this system has everything that this kind needs. Finds it out in a selection of its own, so that
+    /// nothing of this one changes.
+    fn has(kind: BackendKind) -> bool {
+        let probe = Self::new();
+        probe.kind.store(kind as u8, Relaxed);
+        // If it cannot be built, the last resort is.
+        let found = probe.choose_in(Some(&mut MaybeUninit::uninit())).kind();
+        probe.close_handle();
+        found == kind
     }
 
-    /// Puts a backend of this kind into its place. False if something is missing that it needs.
-    fn build(&self, kind: BackendKind, place: &mut MaybeUninit<Backend>) -> bool {
-        self.build_in(kind, place).is_some()
-    }
-
-    fn build_in(&self, kind: BackendKind, place: &mut MaybeUninit<Backend>) -> Option<()> {
-        let process = Nt::detect().and_then(Process::find);
+    /// Puts a backend of this kind into its place, without a clock. None if something is missing that it needs.
+    #[inline(never)]
+    fn build(&self, kind: BackendKind, place: &mut MaybeUninit<Backend>) -> Option<()> {
+        let nt = Nt::detect();
+        let is_ending = nt.and_then(Process::find);
+        // SAFETY: ntdll's own function, which does what is documented where it is declared.
+        let process = || Some(unsafe { Process::new(nt?, is_ending?) });
         match kind {
-            BackendKind::WaitAddress => place.write(Backend::WaitAddress(WaitAddress::find(process?)?)),
+            BackendKind::WaitAddress => place.write(Backend::WaitAddress(WaitAddress::find(process()?)?)),
             BackendKind::KeyedEvent | BackendKind::KeyedEventNull => {
-                let process = process?;
-                let handle = match kind {
-                    BackendKind::KeyedEvent => Some(self.own_handle(process.nt())?),
-                    _ => None,
-                };
-                place.write(Backend::KeyedEvent(KeyedEvent::find(process, handle)?))
+                let handle =
+                    if kind == BackendKind::KeyedEvent { self.own_handle(nt?)?.as_ptr() } else { ptr::null_mut() };
+                place.write(Backend::KeyedEvent(KeyedEvent::find(process()?, handle)?))
             }
             // SAFETY: null or what `install` was given, a reference for ever.
             BackendKind::Host => place.write(Backend::Host(unsafe { self.host.load(Acquire).as_ref() }?)),
-            BackendKind::Polling => place.write(Backend::Polling(Polling { process })),
+            BackendKind::Polling => place.write(Backend::Polling(Polling { process: process() })),
         };
         Some(())
     }

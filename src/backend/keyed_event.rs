@@ -89,9 +89,9 @@ impl KeyedEvent {
         Self { process, handle, wait, release, guarded }
     }
 
-    /// The system's functions, with a handle of our own, or else with the null handle. None if the system lacks a
-    /// function or does not know the null handle.
-    pub(crate) fn find(process: Process, own_handle: Option<NonNull<c_void>>) -> Option<Self> {
+    /// The system's functions, with a handle of our own or the null handle. None if the system lacks a function or does
+    /// not know the null handle.
+    pub(crate) fn find(process: Process, handle: HANDLE) -> Option<Self> {
         let nt = process.nt();
         let wait = nt.find(NTDLL, c"NtWaitForKeyedEvent");
         // SAFETY: null or what ntdll exports under this name, which has this type.
@@ -99,7 +99,6 @@ impl KeyedEvent {
         let release = nt.find(NTDLL, c"NtReleaseKeyedEvent");
         // SAFETY: as above.
         let release = unsafe { transmute::<*mut c_void, Option<NtReleaseKeyedEvent>>(release) }?;
-        let handle = own_handle.map_or(ptr::null_mut(), NonNull::as_ptr);
         if handle.is_null() && !knows_null_handle(wait) {
             return None;
         }

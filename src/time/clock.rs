@@ -46,6 +46,11 @@ unsafe impl Send for Clock {}
 unsafe impl Sync for Clock {}
 
 impl Clock {
+    /// In place of a clock, as long as that has not been looked for.
+    pub(crate) const fn unknown(nt: Nt) -> Self {
+        Self { nt, query: None, scale: 0, granule: 0, is_biased: false }
+    }
+
     /// The best clock of this system.
     pub(crate) fn find(nt: Nt) -> Self {
         Self::find_counter(nt).unwrap_or_else(|| Self::ticking(nt))

@@ -1,13 +1,18 @@
 //! The choice of a backend, by threads that come to it at once.
 
-use super::explore;
-use super::nt::{self, System};
-use crate::{Backend, BackendKind, Parker, SelectError, UnparkReason};
+use crate::backend::{Backend, BackendKind, SelectError};
+use crate::explore;
+use crate::nt::{self, System};
+use crate::parker::{Parker, UnparkReason};
+use crate::selection::UNKNOWN_SPIN_LIMIT;
+use crate::sys::last_error::{last_error, set_last_error};
+use core::sync::atomic::Ordering::Relaxed;
 use loom::sync::Arc;
 use loom::thread;
-use std::println;
 
 const PREEMPTIONS: usize = 4;
+/// Some last error.
+const LAST_ERROR: u32 = 7;
 
 const SYSTEMS: [System; 5] = [System::Windows10, System::Vista, System::Xp, System::ReactOs, System::None];
 
@@ -15,7 +20,8 @@ const SYSTEMS: [System; 5] = [System::Windows10, System::Vista, System::Xp, Syst
 fn best(system: System) -> BackendKind {
     match system {
         System::Windows10 => BackendKind::WaitAddress,
-        System::Vista | System::Xp | System::ReactOs | System::Mistaken => BackendKind::KeyedEvent,
+        System::Vista | System::ReactOs | System::Mistaken => BackendKind::KeyedEventNull,
+        System::Xp => BackendKind::KeyedEvent,
         System::None => BackendKind::Polling,
     }
 }
@@ -113,4 +119,37 @@ fn the_guard_is_on_where_it_is_needed_and_off_elsewhere() {
             }
         });
     }
+}
+
+#[test]
+fn the_first_use_stores_the_choice_and_keeps_the_last_error() {
+    for system in SYSTEMS {
+        explore(system, 0, move || {
+            set_last_error(LAST_ERROR);
+            assert!(Backend::chosen().is_none());
+            assert_chosen(best(system));
+            assert_eq!(last_error(), LAST_ERROR);
+            assert_eq!(Backend::chosen().map(Backend::kind), Some(best(system)));
+            assert_eq!(Backend::process_spin_limit().load(Relaxed), UNKNOWN_SPIN_LIMIT);
+        });
+    }
+}
+
+#[test]
+fn a_host_brings_its_spin_limit() {
+    explore(System::None, 0, || {
+        assert_eq!(Backend::install(&nt::HOST), Ok(()));
+        assert_chosen(BackendKind::Host);
+        assert_eq!(Backend::process_spin_limit().load(Relaxed), nt::SPIN_LIMIT);
+    });
+}
+
+#[test]
+fn a_kind_that_has_gone_since_it_was_published_is_replaced_by_polling() {
+    explore(System::Vista, 0, || {
+        nt::boot(System::Vista);
+        assert_eq!(Backend::force(BackendKind::KeyedEventNull), Ok(()));
+        nt::boot(System::None);
+        assert_eq!(Backend::get().kind(), BackendKind::Polling);
+    });
 }
