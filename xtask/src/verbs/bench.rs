@@ -1,11 +1,8 @@
 //! `cargo xtask bench`: ntpark and its peers side by side, on every backend.
 
-mod build_cost;
-mod plots;
-
-use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::build_cost;
 use crate::prelude::*;
 
 /// One backend's whole run; the longest takes about ten minutes.
@@ -25,9 +22,6 @@ pub(crate) struct Options {
     /// Write what was measured to FILE, as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Draw the figures into DIR, as SVG [default: bench/ under cargo's target directory]
-    #[arg(long, value_name = "DIR")]
-    plots: Option<PathBuf>,
     /// Show that everything runs, in short rounds that measure nothing well
     #[arg(long)]
     quick: bool,
@@ -39,33 +33,14 @@ pub(crate) struct Options {
     arguments: Vec<String>,
 }
 
-/// What the tables and figures need of a row.
-#[derive(Clone, Debug, Deserialize)]
-struct Row {
-    work: String,
-    backend: String,
-    subject: String,
-    median_ns: f64,
-    ratio_to_limit: Option<f64>,
-    goal: Option<String>,
-    met: Option<bool>,
-}
-
-/// Measures, prints, writes and draws.
+/// Measures, prints and writes.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let measured = if options.build_cost {
         json!({ "build_cost": build_cost::measure(workspace, options.quick)? })
     } else {
         let (mut runs, mut rows) = (Vec::new(), Vec::new());
         measure(workspace, options, &mut runs, &mut rows)?;
-        let typed: Result<Vec<Row>, _> = rows.iter().map(Row::deserialize).collect();
-        let typed = typed.context("a row is incomplete")?;
-        let plots = options.plots.clone().unwrap_or_else(|| workspace.target().join("bench"));
-        fs::create_dir_all(&plots).with_context(|| format!("cannot make {}", plots.display()))?;
-        for file in plots::draw(&typed, &plots)? {
-            println!("drawn: {}", file.display());
-        }
-        summary(&typed);
+        summary(&rows);
         json!({ "runs": runs, "rows": rows })
     };
     if let Some(file) = &options.json {
@@ -95,13 +70,15 @@ fn measure(workspace: &Workspace, options: &Options, runs: &mut Vec<Value>, rows
     Ok(())
 }
 
-fn summary(rows: &[Row]) {
+/// Prints the rows that have a goal.
+fn summary(rows: &[Value]) {
     let mut missed = 0;
-    for Row { backend, work, subject, median_ns, goal, met, .. } in rows {
-        if let (Some(goal), Some(met)) = (goal, met) {
+    for row in rows {
+        if let (Some(goal), Some(met)) = (row["goal"].as_str(), row["met"].as_bool()) {
             missed += u32::from(!met);
-            let verdict = if *met { "met" } else { "MISSED" };
-            println!("{backend:<13} {work:<17} {subject:<15} {median_ns:>9.1} ns  {goal}: {verdict}");
+            let [backend, work, subject] = ["backend", "work", "subject"].map(|name| row[name].as_str().unwrap_or("?"));
+            let (median, verdict) = (row["median_ns"].as_f64().unwrap_or(f64::NAN), if met { "met" } else { "MISSED" });
+            println!("{backend:<13} {work:<17} {subject:<15} {median:>9.1} ns  {goal}: {verdict}");
         }
     }
     println!("{missed} goals are missed.");
