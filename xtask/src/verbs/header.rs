@@ -14,7 +14,7 @@ pub(crate) struct Options {
 const SOURCES: [&str; 7] =
     ["status.rs", "time.rs", "parker.rs", "thread_parker.rs", "backend.rs", "spin.rs", "version.rs"];
 
-/// What marks a function, and what cbindgen cannot write: the calling convention, between a function's type and its name.
+/// What marks a function, and the calling convention, which cbindgen cannot write between its type and its name.
 const FUNCTION: &str = "NTPARK_API";
 const CONVENTION: &str = "NTPARK_CALL ";
 

@@ -113,8 +113,8 @@ fn compile(session: &Session<'_>, compiler: &str, gnu: &Path, msvc: &Path, build
     task = task.arg("-B").arg(build).args(["-G", "Ninja"]).args([
         format!("-DCMAKE_C_COMPILER={}", compiler.replace("g++", "gcc")),
         format!("-DCMAKE_CXX_COMPILER={compiler}"),
-        format!("-DNTPARK_GNU={}", gnu.display()),
-        format!("-DNTPARK_MSVC={}", msvc.display()),
+        format!("-DNTPARK_GNU:PATH={}", gnu.display()),
+        format!("-DNTPARK_MSVC:PATH={}", msvc.display()),
         format!("-DTIME_LIMIT={}", session.options.timeout),
     ]);
     if !cfg!(windows) {
