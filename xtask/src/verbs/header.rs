@@ -1,11 +1,6 @@
 //! `cargo xtask header`: `ffi/include/ntpark.h`, made from the source of the C interface.
 
-use std::fs;
-use std::path::PathBuf;
-
-use anyhow::{Context as _, Result, ensure};
-
-use crate::workspace::Workspace;
+use crate::prelude::*;
 
 /// Make the C header from the source of the C interface
 #[derive(clap::Args)]
