@@ -39,7 +39,10 @@ impl Copy {
         let file = self.copy.join(&fault.file);
         let tell = |error: io::Error| format!("{}: {error}", file.display());
         let mut text = fs::read_to_string(self.root.join(&fault.file)).map_err(tell)?;
-        text.replace_range(fault.place.clone(), &fault.replace);
+        // From the end on, so that places stay where they are.
+        for change in fault.changes.iter().rev() {
+            text.replace_range(change.place.clone(), &change.replace);
+        }
         fs::write(&file, text).map_err(tell)
     }
 
@@ -54,6 +57,8 @@ impl Copy {
     pub(crate) fn cargo<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Command {
         let mut command = Command::new(std::env::var_os("CARGO").as_deref().unwrap_or(OsStr::new("cargo")));
         command.args(arguments).current_dir(&self.copy).env("CARGO_TARGET_DIR", &self.target);
+        // What fails says why, and not from where.
+        command.env("RUST_BACKTRACE", "0");
         command
     }
 }
