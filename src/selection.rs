@@ -252,7 +252,7 @@ impl Selection {
             match in_use {
                 // What another thread has published under the same kind is the same.
                 Some(in_use) if is_built && (in_use == kind || is_last_resort) => break,
-                Some(in_use) if is_built => kind = in_use,
+                Some(in_use) if in_use != kind => kind = in_use,
                 // What another thread could build can be built here too. Should it not, polling lets this thread go on.
                 Some(_) => (kind, is_last_resort) = (BackendKind::Polling, true),
                 None => kind = fallback_after(kind),

@@ -14,7 +14,7 @@ const LEFT_OUT: [&str; 2] = ["target", ".git"];
 pub(crate) struct Copy {
     root: PathBuf,
     copy: PathBuf,
-    /// Shared with the tree: dependencies are compiled once.
+    /// Its own: Cargo would take what it has built of a copy for what it builds of the tree.
     target: PathBuf,
     /// What the last command has said.
     pub(crate) output: PathBuf,
@@ -30,8 +30,7 @@ impl Copy {
             fs::remove_dir_all(&copy).map_err(tell)?;
         }
         copy_tree(root, &copy).map_err(tell)?;
-        let (root, target) = (root.to_owned(), target.to_owned());
-        Ok(Self { root, target, output: faults.join("output"), copy })
+        Ok(Self { root: root.to_owned(), copy, target: faults.join("target"), output: faults.join("output") })
     }
 
     /// Seeds a fault.
