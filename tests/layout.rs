@@ -2,10 +2,10 @@
 
 mod common;
 
-use common::begin;
+use common::{await_parked, begin};
 use ntpark::{
-    Backend, BackendKind, BackendKinds, Clock, Host, Instant, KeyedEvent, Parker, SelectError, SpinWait, ThreadParker,
-    UnparkHandle, UnparkReason, WaitAddress,
+    Backend, BackendKind, BackendKinds, Host, HostFunctions, Instant, KeyedEvent, NoSpin, Parker, Polling, SelectError,
+    SpinWait, ThreadParker, UnparkHandle, UnparkReason, WaitAddress,
 };
 use std::mem::{MaybeUninit, align_of, size_of};
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -22,11 +22,10 @@ fn sizes_and_alignments() {
     assert_eq!((words(size_of::<UnparkHandle>()), align_of::<UnparkHandle>()), (2, WORD));
     assert_eq!((size_of::<Instant>(), align_of::<Instant>()), (8, align_of::<u64>()));
     assert_eq!((size_of::<BackendKind>(), size_of::<BackendKinds>()), (1, 1));
-    // Two pointers, a u64, a u32 and what makes it a multiple of its alignment.
-    assert_eq!(size_of::<Clock>(), if WORD == 8 { 32 } else { 24 });
-    assert_eq!(size_of::<WaitAddress>(), 2 * WORD + size_of::<Clock>());
-    assert_eq!(words(size_of::<Host>()), 6);
-    assert_eq!(size_of::<KeyedEvent>(), 4 * WORD + size_of::<Clock>() + 8);
+    assert_eq!(size_of::<SpinWait>(), 4);
+    // The size, the context, five functions, and two words of 32 bits.
+    assert_eq!(size_of::<HostFunctions>(), 5 * WORD);
+    assert_eq!(size_of::<Host>(), 7 * WORD + 8);
 }
 
 #[test]
@@ -104,7 +103,6 @@ fn what_can_go_where() {
     everywhere::<Parker>();
     everywhere::<ThreadParker>();
     plain::<Backend>();
-    plain::<Clock>();
     plain::<Host>();
     plain::<Instant>();
     plain::<KeyedEvent>();
@@ -114,8 +112,35 @@ fn what_can_go_where() {
     plain::<SpinWait>();
     plain::<UnparkReason>();
     plain::<WaitAddress>();
+    plain::<Polling>();
+    plain::<NoSpin>();
+    plain::<HostFunctions>();
     to_others::<UnparkHandle>();
-    assert_eq!(format!("{:?}", Parker::new()), "Parker { .. }");
-    assert_eq!(format!("{:?}", ThreadParker::new()), "ThreadParker { .. }");
     assert_eq!(format!("{:>16}|", BackendKind::KeyedEvent), "     keyed-event|");
+}
+
+#[test]
+fn debug_names_the_state() {
+    let _test = begin();
+    let parker = Parker::new();
+    assert_eq!(format!("{parker:?}"), "Parker(EMPTY)");
+    parker.unpark();
+    parker.unpark();
+    assert_eq!(format!("{parker:?}"), "Parker(NOTIFIED)");
+    assert_eq!(parker.park(), UnparkReason::Unparked);
+    thread::scope(|scope| {
+        scope.spawn(|| parker.park());
+        await_parked(&parker);
+        assert_eq!(format!("{parker:?}"), "Parker(PARKED)");
+        parker.unpark();
+    });
+    let parker = ThreadParker::new();
+    assert_eq!(format!("{parker:?}"), "ThreadParker(EMPTY)");
+    parker.prepare_park();
+    assert_eq!(format!("{parker:?}"), "ThreadParker(ARMED)");
+    assert!(!parker.park_until(Instant::MIN));
+    assert_eq!(format!("{parker:?}"), "ThreadParker(TIMED_OUT)");
+    parker.prepare_park();
+    assert!(!parker.unpark_lock().unpark());
+    assert_eq!(format!("{parker:?}"), "ThreadParker(ARMED + NOTIFIED)");
 }

@@ -3,6 +3,7 @@
 //!
 //! Each test starts this program once more, as a child that runs the test [`child`] and ends in the middle of
 //! it.
+#![cfg(not(miri))] // It starts processes.
 
 mod common;
 
@@ -22,6 +23,11 @@ const LIMIT: Duration = Duration::from_secs(40);
 
 /// Runs a child that has to end by itself, and returns what it said.
 fn run(part: &str) -> String {
+    run_to(part, EXIT_CODE)
+}
+
+/// As [`run`], with this exit code.
+fn run_to(part: &str, exit_code: i32) -> String {
     let program = std::env::current_exe().expect("this program is a file");
     let mut child = Command::new(program)
         .args(["child", "--exact", "--nocapture", "--test-threads=1"])
@@ -45,7 +51,7 @@ fn run(part: &str) -> String {
     let mut said = String::new();
     let mut stderr = child.stderr.take().expect("it is piped");
     stderr.read_to_string(&mut said).expect("it is text");
-    assert_eq!(status.code(), Some(EXIT_CODE), "{part}: {status}\n{said}");
+    assert_eq!(status.code(), Some(exit_code), "{part}: {status}\n{said}");
     said
 }
 
@@ -60,11 +66,13 @@ fn child() {
         ("parked", _) => parked(),
         ("storm", seed) => storm(seed),
         #[cfg(windows)]
-        ("release", _) => windows::release_under_way(),
-        #[cfg(windows)]
         ("unpark", _) => windows::unpark_at_detach(),
         #[cfg(windows)]
         ("park", _) => windows::park_at_detach(),
+        #[cfg(windows)]
+        ("hang", _) => windows::park_without_a_deadline_at_detach(),
+        #[cfg(windows)]
+        ("hang_in_two_phases", _) => windows::park_in_two_phases_at_detach(),
         #[cfg(windows)]
         ("unload", _) => windows::unpark_at_unload(),
         #[cfg(windows)]
@@ -123,66 +131,34 @@ fn threads_park_and_unpark() {
 
 #[cfg(windows)]
 mod windows {
-    //! What only Windows has: releases, `DllMain`, and threads that are killed.
+    //! What only Windows has: `DllMain`, and threads that are killed.
 
     use super::*;
-    use ntpark::sys::ntdll::{NtReleaseKeyedEvent, RtlDllShutdownInProgress};
-    use ntpark::sys::{BOOL, BOOLEAN, HANDLE, NTSTATUS};
-    use ntpark::{Backend, BackendKind, Clock, KeyedEvent, ThreadParker, UnparkReason};
-    use std::ffi::{CStr, c_char, c_void};
-    use std::mem::transmute;
+    use common::dll::Dll;
+    use ntpark::{Backend, BackendKind, ThreadParker, UnparkReason};
+    use std::ffi::c_void;
     use std::os::windows::io::AsRawHandle;
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
+    /// What a process exits with that waits at its end for what can never come: `STATUS_THREAD_IS_TERMINATING`.
+    const HOPELESS: i32 = 0xC000_004B_u32 as i32;
+
     #[link(name = "kernel32")]
     unsafe extern "system" {
-        fn GetModuleHandleA(name: *const c_char) -> HANDLE;
-        fn GetProcAddress(module: HANDLE, name: *const c_char) -> *mut c_void;
-        fn LoadLibraryW(file: *const u16) -> HANDLE;
-        fn FreeLibrary(module: HANDLE) -> BOOL;
-        fn TerminateThread(thread: HANDLE, code: u32) -> BOOL;
+        fn TerminateThread(thread: *mut c_void, code: u32) -> i32;
     }
 
-    fn function(module: HANDLE, name: &CStr) -> *mut c_void {
-        // SAFETY: the module is loaded, the name ends with 0.
-        let function = unsafe { GetProcAddress(module, name.as_ptr()) };
-        assert!(!function.is_null(), "{name:?} is missing");
-        function
+    /// Has `at_end` called when the process ends, from a `DllMain`.
+    fn at_detach(at_end: extern "system" fn()) {
+        let dll = Dll::load();
+        dll.at_detach(at_end);
+        // The system unloads it.
+        std::mem::forget(dll);
     }
 
-    fn ntdll(name: &CStr) -> *mut c_void {
-        // SAFETY: the name ends with 0.
-        function(unsafe { GetModuleHandleA(c"ntdll.dll".as_ptr()) }, name)
-    }
-
-    /// Loads the DLL that `cargo test` builds beside this program, and has it call `at_end` from its
-    /// `DllMain` when it is detached.
-    fn load(at_end: extern "system" fn()) -> HANDLE {
-        let program = std::env::current_exe().expect("this program is a file");
-        let dir = program.parent().and_then(|deps| deps.parent()).expect("cargo puts it two folders deep");
-        let file = dir.join("examples").join("at_detach.dll");
-        assert!(file.exists(), "{} is missing: build the examples", file.display());
-        let mut file: Vec<u16> = std::os::windows::ffi::OsStrExt::encode_wide(file.as_os_str()).collect();
-        file.push(0);
-        // SAFETY: the name ends with 0. The DLL does nothing when it is loaded.
-        let module = unsafe { LoadLibraryW(file.as_ptr()) };
-        assert!(!module.is_null(), "{}", std::io::Error::last_os_error());
-        // SAFETY: the function of this name has this type.
-        let at_detach = unsafe {
-            transmute::<*mut c_void, extern "system" fn(extern "system" fn())>(function(module, c"at_detach"))
-        };
-        at_detach(at_end);
-        module
-    }
-
-    /// Whether the system says that the process is ending.
     fn is_ending() -> bool {
-        // SAFETY: the function of this name has this type.
-        let is_ending =
-            unsafe { transmute::<*mut c_void, RtlDllShutdownInProgress>(ntdll(c"RtlDllShutdownInProgress")) };
-        // SAFETY: it takes nothing.
-        unsafe { is_ending() != 0 }
+        Backend::get().is_process_ending()
     }
 
     static PARKERS: OnceLock<&'static [Parker]> = OnceLock::new();
@@ -195,7 +171,7 @@ mod windows {
             let handle = TWO_PHASE.unpark_lock();
             eprintln!("{woken} and {}", u8::from(handle.unpark()));
         }
-        load(at_end);
+        at_detach(at_end);
         TWO_PHASE.prepare_park();
         thread::spawn(|| TWO_PHASE.park());
         PARKERS.get_or_init(park_threads);
@@ -219,7 +195,7 @@ mod windows {
             parker.unpark();
             eprintln!("{timed_out:?}, {early}, {:?}", parker.park());
         }
-        load(at_end);
+        at_detach(at_end);
         park_threads();
         exit(EXIT_CODE);
     }
@@ -229,18 +205,57 @@ mod windows {
         assert_eq!(run("park"), "TimedOut, false, Unparked\n");
     }
 
+    pub(super) fn park_without_a_deadline_at_detach() {
+        extern "system" fn at_end() {
+            assert!(is_ending());
+            // A token that is there is taken.
+            let parker = Parker::new();
+            parker.unpark();
+            eprintln!("{:?}", parker.park());
+            eprintln!("{:?}", parker.park());
+        }
+        at_detach(at_end);
+        park_threads();
+        exit(EXIT_CODE);
+    }
+
+    #[test]
+    fn dll_main_parks_without_a_deadline() {
+        assert_eq!(run_to("hang", HOPELESS), "Unparked\n");
+    }
+
+    pub(super) fn park_in_two_phases_at_detach() {
+        extern "system" fn at_end() {
+            assert!(is_ending());
+            let parker = ThreadParker::new();
+            parker.prepare_park();
+            eprintln!("{}", parker.unpark_lock().unpark());
+            parker.park();
+            parker.prepare_park();
+            parker.park();
+            eprintln!("it has returned");
+        }
+        at_detach(at_end);
+        park_threads();
+        exit(EXIT_CODE);
+    }
+
+    #[test]
+    fn dll_main_parks_in_two_phases_without_a_deadline() {
+        assert_eq!(run_to("hang_in_two_phases", HOPELESS), "false\n");
+    }
+
     pub(super) fn unpark_at_unload() {
         static WAITING: Parker = Parker::new();
         extern "system" fn at_end() {
             assert!(!is_ending());
             eprintln!("{}", WAITING.unpark());
         }
-        let dll = load(at_end);
+        let dll = Dll::load();
+        dll.at_detach(at_end);
         let waiter = thread::spawn(|| WAITING.park());
         await_parked(&WAITING);
-        // SAFETY: the module is loaded, and none of its functions runs.
-        let unloaded = unsafe { FreeLibrary(dll) };
-        assert_ne!(unloaded, 0);
+        drop(dll);
         assert_eq!(waiter.join().expect("it does not panic"), UnparkReason::Unparked);
         exit(EXIT_CODE);
     }
@@ -248,63 +263,6 @@ mod windows {
     #[test]
     fn dll_main_unparks_a_live_thread() {
         assert_eq!(run("unload"), "true\n");
-    }
-
-    /// The system's own, to which the wrapper below passes on.
-    static RELEASE: OnceLock<NtReleaseKeyedEvent> = OnceLock::new();
-    static IS_RELEASING: AtomicBool = AtomicBool::new(false);
-
-    /// A waiter that the scheduler leaves standing just before it would wait.
-    unsafe extern "system" fn wait_never(_: HANDLE, _: *const c_void, _: BOOLEAN, _: *const i64) -> NTSTATUS {
-        loop {
-            thread::sleep(Duration::from_secs(3600));
-        }
-    }
-
-    unsafe extern "system" fn release(
-        handle: HANDLE,
-        key: *const c_void,
-        alertable: BOOLEAN,
-        timeout: *const i64,
-    ) -> NTSTATUS {
-        IS_RELEASING.store(true, SeqCst);
-        let release = RELEASE.get().expect("it was found before");
-        // SAFETY: the caller's own arguments, as they came.
-        unsafe { release(handle, key, alertable, timeout) }
-    }
-
-    /// Ends while a thread is in the release of a waiter that has not come yet.
-    pub(super) fn release_under_way() {
-        // SAFETY: the functions of these names have these types.
-        let real = unsafe { transmute::<*mut c_void, NtReleaseKeyedEvent>(ntdll(c"NtReleaseKeyedEvent")) };
-        RELEASE.get_or_init(|| real);
-        // SAFETY: as above.
-        let is_ending =
-            unsafe { transmute::<*mut c_void, RtlDllShutdownInProgress>(ntdll(c"RtlDllShutdownInProgress")) };
-        // SAFETY: the functions do what they should, but that the waiter takes its time; the null handle is always
-        // good.
-        let backend =
-            unsafe { KeyedEvent::new(std::ptr::null_mut(), wait_never, release, is_ending, Clock::SHARED_PAGE, false) };
-        let backend: &'static Backend = Box::leak(Box::new(Backend::KeyedEvent(backend)));
-        let parker: &'static ThreadParker = Box::leak(Box::new(ThreadParker::with_backend(backend)));
-        parker.prepare_park();
-        thread::spawn(|| parker.park());
-        thread::spawn(|| {
-            // It can only be released for once it is committed to wait, which nobody but the test can know: give it a
-            // while.
-            thread::sleep(Duration::from_millis(50));
-            parker.unpark_lock().unpark();
-        });
-        while !IS_RELEASING.load(SeqCst) {
-            thread::yield_now();
-        }
-        thread::sleep(Duration::from_millis(10));
-        exit(EXIT_CODE);
-    }
-
-    #[test]
-    fn a_release_is_under_way() {
-        assert_eq!(run("release"), "");
     }
 
     /// Kills a thread that is parked, which no program should do, and unparks it.
@@ -341,7 +299,8 @@ mod windows {
     fn a_parked_thread_was_terminated() {
         let said = run("terminate");
         let _watchdog = begin();
-        // The waker of a rendezvous waits for the dead, until the process ends. The others do not notice.
+        // The waker of a rendezvous waits for the dead, and is in its release when the process ends. The others do not
+        // notice.
         let is_back = !matches!(Backend::get().kind(), BackendKind::KeyedEvent | BackendKind::KeyedEventNull);
         assert_eq!(said, format!("{is_back} Busy\n"));
     }

@@ -1,10 +1,14 @@
 //! The process's choice of a backend, which it makes once: so each test has a process of its own.
+#![cfg(not(miri))] // It starts processes.
 
 mod common;
 
 use common::child::in_own_process;
-use common::{Watchdog, choose, wanted};
-use ntpark::{Backend, BackendKind, BackendKinds, Host, Parker, SelectError, ThreadParker, UnparkReason, thread_yield};
+use common::{Watchdog, await_parked, choose, handles, wanted};
+use ntpark::{
+    Backend, BackendKind, BackendKinds, Host, HostFunctions, Instant, Parker, SelectError, SpinWait, ThreadParker,
+    UnparkReason, thread_yield,
+};
 use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
@@ -27,7 +31,7 @@ fn this_kind() -> BackendKind {
 
 /// What a process chooses that is left alone.
 fn best() -> BackendKind {
-    let order = [BackendKind::WaitAddress, BackendKind::KeyedEvent, BackendKind::KeyedEventNull, BackendKind::Polling];
+    let order = [BackendKind::WaitAddress, BackendKind::KeyedEventNull, BackendKind::KeyedEvent, BackendKind::Polling];
     let available = Backend::available();
     order.into_iter().find(|&kind| available.contains(kind.into())).expect("polling is always there")
 }
@@ -44,35 +48,14 @@ static HOST: Host = {
     unsafe extern "C" fn now(_: *mut std::ffi::c_void) -> u64 {
         1
     }
-    unsafe extern "C" fn give_way(_: *mut std::ffi::c_void) {}
-    // SAFETY: to return at once is to return for no reason, which a host may.
-    unsafe { Host::new(std::ptr::null_mut(), wait, wake, now, give_way, 0) }
-};
-
-/// How many handles the process has open.
-#[cfg(windows)]
-fn handles() -> usize {
-    use std::ffi::c_void;
-    #[link(name = "kernel32")]
-    unsafe extern "system" {
-        fn GetHandleInformation(object: *mut c_void, flags: *mut u32) -> i32;
+    unsafe extern "C" fn thread_yield(_: *mut std::ffi::c_void) {}
+    unsafe extern "C" fn current_thread(_: *mut std::ffi::c_void) -> usize {
+        1
     }
-    /// Ten times what a test process opens.
-    const LAST: usize = 0x2000;
-    // Handles are multiples of 4. `GetProcessHandleCount` would be shorter, but Wine's says 0.
-    let is_open = |handle: &usize| {
-        let mut flags = 0;
-        // SAFETY: a question about a number; the flags are live.
-        unsafe { GetHandleInformation(std::ptr::without_provenance_mut(*handle), &raw mut flags) != 0 }
-    };
-    (4..LAST).step_by(4).filter(is_open).count()
-}
-
-/// There are no handles here, so none is left open.
-#[cfg(not(windows))]
-fn handles() -> usize {
-    0
-}
+    let functions = HostFunctions { wait, wake, now, thread_yield, current_thread };
+    // SAFETY: to return at once is to return for no reason, which a host may.
+    unsafe { Host::new(std::ptr::null_mut(), functions, std::num::NonZeroU32::MIN) }
+};
 
 /// How many of them the choice has opened.
 fn handles_of(kind: BackendKind) -> usize {
@@ -97,9 +80,9 @@ fn race<T: Send>(body: impl Fn(usize) -> T + Sync) -> (Vec<T>, usize) {
     };
     // What threads cost the process once is not to be counted.
     run(&|_| None);
-    let before = handles();
+    let before = handles::open().len();
     let results = run(&|index| Some(body(index)));
-    (results, handles() - before)
+    (results, handles::open().len() - before)
 }
 
 #[test]
@@ -182,10 +165,10 @@ fn threads_that_race_to_install_a_host_make_one_choice() {
 #[test]
 fn a_kind_is_forced_before_the_first_use() {
     before_the_choice("a_kind_is_forced_before_the_first_use", || {
-        let (kind, before) = (this_kind(), handles());
+        let (kind, before) = (this_kind(), handles::open().len());
         assert_eq!(choose(kind), Ok(()));
         assert_eq!(Backend::get().kind(), kind);
-        assert_eq!(handles() - before, handles_of(kind));
+        assert_eq!(handles::open().len() - before, handles_of(kind));
         for other in BackendKind::ALL {
             assert_eq!(Backend::force(other), Err(SelectError::InUse(kind)));
         }
@@ -195,7 +178,7 @@ fn a_kind_is_forced_before_the_first_use() {
         parker.unpark();
         assert_eq!(parker.park(), UnparkReason::Unparked);
         assert_eq!(parker.park_timeout(Duration::from_millis(1)), UnparkReason::TimedOut);
-        assert_eq!(handles() - before, handles_of(kind));
+        assert_eq!(handles::open().len() - before, handles_of(kind));
     });
 }
 
@@ -208,14 +191,14 @@ fn nothing_is_forced_after_the_first_use() {
             assert_eq!(Backend::force(other), Err(SelectError::InUse(kind)));
         }
         assert_eq!(Backend::install(&HOST), Err(SelectError::InUse(kind)));
-        assert_eq!(SelectError::InUse(kind).to_string(), format!("the process parks on the {kind} backend already"));
+        assert_eq!(SelectError::InUse(kind).to_string(), format!("the process already parks on the {kind} backend"));
     });
 }
 
 #[test]
 fn a_kind_that_is_not_there_is_not_chosen() {
     before_the_choice("a_kind_that_is_not_there_is_not_chosen", || {
-        let before = handles();
+        let before = handles::open().len();
         let available = Backend::available();
         assert!(available.contains(BackendKinds::POLLING) && !available.contains(BackendKinds::HOST));
         for kind in BackendKind::ALL.into_iter().filter(|&kind| !available.contains(kind.into())) {
@@ -224,7 +207,7 @@ fn a_kind_that_is_not_there_is_not_chosen() {
             assert_eq!(error.to_string(), format!("the {kind} backend is not available here"));
         }
         assert_eq!(Backend::available(), available);
-        assert_eq!(handles(), before, "looking opens nothing");
+        assert_eq!(handles::open().len(), before, "looking opens nothing");
         // Nothing has been chosen: another kind can be.
         let kind = another_kind();
         assert_eq!(Backend::force(kind), Ok(()));
@@ -276,28 +259,97 @@ fn a_host_is_installed_before_the_first_use() {
 }
 
 #[test]
-fn what_needs_no_backend_chooses_none() {
-    before_the_choice("what_needs_no_backend_chooses_none", || {
+fn calls_that_need_no_backend_choose_none() {
+    before_the_choice("calls_that_need_no_backend_choose_none", || {
         let parker = Parker::new();
         assert!(!parker.unpark());
         assert_eq!(parker.park(), UnparkReason::Unparked);
         parker.unpark();
         assert_eq!(parker.park_timeout(Duration::MAX), UnparkReason::Unparked);
+        // Parks of no time, and an unpark where nobody waits.
+        assert_eq!(parker.park_timeout(Duration::ZERO), UnparkReason::TimedOut);
+        assert_eq!(parker.park_until(Instant::MIN), UnparkReason::TimedOut);
+        assert_eq!(parker.no_spin().park_timeout(Duration::ZERO), UnparkReason::TimedOut);
+        assert!(!parker.unpark());
         let parker = ThreadParker::new();
         parker.prepare_park();
         parker.unpark_lock().unpark();
         parker.park();
         assert!(!parker.timed_out());
+        thread_yield();
+        let mut spin = SpinWait::new();
+        while spin.spin() {}
+        spin.spin_no_yield();
         let _ = Backend::available();
         assert_eq!(choose(this_kind()), Ok(()), "nothing has been chosen yet");
     });
 }
 
-#[test]
-fn what_needs_a_backend_chooses_it() {
-    before_the_choice("what_needs_a_backend_chooses_it", || {
+/// Runs `call` in a process that has not chosen; it is to choose.
+fn chooses(test: &str, call: impl FnOnce()) {
+    before_the_choice(test, || {
         let kind = best();
-        thread_yield();
+        call();
         assert_eq!(Backend::force(kind), Err(SelectError::InUse(kind)));
     });
+}
+
+#[test]
+fn asking_for_the_backend_chooses_it() {
+    chooses("asking_for_the_backend_chooses_it", || _ = Backend::get());
+}
+
+#[test]
+fn asking_for_the_time_chooses_the_backend() {
+    chooses("asking_for_the_time_chooses_the_backend", || _ = Instant::now());
+}
+
+#[test]
+fn a_park_that_may_wait_chooses_the_backend() {
+    chooses("a_park_that_may_wait_chooses_the_backend", || {
+        // In the past of every clock that advances; without one, no time ever passes.
+        if cfg!(windows) {
+            assert_eq!(Parker::new().park_timeout(Duration::from_millis(1)), UnparkReason::TimedOut);
+        } else {
+            static PARKER: Parker = Parker::new();
+            let parked = thread::spawn(|| PARKER.park());
+            await_parked(&PARKER);
+            assert!(PARKER.unpark());
+            assert_eq!(parked.join().expect("a park does not panic"), UnparkReason::Unparked);
+        }
+    });
+}
+
+#[test]
+fn a_refused_host_leaves_no_trace() {
+    before_the_choice("a_refused_host_leaves_no_trace", || {
+        assert_eq!(Backend::force(BackendKind::Polling), Ok(()));
+        let available = Backend::available();
+        assert_eq!(Backend::install(&HOST), Err(SelectError::InUse(BackendKind::Polling)));
+        assert_eq!(Backend::available(), available);
+        assert!(!available.contains(BackendKinds::HOST));
+        assert_eq!(Backend::get().kind(), BackendKind::Polling);
+    });
+}
+
+/// A copy of the library that is loaded and unloaded again and again.
+#[test]
+#[cfg(windows)]
+fn unloading_leaves_no_handles_behind() {
+    use common::dll::Dll;
+
+    let _watchdog = Watchdog::new();
+    // With a handle of its own, as only XP chooses by itself, each copy leaves one.
+    for forced in [None, Some(BackendKind::WaitAddress), Some(BackendKind::KeyedEventNull), Some(BackendKind::Polling)]
+    {
+        // What the first costs the process once is not to be counted.
+        let kind = Dll::load().park(forced);
+        assert!(forced.is_none_or(|forced| forced == kind));
+        assert_ne!(kind, BackendKind::KeyedEvent);
+        let before = handles::open();
+        for _ in 0..100 {
+            assert_eq!(Dll::load().park(forced), kind, "each copy chooses anew");
+        }
+        assert_eq!(handles::open(), before, "{kind}");
+    }
 }

@@ -1,9 +1,10 @@
-//! [`Instant`], [`Clock`] and what they do at their ends.
+//! [`Instant`], its arithmetic, and the clock of the process's backend.
 
 mod common;
 
 use common::begin;
-use ntpark::{Backend, Clock, Instant, Parker, SpinWait, UnparkReason, thread_yield};
+use ntpark::{Backend, Instant, Parker, SpinWait, UnparkReason, thread_yield};
+use proptest::prelude::*;
 use std::thread;
 use std::time::{Duration, Instant as StdInstant};
 
@@ -14,87 +15,82 @@ fn at(ticks: u64) -> Instant {
     Instant::from_ticks(ticks)
 }
 
+/// Numbers near every power of two and near the other edges, and those between.
+fn numbers() -> impl Strategy<Value = u64> {
+    let near = |edge: u64| {
+        (0..4_u64, any::<bool>())
+            .prop_map(move |(by, up)| if up { edge.saturating_add(by) } else { edge.saturating_sub(by) })
+    };
+    prop_oneof![
+        any::<u64>(),
+        // As many short ones as long ones.
+        (0..64_u32, any::<u64>()).prop_map(|(bits, number)| number >> bits),
+        (0..64_u32).prop_flat_map(move |bits| near(1 << bits)),
+        near(u64::MAX),
+        near(u64::MAX / 10_000_000),
+    ]
+}
+
+/// What fits, else the end of the range.
+fn saturated(exact: u128) -> u64 {
+    u64::try_from(exact).unwrap_or(u64::MAX)
+}
+
+/// Compares all arithmetic with exact wide integers.
+fn check(ticks: u64, other: u64, span: Duration) {
+    let (nanos, wide) = (span.as_nanos(), u128::from(ticks));
+    let later = at(saturated(wide + nanos.div_ceil(100)));
+    assert_eq!(at(ticks) + span, later, "{ticks} + {span:?}");
+    assert_eq!(at(ticks).saturating_add(span), later);
+    // Rounded to the later, too.
+    let earlier = at(saturated(wide.saturating_sub(nanos / 100)));
+    assert_eq!(at(ticks) - span, earlier, "{ticks} - {span:?}");
+    assert_eq!(at(ticks).saturating_sub(span), earlier);
+    let between = wide.saturating_sub(u128::from(other)) * 100;
+    assert_eq!((at(ticks) - at(other)).as_nanos(), between, "{ticks} - {other}");
+    assert_eq!(at(ticks).saturating_duration_since(at(other)).as_nanos(), between);
+    assert_eq!(at(ticks).cmp(&at(other)), ticks.cmp(&other));
+}
+
 #[test]
-fn adding_rounds_up_and_saturates() {
-    for (from, span, to) in [
-        (0, Duration::ZERO, 0),
-        (7, Duration::ZERO, 7),
-        (0, NANO, 1),
-        (0, UNIT - NANO, 1),
-        (0, UNIT, 1),
-        (0, UNIT + NANO, 2),
-        (5, Duration::from_secs(1), 10_000_005),
-        (0, Duration::new(1, 999_999_999), 20_000_000),
-        (0, Duration::from_secs(u64::MAX / 10_000_000), u64::MAX / 10_000_000 * 10_000_000),
-        (0, Duration::new(u64::MAX / 10_000_000, 955_161_500), u64::MAX),
-        (0, Duration::new(u64::MAX / 10_000_000, 955_161_400), u64::MAX - 1),
-        (0, Duration::from_secs(u64::MAX / 10_000_000 + 1), u64::MAX),
-        (0, Duration::MAX, u64::MAX),
-        (1, Duration::MAX, u64::MAX),
-        (u64::MAX - 1, UNIT, u64::MAX),
-        (u64::MAX - 1, UNIT + NANO, u64::MAX),
-        (u64::MAX, UNIT, u64::MAX),
-        (u64::MAX, Duration::ZERO, u64::MAX),
-    ] {
-        assert_eq!(at(from) + span, at(to), "{from} + {span:?}");
-        assert_eq!(at(from).saturating_add(span), at(to));
+fn arithmetic_is_exact_at_the_edges() {
+    const LAST_SECOND: u64 = u64::MAX / 10_000_000;
+    let ticks = [0, 1, 5, 7, 10_000_001, 1 << 32, i64::MAX as u64, 1 << 63, u64::MAX - 1, u64::MAX];
+    let spans = [
+        Duration::ZERO,
+        NANO,
+        UNIT - NANO,
+        UNIT,
+        UNIT + NANO,
+        UNIT * 2 - NANO,
+        UNIT * 7,
+        UNIT * 8,
+        Duration::from_secs(1),
+        Duration::new(1, 999_999_999),
+        Duration::from_secs(LAST_SECOND),
+        // The last unit that fits, the nanosecond after it, and the first that does not.
+        Duration::new(LAST_SECOND, 955_161_500),
+        Duration::new(LAST_SECOND, 955_161_501),
+        Duration::new(LAST_SECOND, 955_161_600),
+        Duration::from_secs(LAST_SECOND + 1),
+        Duration::from_secs(u64::MAX),
+        Duration::MAX,
+    ];
+    for from in ticks {
+        for other in ticks {
+            spans.iter().for_each(|&span| check(from, other, span));
+        }
     }
+    assert_eq!((Instant::MIN, Instant::MAX), (at(0), at(u64::MAX)));
 }
 
-#[test]
-fn subtracting_rounds_to_the_later_and_saturates() {
-    for (from, span, to) in [
-        (0, Duration::ZERO, 0),
-        (0, NANO, 0),
-        (0, Duration::MAX, 0),
-        (7, NANO, 7),
-        (7, UNIT - NANO, 7),
-        (7, UNIT, 6),
-        (7, UNIT * 2 - NANO, 6),
-        (7, UNIT * 7, 0),
-        (7, UNIT * 8, 0),
-        (u64::MAX, UNIT, u64::MAX - 1),
-        (u64::MAX, Duration::MAX, 0),
-        (u64::MAX, Duration::new(u64::MAX / 10_000_000, 955_161_400), 1),
-    ] {
-        assert_eq!(at(from) - span, at(to), "{from} - {span:?}");
-        assert_eq!(at(from).saturating_sub(span), at(to));
-    }
-}
+proptest! {
+    #![proptest_config(common::proptest_config())]
 
-#[test]
-fn spans_between_instants_are_exact() {
-    for (later, earlier, span) in [
-        (0, 0, Duration::ZERO),
-        (1, 0, UNIT),
-        (0, 1, Duration::ZERO),
-        (0, u64::MAX, Duration::ZERO),
-        (10_000_000, 0, Duration::from_secs(1)),
-        (10_000_001, 0, Duration::from_secs(1) + UNIT),
-        (19_999_999, 0, Duration::new(1, 999_999_900)),
-        (u64::MAX, 0, Duration::new(1_844_674_407_370, 955_161_500)),
-        (u64::MAX, u64::MAX - 1, UNIT),
-    ] {
-        assert_eq!(at(later) - at(earlier), span, "{later} - {earlier}");
-        assert_eq!(at(later).saturating_duration_since(at(earlier)), span);
-        assert_eq!(at(earlier) + span, at(later.max(earlier)));
-    }
-}
-
-#[test]
-fn instants_are_in_order() {
-    assert_eq!((Instant::MIN.ticks(), Instant::MAX.ticks()), (0, u64::MAX));
-    assert!(Instant::MIN < at(1) && at(1) < at(1 << 63) && at(1 << 63) < Instant::MAX);
-    assert!(at(i64::MAX as u64) < at(i64::MIN as u64), "nothing is signed");
-}
-
-#[test]
-fn the_scale_of_a_counter_is_exact_and_rounded_down() {
-    assert_eq!(Clock::scale(0), None);
-    for frequency in
-        [1, 2, 3, 32_768, 1_193_182, 3_579_545, 10_000_000, 24_000_000, 2_611_199_987, 1 << 32, u64::MAX / 2, u64::MAX]
-    {
-        assert_eq!(Clock::scale(frequency), Some((10_000_000 << 32) / frequency), "{frequency}");
+    #[test]
+    fn arithmetic_is_exact(ticks in numbers(), other in numbers(), seconds in numbers(), nanos in 0..1_000_000_000_u32) {
+        check(ticks, other, Duration::new(seconds, nanos));
+        check(ticks, other, Duration::from_nanos(seconds));
     }
 }
 
@@ -108,6 +104,33 @@ fn deadlines_of_a_backend() {
     let deadline = backend.deadline(NANO);
     assert!(before < deadline && deadline <= backend.now() + UNIT);
     assert!(before > Instant::MIN && before < Instant::MAX);
+    assert!(backend.clock_granule() > 0);
+}
+
+#[test]
+fn now_is_the_time_of_the_backend() {
+    let _test = begin();
+    let backend = Backend::get();
+    let before = backend.now();
+    let now = Instant::now();
+    assert!(before <= now && now <= backend.now());
+}
+
+#[test]
+fn threads_have_numbers() {
+    let _test = begin();
+    let backend = Backend::get();
+    let here = backend.current_thread();
+    assert!(here.is_some());
+    let there = thread::scope(|scope| scope.spawn(|| backend.current_thread()).join().expect("it has one"));
+    assert!(there.is_some() && there != here);
+    assert_eq!(backend.current_thread(), here);
+}
+
+#[test]
+fn the_process_is_not_ending() {
+    let _test = begin();
+    assert!(!Backend::get().is_process_ending());
 }
 
 #[test]
@@ -118,7 +141,7 @@ fn the_clock_never_goes_backwards() {
         for _ in 0..4 {
             scope.spawn(|| {
                 let mut last = Instant::MIN;
-                for _ in 0..20_000 {
+                for _ in 0..common::rounds(20_000) {
                     let now = backend.now();
                     assert!(now >= last, "{now:?} after {last:?}");
                     last = now;
@@ -139,14 +162,14 @@ fn the_clock_is_one_for_all_threads() {
             let there = &there;
             let here = &here;
             move || {
-                for _ in 0..200 {
+                for _ in 0..common::rounds(200) {
                     assert_eq!(there.park(), UnparkReason::Unparked);
                     send.send(backend.now()).expect("it is received");
                     here.unpark();
                 }
             }
         });
-        for _ in 0..200 {
+        for _ in 0..common::rounds(200) {
             let before = backend.now();
             there.unpark();
             assert_eq!(here.park(), UnparkReason::Unparked);

@@ -1,6 +1,10 @@
 //! What examples and tests share: a kernel to park on.
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(miri)))]
+pub(crate) mod futex;
+/// Miri does not let a system call compare half of an atomic.
+#[cfg(all(target_os = "linux", miri))]
+#[path = "condvar.rs"]
 pub(crate) mod futex;
 
 use ntpark::{Backend, BackendKind, SelectError};

@@ -1,16 +1,17 @@
 //! A toy kernel: tasks with stacks of their own that take turns on one thread, and a time that only passes
 //! while all of them sleep.
 //!
-//! Four functions are all that an operating system has to provide for ntpark, at the end of this file. They
+//! Five functions are all that an operating system has to provide for ntpark, at the end of this file. They
 //! are short because this kernel is cooperative: between the look at the word and going to sleep nothing else
 //! can run. Where tasks run on several processors, the two have to be made one step, by a lock that `wake`
 //! takes as well.
 
 use corosensei::{Coroutine, CoroutineResult, Yielder};
-use ntpark::Host;
+use ntpark::{Host, HostFunctions};
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::mem;
+use std::num::NonZeroU32;
 use std::ptr;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
@@ -19,8 +20,11 @@ use std::sync::{Mutex, MutexGuard};
 /// What ntpark is given: the kernel as context, and what it does for it.
 // SAFETY: the functions below do what their types ask for, for tasks of the one thread that `run` is called
 // on, and don't unwind; the kernel is a static.
-pub(crate) static HOST: Host =
-    unsafe { Host::new((&raw const KERNEL).cast_mut().cast(), wait, wake, now, thread_yield, 0) };
+pub(crate) static HOST: Host = unsafe {
+    let functions = HostFunctions { wait, wake, now, thread_yield, current_thread };
+    // Time is told to the unit.
+    Host::new((&raw const KERNEL).cast_mut().cast(), functions, NonZeroU32::MIN)
+};
 
 static KERNEL: Kernel = Kernel { tables: Mutex::new(Tables { time: 0, running: 0, tasks: Vec::new() }) };
 
@@ -181,4 +185,9 @@ unsafe extern "C" fn now(context: *mut c_void) -> u64 {
 unsafe extern "C" fn thread_yield(context: *mut c_void) {
     // SAFETY: the context is that of the host.
     unsafe { kernel(context) }.switch(Task::Ready);
+}
+
+unsafe extern "C" fn current_thread(context: *mut c_void) -> usize {
+    // SAFETY: the context is that of the host.
+    unsafe { kernel(context) }.tables().running + 1
 }

@@ -1,11 +1,13 @@
-//! A DLL whose `DllMain` calls a function when the DLL is detached: because the process ends, or because it
-//! is unloaded. For the tests of how processes end.
+//! A DLL with a copy of ntpark. Its `DllMain` calls a function when the DLL is detached: because the process ends, or
+//! because it is unloaded. For the tests of how processes end, and of what unloading leaves behind.
 
 #![cfg(windows)]
 
+use ntpark::{Backend, BackendKind, Parker, UnparkReason};
 use std::ffi::c_void;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
+use std::time::Duration;
 
 const DLL_PROCESS_DETACH: u32 = 0;
 const TRUE: i32 = 1;
@@ -17,6 +19,17 @@ static FUNCTION: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 #[unsafe(no_mangle)]
 pub extern "system" fn at_detach(function: extern "system" fn()) {
     FUNCTION.store(function as *mut c_void, Relaxed);
+}
+
+/// Parks until a short time has passed, on the kind of this number, or on the one that is chosen if it is 0. Returns the
+/// kind's number.
+#[unsafe(no_mangle)]
+pub extern "system" fn park(kind: u8) -> u8 {
+    if let Some(kind) = BackendKind::ALL.into_iter().find(|&known| known as u8 == kind) {
+        assert_eq!(Backend::force(kind), Ok(()));
+    }
+    assert_eq!(Parker::new().park_timeout(Duration::from_micros(1)), UnparkReason::TimedOut);
+    Backend::get().kind() as u8
 }
 
 /// Called by the system, which holds the lock of its loader.

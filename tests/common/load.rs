@@ -1,4 +1,4 @@
-//! Threads that fight for a [`Monitor`], with any backend.
+//! Threads that fight for a [`Monitor`].
 
 use super::monitor::Monitor;
 use super::random::{Random, dawdle};
@@ -7,28 +7,23 @@ use std::collections::VecDeque;
 use std::thread;
 use std::time::Duration;
 
-/// Who fights, and for how long.
+/// How long they fight.
 pub(crate) struct Load {
-    /// The backend, if it is not the process's.
-    pub(crate) backend: Option<&'static Backend>,
     /// How often each thread does what it does.
-    pub(crate) rounds: u32,
+    pub(crate) rounds: u64,
     /// The longest timeout.
     pub(crate) longest: Duration,
 }
 
 impl Load {
     fn deadline(&self, random: &mut Random) -> Instant {
-        let backend = self.backend.copied().unwrap_or_else(Backend::get);
-        backend.deadline(self.longest * random.below(100) as u32 / 100)
+        Backend::get().deadline(self.longest * random.below(100) as u32 / 100)
     }
 
-    /// Four threads take a lock, half of the time with a timeout, and count under it. Each begins with
-    /// `enter`.
-    pub(crate) fn lock(&self, enter: impl Fn() + Sync) {
-        let monitor = Monitor::new(0_u64, self.backend);
+    /// Four threads take a lock, half of the time with a timeout, and count under it.
+    pub(crate) fn lock(&self) {
+        let monitor = Monitor::new(0_u64);
         let counter = |seed| {
-            enter();
             let mut random = Random::new(seed);
             let mut taken = 0;
             for _ in 0..self.rounds {
@@ -48,12 +43,12 @@ impl Load {
             threads.map(|thread| thread.join().expect("it counts")).iter().sum()
         });
         assert_eq!(*monitor.lock().value(), taken, "each that took the lock counted alone");
-        assert!(taken >= 4 * u64::from(self.rounds) / 3, "without a timeout, the lock is always taken");
+        assert!(taken >= 4 * self.rounds / 3, "without a timeout, the lock is always taken");
     }
 
     /// Two threads put numbers into a small buffer, two take them out. All wait on one condition variable, a
-    /// fourth of the time with a timeout. Each begins with `enter`.
-    pub(crate) fn buffer(&self, enter: impl Fn() + Sync) {
+    /// fourth of the time with a timeout.
+    pub(crate) fn buffer(&self) {
         const CAPACITY: usize = 2;
 
         #[derive(Default)]
@@ -63,8 +58,8 @@ impl Load {
             sum: u64,
         }
 
-        let monitor = Monitor::new(Buffer::default(), self.backend);
-        let total = 2 * u64::from(self.rounds);
+        let monitor = Monitor::new(Buffer::default());
+        let total = 2 * self.rounds;
         // Both kinds of notification come with the lock held, and without.
         let change = |random: &mut Random, ready: &dyn Fn(&Buffer) -> bool, then: &dyn Fn(&mut Buffer)| {
             let mut locked = monitor.lock();
@@ -81,15 +76,13 @@ impl Load {
             }
         };
         let put = |seed| {
-            enter();
             let mut random = Random::new(seed);
-            for number in 1..=u64::from(self.rounds) {
+            for number in 1..=self.rounds {
                 let is_ready = |buffer: &Buffer| buffer.items.len() < CAPACITY;
                 change(&mut random, &is_ready, &|buffer| buffer.items.push_back(number));
             }
         };
         let take = |seed| {
-            enter();
             let mut random = Random::new(seed);
             let mut is_done = false;
             while !is_done {
@@ -112,7 +105,7 @@ impl Load {
         });
         let mut locked = monitor.lock();
         let buffer = locked.value();
-        let sum = u64::from(self.rounds) * (u64::from(self.rounds) + 1);
+        let sum = self.rounds * (self.rounds + 1);
         assert_eq!((buffer.taken, buffer.sum, buffer.items.len()), (total, sum, 0), "all came through, each once");
     }
 }

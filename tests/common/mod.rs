@@ -4,7 +4,9 @@
 #![allow(dead_code, reason = "each test program uses a part of this")]
 
 pub(crate) mod child;
-pub(crate) mod fake_nt;
+#[cfg(windows)]
+pub(crate) mod dll;
+pub(crate) mod handles;
 #[path = "../../examples/common/mod.rs"]
 mod host;
 pub(crate) mod load;
@@ -13,6 +15,7 @@ pub(crate) mod random;
 mod watchdog;
 
 use ntpark::{Backend, BackendKind, Parker, UnparkReason};
+use proptest::test_runner::Config as ProptestConfig;
 use std::sync::Once;
 use std::time::Duration;
 pub(crate) use watchdog::Watchdog;
@@ -50,6 +53,17 @@ pub(crate) fn choose(kind: BackendKind) -> Result<(), ntpark::SelectError> {
     Backend::force(kind)
 }
 
+/// How often a test does what it repeats: less often under Miri, which takes some thousand times as long.
+pub(crate) const fn rounds(natively: u64) -> u64 {
+    if !cfg!(miri) {
+        natively
+    } else if natively >= 500 {
+        10
+    } else {
+        3
+    }
+}
+
 /// Returns once a thread is parked there, whose token is not there yet. It must be known that none is left
 /// for others to take.
 pub(crate) fn await_parked(parker: &Parker) {
@@ -68,4 +82,10 @@ pub(crate) fn await_parked(parker: &Parker) {
 pub(crate) fn is_at_least(elapsed: Duration, span: Duration) -> bool {
     let drift = if cfg!(windows) { span / 20_000 } else { Duration::ZERO };
     elapsed + drift >= span
+}
+
+/// No files: a case that fails is printed. Fewer cases under Miri.
+pub(crate) fn proptest_config() -> ProptestConfig {
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    if cfg!(miri) { ProptestConfig { cases: 8, ..config } } else { config }
 }

@@ -1,4 +1,4 @@
-use ntpark::{Backend, Instant, ThreadParker, UnparkHandle};
+use ntpark::{Instant, ThreadParker, UnparkHandle};
 use std::cell::UnsafeCell;
 use std::collections::VecDeque;
 use std::ptr;
@@ -11,7 +11,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 ///
 /// The lock is handed over: who unlocks with somebody in the queue makes that one the owner.
 pub(crate) struct Monitor<T> {
-    backend: Option<&'static Backend>,
     queues: Mutex<Queues>,
     value: UnsafeCell<T>,
 }
@@ -54,14 +53,10 @@ pub(crate) enum Woken {
 }
 
 impl<T> Monitor<T> {
-    /// Unlocked. The parkers are of this backend, or of the process's.
-    pub(crate) const fn new(value: T, backend: Option<&'static Backend>) -> Self {
+    /// Unlocked.
+    pub(crate) const fn new(value: T) -> Self {
         let queues = Queues { locked: false, entering: VecDeque::new(), waiting: VecDeque::new() };
-        Self { backend, queues: Mutex::new(queues), value: UnsafeCell::new(value) }
-    }
-
-    fn parker(&self) -> ThreadParker {
-        self.backend.map_or_else(ThreadParker::new, ThreadParker::with_backend)
+        Self { queues: Mutex::new(queues), value: UnsafeCell::new(value) }
     }
 
     fn queues(&self) -> MutexGuard<'_, Queues> {
@@ -75,7 +70,7 @@ impl<T> Monitor<T> {
 
     /// Takes the lock, unless that takes too long.
     pub(crate) fn lock_until(&self, deadline: Instant) -> Option<Locked<'_, T>> {
-        let parker = self.parker();
+        let parker = ThreadParker::new();
         {
             let mut queues = self.queues();
             if !queues.locked {
@@ -135,7 +130,7 @@ impl<T> Locked<'_, T> {
     /// again.
     pub(crate) fn wait_until(&mut self, deadline: Instant) -> Woken {
         let monitor = self.0;
-        let parker = monitor.parker();
+        let parker = ThreadParker::new();
         {
             let mut queues = monitor.queues();
             parker.prepare_park();

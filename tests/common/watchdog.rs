@@ -4,14 +4,13 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-/// How long a test may take. None takes a twentieth of it on an idle machine.
-const LIMIT: Duration = Duration::from_secs(60);
+/// How long a test may take. None takes a twentieth of it on an idle machine, nor half under Miri.
+const LIMIT: Duration = if cfg!(miri) { Duration::from_secs(1_200) } else { Duration::from_secs(60) };
 
-/// Ends the process, by the name of the test, if it is not dropped in time: a lost wake would else hang it
-/// for ever.
+/// Ends the process, by the name of the test, if it is not dropped in time: a lost wake would hang it for ever.
 #[must_use = "it watches as long as it lives"]
 pub(crate) struct Watchdog {
-    /// Nothing is ever sent; what tells is that this end goes.
+    /// Nothing is ever sent: the other end notices that this one is dropped.
     _alive: Sender<()>,
 }
 

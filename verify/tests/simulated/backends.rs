@@ -1,18 +1,20 @@
-//! The NT backends on a simulated kernel, see [`common::fake_nt`]: every status of every call, kernels of the
-//! XP class, the end of the process, time that goes its own ways.
+//! The NT backends, through the two-phase protocol: every status of every call, kernels of the XP class, time that goes
+//! its own ways.
 
-mod common;
-
-use common::Watchdog;
-use common::fake_nt::{Call, Class, Limit, MILLISECOND, NULL, Nt, Point, SECOND};
-use common::load::Load;
-use common::random::Random;
-use ntpark::sys::ntdll::KeyedEventAccess;
-use ntpark::sys::{
+use crate::Watchdog;
+use crate::backend::{Backend, BackendKind};
+use crate::load;
+use crate::nt::{Call, Class, Limit, MILLISECOND, NULL, Nt, Point, SECOND};
+use crate::platform::{
+    boot, is_guarded, on_all, on_keyed_events, wait_for_ever_while, wait_from_timeout_to_timeout, wait_while,
+};
+use crate::sys::ntdll::KeyedEventAccess;
+use crate::sys::{
     HANDLE, NTSTATUS, STATUS_ACCESS_DENIED, STATUS_ALERTED, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER_1,
     STATUS_OBJECT_TYPE_MISMATCH, STATUS_TIMEOUT, STATUS_USER_APC,
 };
-use ntpark::{Backend, BackendKind, Instant, ThreadParker};
+use crate::thread_parker::ThreadParker;
+use crate::time::Instant;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
@@ -25,49 +27,6 @@ const FAILURES: [NTSTATUS; 4] =
 
 fn statuses() -> impl Iterator<Item = NTSTATUS> {
     HARMLESS.into_iter().chain(FAILURES)
-}
-
-/// Runs a test on keyed events of every kind.
-fn on_keyed_events(test: impl Fn(&Nt, &'static Backend)) {
-    for (class, is_null, guarded) in [
-        (Class::Vista, false, false),
-        (Class::Vista, true, false),
-        (Class::Vista, false, true),
-        (Class::Xp, false, true),
-        (Class::ReactOs, false, true),
-        (Class::ReactOs, true, true),
-    ] {
-        let nt = Nt::boot(class);
-        let handle = if is_null { NULL } else { nt.open(KeyedEventAccess::all()) };
-        test(&nt, nt.keyed_event(handle, guarded));
-    }
-}
-
-fn is_guarded(backend: &Backend) -> bool {
-    matches!(backend, Backend::KeyedEvent(keyed_event) if keyed_event.is_guarded())
-}
-
-/// Runs a test on both backends.
-fn on_all(test: impl Fn(&Nt, &'static Backend, Call)) {
-    on_keyed_events(|nt, backend| test(nt, backend, Call::Wait));
-    let nt = Nt::boot(Class::Vista);
-    test(&nt, nt.wait_address(), Call::WaitOnAddress);
-}
-
-/// Lets a thread wait until `deadline` while something else goes on. True if it was unparked.
-fn wait_while(nt: &Nt, backend: &'static Backend, deadline: Instant, meanwhile: impl FnOnce(&ThreadParker)) -> bool {
-    let parker = ThreadParker::with_backend(backend);
-    parker.prepare_park();
-    thread::scope(|scope| {
-        let waiter = nt.spawn(scope, || parker.park_until(deadline));
-        meanwhile(&parker);
-        waiter.join().expect("a wait does not panic")
-    })
-}
-
-/// As [`wait_while`], with a deadline that does not come.
-fn wait_for_ever_while(nt: &Nt, backend: &'static Backend, meanwhile: impl FnOnce(&ThreadParker)) {
-    assert!(wait_while(nt, backend, Instant::MAX, meanwhile), "only unparked");
 }
 
 #[test]
@@ -97,9 +56,9 @@ fn unparked_before_it_has_come_to_the_kernel() {
             });
         });
     });
-    let nt = Nt::boot(Class::Vista);
+    let nt = boot(Class::Vista, BackendKind::WaitAddress);
     nt.hold(Point::Waiting);
-    wait_for_ever_while(&nt, nt.wait_address(), |parker| {
+    wait_for_ever_while(&nt, nt.chosen(), |parker| {
         nt.await_held(Point::Waiting, 1);
         assert!(parker.unpark_lock().unpark());
         nt.let_go(Point::Waiting);
@@ -385,92 +344,6 @@ fn without_the_guard_the_waiter_does_not_wait_for_its_waker() {
 }
 
 #[test]
-fn a_release_for_a_killed_waiter_ends_with_the_process() {
-    let _watchdog = Watchdog::new();
-    let nt = Nt::boot(Class::Vista);
-    for handle in [NULL, nt.open(KeyedEventAccess::all())] {
-        let releases = nt.requests(Call::Release).len();
-        wait_for_ever_while(&nt, nt.keyed_event(handle, false), |parker| {
-            nt.await_blocked(Call::Wait, 1);
-            nt.kill(Call::Wait);
-            thread::scope(|scope| {
-                nt.spawn(scope, || parker.unpark_lock().unpark());
-                for slices in 1..4 {
-                    nt.await_calls(Call::Release, releases + slices);
-                    nt.await_blocked(Call::Release, 1);
-                    nt.advance(SECOND);
-                }
-                nt.await_calls(Call::Release, releases + 4);
-                nt.await_blocked(Call::Release, 1);
-                nt.end_process();
-                nt.advance(SECOND);
-            });
-            assert_eq!(nt.requests(Call::Release).len(), releases + 4);
-            // The killed thread is only let go for the test to end. It finds the process ending too.
-            nt.bury();
-        });
-        // The process lives on for the second handle.
-        nt.unend_process();
-    }
-}
-
-#[test]
-fn no_release_is_made_once_the_process_is_ending() {
-    let _watchdog = Watchdog::new();
-    on_keyed_events(|nt, backend| {
-        wait_for_ever_while(nt, backend, |parker| {
-            nt.await_blocked(Call::Wait, 1);
-            nt.end_process();
-            assert!(parker.unpark_lock().unpark());
-            assert_eq!(nt.requests(Call::Release), []);
-            // A waiter that lives on nevertheless, as this one, does not wait for that release.
-            nt.interrupt(Call::Wait, STATUS_TIMEOUT);
-        });
-        assert_eq!(nt.requests(Call::Wait).len(), 1);
-    });
-}
-
-#[test]
-fn a_wait_for_a_killed_waker_ends_with_the_process() {
-    let _watchdog = Watchdog::new();
-    on_keyed_events(|nt, backend| {
-        let deadline = backend.now() + Duration::from_millis(10);
-        let unparked = wait_while(nt, backend, deadline, |parker| {
-            nt.await_blocked(Call::Wait, 1);
-            // Its thread is killed with this in its hands.
-            let _ = parker.unpark_lock();
-            nt.advance(SECOND);
-            for slices in 2..5 {
-                nt.await_calls(Call::Wait, slices);
-                nt.await_blocked(Call::Wait, 1);
-                nt.advance(SECOND);
-            }
-            nt.await_calls(Call::Wait, 5);
-            nt.await_blocked(Call::Wait, 1);
-            nt.end_process();
-            nt.advance(SECOND);
-        });
-        assert!(unparked);
-        assert_eq!(nt.requests(Call::Wait).len(), 5);
-    });
-}
-
-/// Lets time go by, from one timeout to the next, until a wait is over. How it ended.
-fn wait_from_timeout_to_timeout(nt: &Nt, backend: &'static Backend, deadline: Instant) -> bool {
-    let parker = ThreadParker::with_backend(backend);
-    parker.prepare_park();
-    thread::scope(|scope| {
-        let waiter = nt.spawn(scope, || parker.park_until(deadline));
-        while !waiter.is_finished() {
-            if !nt.advance_to_next_timeout() {
-                thread::yield_now();
-            }
-        }
-        waiter.join().expect("a wait does not panic")
-    })
-}
-
-#[test]
 fn waits_of_all_lengths_end_in_time_and_never_early() {
     let _watchdog = Watchdog::new();
     let days_49_7 = u64::from(u32::MAX) * MILLISECOND;
@@ -561,28 +434,10 @@ fn a_clock_that_stands_still_ends_nothing() {
 }
 
 #[test]
-fn a_clock_that_ticks_is_never_early() {
-    let _watchdog = Watchdog::new();
-    for seed in 0..20 {
-        let mut random = Random::new(seed);
-        let nt = Nt::boot(Class::Vista);
-        let backend = nt.keyed_event_by(Nt::ticking_clock(), NULL, false);
-        // Anywhere between two ticks.
-        nt.advance(random.below(200_000));
-        let span = 1 + random.below(300_000);
-        let begun = nt.now();
-        let deadline = backend.deadline(Duration::from_nanos(span * 100));
-        assert!(!wait_from_timeout_to_timeout(&nt, backend, deadline), "seed {seed}");
-        let lasted = nt.now().ticks() - begun.ticks();
-        assert!(lasted >= span, "seed {seed}: {lasted} instead of {span}");
-    }
-}
-
-#[test]
 fn wait_on_address_may_return_for_no_reason() {
     let _watchdog = Watchdog::new();
-    let nt = Nt::boot(Class::Vista);
-    let backend = nt.wait_address();
+    let nt = boot(Class::Vista, BackendKind::WaitAddress);
+    let backend = nt.chosen();
     wait_for_ever_while(&nt, backend, |parker| {
         for waits in 1..100 {
             nt.await_calls(Call::WaitOnAddress, waits);
@@ -610,8 +465,8 @@ fn wait_on_address_may_return_for_no_reason() {
 fn parking_works_although_wait_on_address_always_fails() {
     let _watchdog = Watchdog::new();
     for result in [0, 1] {
-        let nt = Nt::boot(Class::Vista);
-        let backend = nt.wait_address();
+        let nt = boot(Class::Vista, BackendKind::WaitAddress);
+        let backend = nt.chosen();
         nt.fail_always(Call::WaitOnAddress, result);
         wait_for_ever_while(&nt, backend, |parker| {
             nt.await_calls(Call::WaitOnAddress, 10);
@@ -628,11 +483,29 @@ fn parking_works_although_wait_on_address_always_fails() {
 }
 
 #[test]
+fn only_a_wait_on_address_that_fails_outright_gives_its_time_slice_away() {
+    let _watchdog = Watchdog::new();
+    let nt = boot(Class::Vista, BackendKind::WaitAddress);
+    let backend = nt.chosen();
+    for _ in 0..3 {
+        assert!(!wait_from_timeout_to_timeout(&nt, backend, backend.now() + Duration::from_millis(5)));
+    }
+    wait_for_ever_while(&nt, backend, |parker| {
+        nt.await_blocked(Call::WaitOnAddress, 1);
+        assert!(parker.unpark_lock().unpark());
+    });
+    assert_eq!((nt.yields(), nt.naps()), (0, 0));
+    nt.fail_next(Call::WaitOnAddress, 0);
+    assert!(!wait_from_timeout_to_timeout(&nt, backend, backend.now() + Duration::from_millis(5)));
+    assert_eq!((nt.yields(), nt.naps()), (0, 1), "else a call that always fails keeps its processor busy");
+}
+
+#[test]
 fn wait_on_address_lets_the_waiter_go_before_the_handle_is_used() {
     let _watchdog = Watchdog::new();
-    let nt = Nt::boot(Class::Vista);
+    let nt = boot(Class::Vista, BackendKind::WaitAddress);
     let mut handle = None;
-    wait_for_ever_while(&nt, nt.wait_address(), |parker| {
+    wait_for_ever_while(&nt, nt.chosen(), |parker| {
         nt.await_blocked(Call::WaitOnAddress, 1);
         handle = Some(parker.unpark_lock());
         nt.interrupt(Call::WaitOnAddress, 1);
@@ -646,8 +519,7 @@ fn wait_on_address_lets_the_waiter_go_before_the_handle_is_used() {
 fn backends_of_several_kinds_serve_one_process() {
     let _watchdog = Watchdog::new();
     let nt = Nt::boot(Class::Vista);
-    let backends =
-        [nt.keyed_event(NULL, false), nt.keyed_event(nt.open(KeyedEventAccess::all()), true), nt.wait_address()];
+    let backends = [nt.keyed_event(NULL, false), nt.keyed_event(nt.open(KeyedEventAccess::all()), true), nt.chosen()];
     assert_eq!(
         backends.map(Backend::kind),
         [BackendKind::KeyedEventNull, BackendKind::KeyedEvent, BackendKind::WaitAddress]
@@ -666,26 +538,8 @@ fn backends_of_several_kinds_serve_one_process() {
     });
 }
 
-/// Runs a load while time goes by at random.
-fn under_load(nt: &Nt, backend: &'static Backend) {
-    let is_over = AtomicBool::new(false);
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            let mut random = Random::new(0);
-            while !is_over.load(SeqCst) {
-                nt.advance(random.below(MILLISECOND / 4));
-                thread::yield_now();
-            }
-        });
-        let load = Load { backend: Some(backend), rounds: 200, longest: Duration::from_millis(2) };
-        load.lock(|| nt.pass().enter());
-        load.buffer(|| nt.pass().enter());
-        is_over.store(true, SeqCst);
-    });
-}
-
 #[test]
-fn a_lock_and_its_condition_variable_under_load() {
+fn a_queue_lock_under_load_while_time_goes_by() {
     let _watchdog = Watchdog::new();
-    on_all(|nt, backend, _| under_load(nt, backend));
+    on_all(|nt, backend, _| load::run(nt, backend));
 }

@@ -1,20 +1,24 @@
-//! A host that does whatever a script says, with a clock that moves by hand: waits that return too early, too
-//! late and for no reason, unparks at every moment at which the host is called, clocks that jump and that
-//! stand still. The script is random, and the model is simple: a park returns "unparked" if and only if there
-//! was an unpark, and "timed out" only once the time is over.
+//! A host that does whatever a script says, with a clock that moves by hand and tells the time of its last tick: waits
+//! that return too early, too late and for no reason, unparks at every moment at which the host is called, clocks that
+//! jump and that stand still. The script is random, and the model is simple: a park returns "unparked" if and only if
+//! there was an unpark, and "timed out" only once the time is over.
 //!
-//! The host is this process's backend, and each test thread has a host of its own.
+//! Each test thread has a host of its own, and each case a process.
 
-mod common;
-
-use common::Watchdog;
-use ntpark::{Backend, Host, Instant, Parker, SelectError, ThreadParker, UnparkReason};
+use crate::Watchdog;
+use crate::backend::Backend;
+use crate::backend::host::{Host, HostFunctions};
+use crate::clocks::config;
+use crate::nt::{Class, Nt};
+use crate::parker::{Parker, UnparkReason};
+use crate::thread_parker::ThreadParker;
+use crate::time::Instant;
 use proptest::prelude::*;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::ffi::c_void;
+use std::num::NonZeroU32;
 use std::ptr;
-use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
@@ -36,6 +40,8 @@ enum Act {
 /// A host's state.
 struct Kernel {
     clock: Cell<u64>,
+    /// The step of the clock, as threads see it.
+    granule: Cell<u64>,
     /// What to do at the next calls of `wait` and `now`. When nothing is left, time goes by as it was asked
     /// to, and what was to wait for ever is unparked.
     waits: RefCell<VecDeque<Act>>,
@@ -54,6 +60,7 @@ thread_local! {
     static KERNEL: Kernel = const {
         Kernel {
             clock: Cell::new(0),
+            granule: Cell::new(1),
             waits: RefCell::new(VecDeque::new()),
             readings: RefCell::new(VecDeque::new()),
             unpark: Cell::new(None),
@@ -86,17 +93,26 @@ impl Kernel {
             }
         }
     }
+
+    /// The time of the last tick.
+    fn reading(&self) -> u64 {
+        self.clock.get() - self.clock.get() % self.granule.get()
+    }
 }
 
-// SAFETY: the functions wait only as long as the script says, which a host may; they wake nobody, since
-// nobody sleeps. They do not unwind: a panic aborts the test.
-static HOST: Host = unsafe { Host::new(ptr::null_mut(), wait, wake, now, thread_yield, 3) };
+fn host(granule: u32) -> Host {
+    let functions = HostFunctions { wait, wake, now, thread_yield, current_thread };
+    let granule = NonZeroU32::new(granule).expect("clocks advance");
+    // SAFETY: the functions wait only as long as the script says, which a host may; they wake nobody, since nobody
+    // sleeps. They do not unwind: a panic aborts the test.
+    unsafe { Host::new(ptr::null_mut(), functions, granule) }.with_spin_limit(3)
+}
 
 unsafe extern "C" fn wait(_: *mut c_void, word: *const usize, expected: usize, timeout: u64) {
     KERNEL.with(|kernel| {
         kernel.calls.set(kernel.calls.get() + 1);
         // What is left must be asked for, and all of it; a panic here would abort.
-        let least = kernel.deadline.get().map_or(1, |deadline| deadline.saturating_sub(kernel.clock.get()).max(1));
+        let least = kernel.deadline.get().map_or(1, |deadline| deadline.saturating_sub(kernel.reading()).max(1));
         if timeout < least || u32::try_from(expected).is_err() {
             kernel.wrong.set(true);
         }
@@ -123,16 +139,26 @@ unsafe extern "C" fn now(_: *mut c_void) -> u64 {
         if let Some(act) = act {
             kernel.act(act, 0);
         }
-        kernel.clock.get()
+        kernel.reading()
     })
 }
 
 unsafe extern "C" fn thread_yield(_: *mut c_void) {}
 
-/// Makes the host the process's backend, and gives this thread a new one.
-fn boot(clock: u64, waits: Vec<Act>, readings: Vec<Option<Act>>, unpark: fn()) {
-    static INSTALL: Once = Once::new();
-    INSTALL.call_once(|| assert_eq!(Backend::install(&HOST), Ok::<(), SelectError>(())));
+unsafe extern "C" fn current_thread(_: *mut c_void) -> usize {
+    1
+}
+
+/// Starts a process on the host.
+fn boot(granule: u32) -> Nt {
+    let nt = Nt::boot(Class::Vista);
+    assert_eq!(Backend::install(Box::leak(Box::new(host(granule)))), Ok(()));
+    KERNEL.with(|kernel| kernel.granule.set(u64::from(granule)));
+    nt
+}
+
+/// Gives the host of this thread a script.
+fn play(clock: u64, waits: Vec<Act>, readings: Vec<Option<Act>>, unpark: fn()) {
     KERNEL.with(|kernel| {
         kernel.clock.set(clock);
         kernel.waits.replace(waits.into());
@@ -206,68 +232,97 @@ fn is_over(limit: Limit, start: u64) -> bool {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+/// The two protocols, which promise the same here.
+#[derive(Clone, Copy, Debug)]
+enum Protocol {
+    Token,
+    TwoPhase,
+}
 
-    #[test]
-    fn a_token_on_any_host(
-        start in numbers(),
-        parks in proptest::collection::vec((limits(), scripts(), any::<bool>()), 1..6),
-    ) {
-        let _watchdog = Watchdog::new();
-        boot(start, vec![], vec![], || PARKER.with(|parker| { parker.unpark(); }));
-        PARKER.with(|parker| {
-            for (limit, (waits, readings), unpark_before) in parks {
-                let start = clock();
-                boot(start, waits, readings, || PARKER.with(|parker| { parker.unpark(); }));
-                if unpark_before {
-                    assert!(!parker.unpark(), "nobody is parked");
-                }
-                let reason = match limit {
-                    Limit::None => parker.park(),
-                    Limit::Timeout(timeout) => parker.park_timeout(timeout),
-                    Limit::Deadline(deadline) => {
-                        KERNEL.with(|kernel| kernel.deadline.set(Some(deadline)));
-                        parker.park_until(Instant::from_ticks(deadline))
-                    }
-                };
-                let expected = if unpark_before || unparks() > 0 { UnparkReason::Unparked } else { UnparkReason::TimedOut };
-                assert_eq!(reason, expected);
-                assert!(reason == UnparkReason::Unparked || is_over(limit, start), "early: {limit:?} from {start} to {}", clock());
-                // One park has taken all the tokens there were.
-                calm();
-                assert_eq!(parker.park_timeout(Duration::ZERO), UnparkReason::TimedOut);
-            }
-        });
+impl Protocol {
+    /// Unparks the parker of this thread. True if it was parked.
+    fn unpark(self) -> bool {
+        match self {
+            Self::Token => PARKER.with(Parker::unpark),
+            Self::TwoPhase => THREAD_PARKER.with(|parker| parker.unpark_lock().unpark()),
+        }
     }
 
-    #[test]
-    fn a_notice_on_any_host(
-        start in numbers(),
-        parks in proptest::collection::vec((limits(), scripts(), any::<bool>()), 1..6),
-    ) {
-        let _watchdog = Watchdog::new();
-        boot(start, vec![], vec![], || {});
-        THREAD_PARKER.with(|parker| {
-            for (limit, (waits, readings), unpark_before) in parks {
-                let start = clock();
-                boot(start, waits, readings, || THREAD_PARKER.with(|parker| { parker.unpark_lock().unpark(); }));
-                parker.prepare_park();
-                if unpark_before {
-                    assert!(!parker.unpark_lock().unpark(), "nobody is parked");
-                }
+    /// What the script's unparks call.
+    fn unpark_from_script(self) -> fn() {
+        match self {
+            Self::Token => || _ = Self::Token.unpark(),
+            Self::TwoPhase => || _ = Self::TwoPhase.unpark(),
+        }
+    }
+
+    fn prepare(self) {
+        if let Self::TwoPhase = self {
+            THREAD_PARKER.with(ThreadParker::prepare_park);
+        }
+    }
+
+    fn park(self, limit: Limit) -> UnparkReason {
+        let set_deadline = |deadline| KERNEL.with(|kernel| kernel.deadline.set(Some(deadline)));
+        match (self, limit) {
+            (Self::Token, Limit::None) => PARKER.with(Parker::park),
+            (Self::Token, Limit::Timeout(timeout)) => PARKER.with(|parker| parker.park_timeout(timeout)),
+            (Self::Token, Limit::Deadline(deadline)) => {
+                set_deadline(deadline);
+                PARKER.with(|parker| parker.park_until(Instant::from_ticks(deadline)))
+            }
+            (Self::TwoPhase, limit) => THREAD_PARKER.with(|parker| {
                 let deadline = match limit {
                     Limit::None => Instant::MAX,
                     Limit::Timeout(timeout) => parker.backend().deadline(timeout),
-                    Limit::Deadline(deadline) => Instant::from_ticks(deadline),
+                    Limit::Deadline(deadline) => {
+                        set_deadline(deadline);
+                        Instant::from_ticks(deadline)
+                    }
                 };
-                let unparked = parker.park_until(deadline);
-                assert_eq!(unparked, unpark_before || unparks() > 0);
-                assert_eq!(parker.timed_out(), !unparked);
-                assert!(unparked || is_over(limit, start), "early: {limit:?} from {start} to {}", clock());
-                calm();
+                let reason = parker.try_park_until(deadline);
+                assert_eq!(parker.timed_out(), reason == UnparkReason::TimedOut);
+                reason
+            }),
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn parks_on_any_host(
+        protocol in prop_oneof![Just(Protocol::Token), Just(Protocol::TwoPhase)],
+        start in numbers(),
+        granule in prop_oneof![Just(1), 1..400_000_u32],
+        parks in proptest::collection::vec((limits(), scripts(), any::<bool>()), 1..6),
+    ) {
+        let _watchdog = Watchdog::new();
+        let _nt = boot(granule);
+        play(start, vec![], vec![], || {});
+        for (limit, (waits, readings), unpark_before) in parks {
+            let start = clock();
+            play(start, waits, readings, protocol.unpark_from_script());
+            protocol.prepare();
+            if unpark_before {
+                assert!(!protocol.unpark(), "nobody is parked");
             }
-        });
+            let mut reason = protocol.park(limit);
+            let is_too_late = KERNEL.with(|kernel| kernel.calls.get()) == 0 && is_over(limit, start);
+            if matches!(protocol, Protocol::Token) && reason == UnparkReason::TimedOut && unparks() > 0 && is_too_late {
+                // Out of time before it could wait, and the token came just then: it is still there.
+                reason = protocol.park(Limit::Deadline(0));
+            }
+            let expected = if unpark_before || unparks() > 0 { UnparkReason::Unparked } else { UnparkReason::TimedOut };
+            assert_eq!(reason, expected);
+            let is_over = reason == UnparkReason::Unparked || is_over(limit, start);
+            assert!(is_over, "early: {limit:?} from {start} to {}", clock());
+            // One park has taken all the tokens there were.
+            calm();
+            protocol.prepare();
+            assert_eq!(protocol.park(Limit::Deadline(0)), UnparkReason::TimedOut);
+        }
     }
 }
 
@@ -275,8 +330,9 @@ proptest! {
 #[test]
 fn a_host_that_never_blocks() {
     let _watchdog = Watchdog::new();
+    let _nt = boot(1);
     let waits = std::iter::repeat_n(Act::Portion(0), 10_000).chain([Act::Advance(10_000_000)]);
-    boot(5, waits.collect(), vec![], || {});
+    play(5, waits.collect(), vec![], || {});
     PARKER.with(|parker| {
         assert_eq!(parker.park_timeout(Duration::from_secs(1)), UnparkReason::TimedOut);
         assert_eq!(
@@ -291,8 +347,9 @@ fn a_host_that_never_blocks() {
 #[test]
 fn a_clock_that_stands_still() {
     let _watchdog = Watchdog::new();
+    let _nt = boot(1);
     let waits = std::iter::repeat_n(Act::Portion(0), 10_000).chain([Act::Unpark]);
-    boot(5, waits.collect(), vec![], || PARKER.with(|parker| assert!(parker.unpark(), "it is parked")));
+    play(5, waits.collect(), vec![], || PARKER.with(|parker| assert!(parker.unpark(), "it is parked")));
     PARKER.with(|parker| assert_eq!(parker.park_timeout(Duration::from_nanos(1)), UnparkReason::Unparked));
 }
 
@@ -300,8 +357,9 @@ fn a_clock_that_stands_still() {
 #[test]
 fn a_clock_that_goes_back() {
     let _watchdog = Watchdog::new();
+    let _nt = boot(1);
     let waits = vec![Act::Portion(128), Act::GoBack(4_000_000), Act::GoBack(u64::MAX), Act::Portion(128)];
-    boot(50_000_000, waits, vec![], || {});
+    play(50_000_000, waits, vec![], || {});
     PARKER.with(|parker| {
         assert_eq!(parker.park_timeout(Duration::from_secs(1)), UnparkReason::TimedOut);
         assert_eq!(clock(), 60_000_001);
@@ -312,12 +370,13 @@ fn a_clock_that_goes_back() {
 #[test]
 fn a_clock_that_jumps_to_its_end() {
     let _watchdog = Watchdog::new();
-    boot(5, vec![Act::Advance(u64::MAX)], vec![], || {});
+    let _nt = boot(1);
+    play(5, vec![Act::Advance(u64::MAX)], vec![], || {});
     PARKER.with(|parker| {
         assert_eq!(parker.park_timeout(Duration::from_secs(1 << 30)), UnparkReason::TimedOut);
         assert_eq!(clock(), u64::MAX);
         // There is no time left after that: what would last beyond is for ever.
-        boot(u64::MAX, vec![Act::Portion(255), Act::Unpark], vec![], || {
+        play(u64::MAX, vec![Act::Portion(255), Act::Unpark], vec![], || {
             PARKER.with(|parker| assert!(parker.unpark(), "it is parked"));
         });
         assert_eq!(parker.park_timeout(Duration::from_nanos(1)), UnparkReason::Unparked);
@@ -331,13 +390,18 @@ fn a_clock_that_jumps_to_its_end() {
 #[test]
 fn a_host_that_wakes_nobody() {
     let _watchdog = Watchdog::new();
-    boot(5, vec![], vec![], || {});
-    let parker: &'static Parker = Box::leak(Box::new(Parker::new()));
-    let waiter = thread::spawn(move || {
-        boot(5, vec![Act::Portion(0); 1_000_000], vec![], || {});
-        parker.park_timeout(Duration::from_secs(1))
+    let nt = boot(1);
+    play(5, vec![], vec![], || {});
+    let parker = Parker::new();
+    thread::scope(|scope| {
+        let waiter = nt.spawn(scope, || {
+            play(5, vec![Act::Portion(0); if cfg!(miri) { 1_000 } else { 1_000_000 }], vec![], || {});
+            parker.park_timeout(Duration::from_secs(1))
+        });
+        while parker.park_timeout(Duration::ZERO) == UnparkReason::TimedOut {
+            thread::yield_now();
+        }
+        assert!(parker.unpark());
+        assert_eq!(waiter.join().expect("a park does not panic"), UnparkReason::Unparked);
     });
-    common::await_parked(parker);
-    assert!(parker.unpark());
-    assert_eq!(waiter.join().expect("a park does not panic"), UnparkReason::Unparked);
 }

@@ -1,22 +1,25 @@
 //! The system: who blocks, who is met, what time it is.
 
-use ntpark::sys::ntdll::KeyedEventAccess;
-use ntpark::sys::{
+use crate::sys::kernel32::ERROR_TIMEOUT;
+use crate::sys::ntdll::KeyedEventAccess;
+use crate::sys::{
     HANDLE, NTSTATUS, STATUS_ACCESS_DENIED, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER_1,
     STATUS_OBJECT_TYPE_MISMATCH, STATUS_SUCCESS, STATUS_TIMEOUT,
 };
 use std::collections::BTreeMap;
 use std::ptr;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::thread::yield_now;
 
 /// What [`Call::Create`] fails with when memory or handles are used up.
 pub(crate) const STATUS_INSUFFICIENT_RESOURCES: NTSTATUS = 0xC000_009A_u32 as i32;
-/// A truth of the Win32 layer.
+/// `TRUE` of the Win32 layer.
 const TRUE: i32 = 1;
-/// The other one.
+/// `FALSE` of the Win32 layer.
 const FALSE: i32 = 0;
+/// The last error of a wait that failed outright; also left by those that succeed, which set none that means anything.
+const ERROR_INVALID_PARAMETER: u32 = 87;
 /// The time when the system starts, so that there are times before.
 const START: u64 = 1 << 40;
 /// Units in a clock tick.
@@ -25,8 +28,10 @@ const TICK: u64 = 156_250;
 /// How a system behaves where NT's differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
-    /// Vista and later.
+    /// Vista.
     Vista,
+    /// 7 and later: the time asleep is told.
+    Seven,
     /// XP and 2003: a timeout may hide that the thread was met, and the null handle names nothing.
     Xp,
     /// ReactOS: a timeout may hide that the thread was met; the null handle names an event, as in Vista; the
@@ -36,11 +41,17 @@ pub(crate) enum Class {
 
 impl Class {
     fn timeout_hides_a_meeting(self) -> bool {
-        self != Self::Vista
+        matches!(self, Self::Xp | Self::ReactOs)
     }
 
-    pub(super) fn major_version(self) -> u32 {
-        if self == Self::Vista { 6 } else { 5 }
+    /// The kernel's version, major times 256 plus minor.
+    pub(super) fn version(self) -> u32 {
+        match self {
+            Self::Vista => 0x600,
+            Self::Seven => 0x601,
+            Self::Xp => 0x501,
+            Self::ReactOs => 0x502,
+        }
     }
 }
 
@@ -62,10 +73,14 @@ pub(crate) enum Call {
 /// Places at which a thread can be stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Point {
+    /// On the way into a clock.
+    Reading,
     /// On the way into `NtCreateKeyedEvent`.
     Creating,
     /// On the way into `NtWaitForKeyedEvent` or `WaitOnAddress`.
     Waiting,
+    /// On the way into `NtReleaseKeyedEvent` or `WakeByAddressSingle`.
+    Waking,
     /// The time of a keyed event's wait or release is over, but the thread is still in its queue and can be
     /// met. Only where a timeout hides a meeting.
     Expired,
@@ -120,6 +135,10 @@ pub(super) struct State {
     class: Class,
     /// What the clock says.
     clock: u64,
+    /// How often `QueryPerformanceCounter` counts in a second.
+    frequency: u64,
+    /// How long the machine has slept, which the counter counts too.
+    asleep: u64,
     /// What timeouts are measured by.
     timer: u64,
     early: u64,
@@ -132,12 +151,22 @@ pub(super) struct State {
     requests: BTreeMap<Call, Vec<Limit>>,
     holding: Vec<Point>,
     held: Vec<Point>,
+    /// Every stop of a thread since the beginning.
+    stops: Vec<Point>,
+    /// Each lets one thread pass its point.
+    passes: Vec<Point>,
+    yields: usize,
+    naps: usize,
     ending: bool,
+    /// How often the process has ended itself.
+    ended: usize,
     wrongs: Vec<String>,
 }
 
 /// A system. One lock, and one bell for everything that changes.
 pub(super) struct Kernel {
+    /// Names its process, among all that there have been.
+    pub(super) process: u64,
     state: Mutex<State>,
     bell: Condvar,
 }
@@ -149,6 +178,8 @@ impl Kernel {
         let state = State {
             class,
             clock: START,
+            frequency: super::SECOND,
+            asleep: 0,
             timer: 0,
             early: 0,
             handles: BTreeMap::new(),
@@ -160,10 +191,17 @@ impl Kernel {
             requests: BTreeMap::new(),
             holding: Vec::new(),
             held: Vec::new(),
+            stops: Vec::new(),
+            passes: Vec::new(),
+            yields: 0,
+            naps: 0,
             ending: false,
+            ended: 0,
             wrongs: Vec::new(),
         };
-        Self { state: Mutex::new(state), bell: Condvar::new() }
+        static PROCESSES: AtomicU64 = AtomicU64::new(1);
+        let process = PROCESSES.fetch_add(1, Relaxed);
+        Self { process, state: Mutex::new(state), bell: Condvar::new() }
     }
 
     pub(super) fn lock(&self) -> Guard<'_> {
@@ -179,6 +217,12 @@ impl Kernel {
         while !condition(&state) {
             state = self.sleep(state);
         }
+    }
+
+    /// Notes something that threads may await.
+    pub(super) fn note(&self, note: impl FnOnce(&mut State)) {
+        note(&mut self.lock());
+        self.bell.notify_all();
     }
 
     pub(super) fn advance(&self, clock: u64, timer: u64) {
@@ -209,6 +253,16 @@ impl Kernel {
     pub(super) fn let_go(&self, point: Point) {
         self.lock().holding.retain(|&held| held != point);
         self.bell.notify_all();
+    }
+
+    pub(super) fn let_one_go(&self, point: Point) {
+        self.lock().passes.push(point);
+        self.bell.notify_all();
+    }
+
+    /// The state as a clock sees it.
+    pub(super) fn read_clock(&self) -> Guard<'_> {
+        self.stop(self.lock(), Point::Reading)
     }
 
     pub(super) fn bury(&self) {
@@ -249,9 +303,7 @@ impl Kernel {
             return status;
         }
         state.insist(timeout.is_none_or(|timeout| timeout <= 0), "a positive timeout is a time of the wall clock");
-        if call == Call::Wait {
-            state = self.stop(state, Point::Waiting);
-        }
+        state = self.stop(state, if call == Call::Wait { Point::Waiting } else { Point::Waking });
         let named = match state.rendezvous(call, handle, key) {
             Ok(named) => named,
             Err(status) => return status,
@@ -265,7 +317,7 @@ impl Kernel {
         } else {
             let (again, status) = self.block(state, call, named, timeout.map(i64::unsigned_abs));
             state = again;
-            status
+            status.unwrap_or(STATUS_TIMEOUT)
         };
         if call == Call::Release && status == STATUS_SUCCESS {
             drop(self.stop(state, Point::Released));
@@ -273,35 +325,42 @@ impl Kernel {
         status
     }
 
-    /// `WaitOnAddress`
+    /// `WaitOnAddress`, and the last error that it leaves.
     ///
     /// # Safety
     /// The address is that of an `AtomicUsize` that lives.
-    pub(super) unsafe fn wait_on_address(&self, address: *const usize, expected: usize, milliseconds: u32) -> i32 {
+    pub(super) unsafe fn wait_on_address(
+        &self,
+        address: *const usize,
+        expected: usize,
+        milliseconds: u32,
+    ) -> (i32, u32) {
         let limit = if milliseconds == u32::MAX { Limit::Forever } else { Limit::Milliseconds(milliseconds) };
         let (mut state, result) = self.ask(Call::WaitOnAddress, limit);
         if let Some(result) = result {
-            return result;
+            return (result, ERROR_INVALID_PARAMETER);
         }
         state = self.stop(state, Point::Waiting);
         // SAFETY: promised by the caller.
         let word = unsafe { &*address.cast::<AtomicUsize>() };
-        // Whoever changes the word takes the lock to wake, later.
+        // A thread that changes the word wakes afterwards, for which it takes the kernel's lock.
         if word.load(Relaxed) != expected {
-            return TRUE;
+            return (TRUE, ERROR_INVALID_PARAMETER);
         }
         let timeout = match limit {
-            Limit::Milliseconds(0) => return FALSE,
+            Limit::Milliseconds(0) => return (FALSE, ERROR_TIMEOUT),
             Limit::Milliseconds(milliseconds) => Some(u64::from(milliseconds) * super::MILLISECOND),
             _ => None,
         };
-        self.block(state, Call::WaitOnAddress, (0, address.addr()), timeout).1
+        let result = self.block(state, Call::WaitOnAddress, (0, address.addr()), timeout).1;
+        result.map_or((FALSE, ERROR_TIMEOUT), |result| (result, ERROR_INVALID_PARAMETER))
     }
 
     /// `WakeByAddressSingle`
     pub(super) fn wake_by_address(&self, address: usize) {
         let (mut state, result) = self.ask(Call::WakeByAddress, Limit::Forever);
         if result.is_none() {
+            state = self.stop(state, Point::Waking);
             state.end_one(Call::WaitOnAddress, (0, address), TRUE);
             self.bell.notify_all();
         }
@@ -321,8 +380,14 @@ impl Kernel {
         (state, result)
     }
 
-    /// Blocks until met, woken or out of time.
-    fn block<'a>(&'a self, mut state: Guard<'a>, call: Call, named: Named, timeout: Option<u64>) -> (Guard<'a>, i32) {
+    /// Blocks until met or woken, which tells how the call ends; or until it is out of time.
+    fn block<'a>(
+        &'a self,
+        mut state: Guard<'a>,
+        call: Call,
+        named: Named,
+        timeout: Option<u64>,
+    ) -> (Guard<'a>, Option<i32>) {
         let id = state.next_id;
         state.next_id += 1;
         let until = timeout.map(|timeout| state.timer.saturating_add(timeout.saturating_sub(state.early)));
@@ -331,7 +396,7 @@ impl Kernel {
         loop {
             if let Some(result) = state.of(id).result {
                 state.blocked.retain(|blocked| blocked.id != id);
-                return (state, result);
+                return (state, Some(result));
             }
             if state.of(id).is_over(state.timer) {
                 break;
@@ -346,15 +411,20 @@ impl Kernel {
             state = self.stop(self.lock(), Point::Expired);
         }
         state.blocked.retain(|blocked| blocked.id != id);
-        (state, if call == Call::WaitOnAddress { FALSE } else { STATUS_TIMEOUT })
+        (state, None)
     }
 
     /// Stops the thread here for as long as a test wants it to.
     fn stop<'a>(&'a self, mut state: Guard<'a>, point: Point) -> Guard<'a> {
         if state.holding.contains(&point) {
             state.held.push(point);
+            state.stops.push(point);
             self.bell.notify_all();
             while state.holding.contains(&point) {
+                if let Some(pass) = state.passes.iter().position(|&pass| pass == point) {
+                    state.passes.swap_remove(pass);
+                    break;
+                }
                 state = self.sleep(state);
             }
             let place = state.held.iter().position(|&held| held == point).expect("it was put there");
@@ -385,9 +455,58 @@ impl State {
         self.clock
     }
 
-    /// The clock at its last tick.
-    pub(super) fn last_tick(&self) -> u64 {
-        self.clock - self.clock % TICK
+    /// What `QueryPerformanceCounter` says.
+    pub(super) fn counts(&self) -> u64 {
+        let units = u128::from(self.clock) + u128::from(self.asleep);
+        let counts = units * u128::from(self.frequency) / u128::from(super::SECOND);
+        counts.try_into().unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn frequency(&self) -> u64 {
+        self.frequency
+    }
+
+    pub(super) fn set_frequency(&mut self, frequency: u64) {
+        self.frequency = frequency;
+    }
+
+    /// Lets the machine sleep: waits do not go on, and only the counter counts.
+    pub(super) fn sleep_for(&mut self, units: u64) {
+        self.asleep += units;
+    }
+
+    pub(super) fn note_yield(&mut self) {
+        self.yields += 1;
+    }
+
+    pub(super) fn note_nap(&mut self) {
+        self.naps += 1;
+    }
+
+    pub(super) fn yields(&self) -> usize {
+        self.yields
+    }
+
+    pub(super) fn naps(&self) -> usize {
+        self.naps
+    }
+
+    pub(super) fn note_end(&mut self) {
+        self.ended += 1;
+    }
+
+    pub(super) fn ended(&self) -> usize {
+        self.ended
+    }
+
+    /// The time since the start as of the last tick, time asleep and all.
+    pub(super) fn interrupt_time(&self) -> u64 {
+        self.clock - self.clock % TICK + self.asleep
+    }
+
+    /// The time asleep.
+    pub(super) fn bias(&self) -> u64 {
+        self.asleep
     }
 
     pub(super) fn class(&self) -> Class {
@@ -398,8 +517,8 @@ impl State {
         self.ending
     }
 
-    pub(super) fn set_ending(&mut self, ending: bool) {
-        self.ending = ending;
+    pub(super) fn set_ending(&mut self) {
+        self.ending = true;
     }
 
     pub(super) fn reset_clock(&mut self) {
@@ -428,12 +547,20 @@ impl State {
         self.held.iter().filter(|&&held| held == point).count()
     }
 
+    pub(super) fn stops(&self, point: Point) -> usize {
+        self.stops.iter().filter(|&&stop| stop == point).count()
+    }
+
     pub(super) fn blocked(&self, call: Call) -> usize {
         self.blocked.iter().filter(|blocked| blocked.call == call && blocked.result.is_none()).count()
     }
 
     pub(super) fn requests(&self, call: Call) -> &[Limit] {
         self.requests.get(&call).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn forget_requests(&mut self) {
+        self.requests.clear();
     }
 
     pub(super) fn handles(&self) -> usize {

@@ -1,30 +1,32 @@
-//! A simulated NT: keyed events, `WaitOnAddress`, a clock, and the looking up of all that, as functions of
-//! the types that the backends are made of. So the real backends run on any machine, without an instruction
-//! changed, through [`ThreadParker::with_backend`](ntpark::ThreadParker::with_backend), and kernels and
-//! faults can be had that no machine at hand has.
+//! A simulated NT: keyed events, `WaitOnAddress`, clocks, and the look-up of all that. ntpark's own modules run on it,
+//! without an instruction changed, since its `sys` (see `main.rs`) leads here. So they run on any machine, and kernels
+//! and faults can be had that no machine at hand has.
 //!
+//! - **A process each.** What a process has once, as its choice of a backend, each system has once. Tests that run side
+//!   by side do not see each other.
 //! - **Time** stands still until a test moves it ([`Nt::advance`]), so nothing depends on how fast a machine
 //!   is. [`Nt::await_blocked`] says when a thread has come to rest in the kernel.
 //! - **Faults** are told beforehand: [`Nt::fail_next`] and its kin make calls end with any status,
 //!   [`Nt::interrupt`] ends those that block, [`Nt::end_early`] makes timed waits too short, [`Nt::hold`]
 //!   stops threads at a [`Point`].
 //! - **What was asked** is written down ([`Nt::requests`]). A call that breaks NT's rules, as with a positive
-//!   timeout, fails the test when the system goes ([`Nt`]'s drop).
+//!   timeout, fails the test when the system goes ([`Nt`]'s drop); and so does a thread whose last error has changed.
 //! - NT's functions are given no context, so each thread must be told which system it calls: the one that
-//!   [boots](Nt::boot) it is in it already, others are started with [`Nt::spawn`] or bring a [`Pass`]. Tests
-//!   that run side by side do not see each other.
+//!   [boots](Nt::boot) it is in it already, others are started with [`Nt::spawn`].
 
 mod calls;
 mod kernel;
 
-#[allow(unused_imports, reason = "each test program uses a part of this")]
-pub(crate) use calls::{address_of, close_handle, function, major_version, module};
+use crate::backend::Backend;
+use crate::backend::keyed_event::KeyedEvent;
+use crate::backend::process::Process;
+use crate::sys::ntdll::KeyedEventAccess;
+use crate::sys::{HANDLE, STATUS_SUCCESS, last_error, loader};
+use crate::time::Instant;
+use crate::time::clock::Clock;
 use kernel::Kernel;
-#[allow(unused_imports, reason = "each test program uses a part of this")]
 pub(crate) use kernel::{Call, Class, Limit, Point, STATUS_INSUFFICIENT_RESOURCES};
-use ntpark::sys::HANDLE;
-use ntpark::sys::ntdll::KeyedEventAccess;
-use ntpark::{Backend, Clock, Instant, KeyedEvent, WaitAddress};
+use std::ffi::{CStr, c_void};
 use std::ptr;
 use std::sync::Arc;
 
@@ -32,44 +34,45 @@ use std::sync::Arc;
 pub(crate) const SECOND: u64 = 10_000_000;
 /// Units of 100 ns in a millisecond.
 pub(crate) const MILLISECOND: u64 = 10_000;
+/// A last error that nothing here sets.
+const UNTOUCHED: u32 = 0x2BAD_CAFE;
 
 /// A system, with the one process that all callers are threads of. When it goes, it says what was wrong, and
 /// it must not leave a thread behind in the kernel.
 pub(crate) struct Nt(Arc<Kernel>);
 
-/// Lets a thread that was not started by [`Nt::spawn`] call a system.
-pub(crate) struct Pass(Arc<Kernel>);
-
-impl Pass {
-    /// From here on, this thread's calls go there.
-    pub(crate) fn enter(self) {
-        calls::enter(Some(self.0));
-    }
-}
+/// Unwinds a thread that has ended its process.
+#[derive(Debug)]
+pub(crate) struct ProcessEnded;
 
 impl Nt {
     /// Starts a system of this class, which the calling thread is in from here on.
     pub(crate) fn boot(class: Class) -> Self {
+        Self::boot_without(class, &[])
+    }
+
+    /// As [`boot`](Self::boot); the system lacks these functions and modules.
+    pub(crate) fn boot_without(class: Class, lacking: &[&str]) -> Self {
         let kernel = Arc::new(Kernel::new(class));
+        lacking.iter().for_each(|name| kernel.lock().lack(name));
         calls::enter(Some(Arc::clone(&kernel)));
+        last_error::set(UNTOUCHED);
         Self(kernel)
     }
 
-    /// For a thread that is to call this system.
-    pub(crate) fn pass(&self) -> Pass {
-        Pass(Arc::clone(&self.0))
-    }
-
-    /// Starts a thread that is in this system.
+    /// Starts a thread that is in this system. Its last error must be the same at the end.
     pub(crate) fn spawn<'scope, T: Send + 'scope>(
         &self,
         scope: &'scope std::thread::Scope<'scope, '_>,
         body: impl FnOnce() -> T + Send + 'scope,
     ) -> std::thread::ScopedJoinHandle<'scope, T> {
-        let pass = self.pass();
+        let kernel = Arc::clone(&self.0);
         scope.spawn(move || {
-            pass.enter();
-            body()
+            calls::enter(Some(kernel));
+            last_error::set(UNTOUCHED);
+            let result = body();
+            assert_eq!(last_error::get(), UNTOUCHED, "the last error has changed");
+            result
         })
     }
 
@@ -80,30 +83,22 @@ impl Nt {
 
     /// A backend on keyed events that tells the time by this clock.
     pub(crate) fn keyed_event_by(&self, clock: Clock, handle: HANDLE, guarded: bool) -> &'static Backend {
-        // SAFETY: the functions do what their types say, on the threads that are in a system; the handle is what the
-        // test wants it to be, and the simulation stands all handles.
-        let keyed_event =
-            unsafe { KeyedEvent::new(handle, calls::nt_wait, calls::nt_release, calls::is_ending, clock, guarded) };
+        // SAFETY: the function does what its type says, on the threads that are in a system.
+        let process = unsafe { Process::new(here(), calls::is_ending, clock) };
+        // SAFETY: as above; the handle is what the test wants it to be, and the simulation stands all handles.
+        let keyed_event = unsafe { KeyedEvent::new(process, handle, calls::nt_wait, calls::nt_release, guarded) };
         Box::leak(Box::new(Backend::KeyedEvent(keyed_event)))
     }
 
-    /// A backend on `WaitOnAddress`. Such a backend is never freed.
-    pub(crate) fn wait_address(&self) -> &'static Backend {
-        // SAFETY: the functions do what their types say, on the threads that are in a system.
-        let wait_address = unsafe { WaitAddress::new(calls::wait_on_address, calls::wake_by_address, Self::clock()) };
-        Box::leak(Box::new(Backend::WaitAddress(wait_address)))
+    /// The backend that this process has chosen, or chooses now. It is never freed.
+    pub(crate) fn chosen(&self) -> &'static Backend {
+        Box::leak(Box::new(Backend::get()))
     }
 
-    /// The clock, exact to its unit.
+    /// A counter that counts units.
     pub(crate) fn clock() -> Clock {
-        // SAFETY: it writes the time to where it is told, on the threads that are in a system.
-        unsafe { Clock::precise(calls::query_precise) }
-    }
-
-    /// The clock as it is seen from tick to tick.
-    pub(crate) fn ticking_clock() -> Clock {
-        // SAFETY: as for `clock`.
-        unsafe { Clock::ticking(calls::query_ticking) }
+        // SAFETY: it writes the count to where it is told, on the threads that are in a system.
+        unsafe { Clock::counter(here(), calls::query_counter, SECOND) }.expect("it counts")
     }
 
     /// A new handle of a new keyed event.
@@ -126,9 +121,9 @@ impl Nt {
         self.0.lock().handles()
     }
 
-    /// Takes a function away, as from an older system.
-    pub(crate) fn lack(&self, function: &str) {
-        self.0.lock().lack(function);
+    /// How often its performance counter counts in a second, from here on.
+    pub(crate) fn set_frequency(&self, frequency: u64) {
+        self.0.lock().set_frequency(frequency);
     }
 
     /// The time on the clock.
@@ -139,6 +134,11 @@ impl Nt {
     /// Lets time go by.
     pub(crate) fn advance(&self, units: u64) {
         self.0.advance(units, units);
+    }
+
+    /// Lets the machine sleep. Clocks and waits stand still, and the performance counter does not.
+    pub(crate) fn sleep_for(&self, units: u64) {
+        self.0.lock().sleep_for(units);
     }
 
     /// Sets the clock back to where it was at the start, while nobody waits.
@@ -186,14 +186,34 @@ impl Nt {
         self.0.lock().hold(point);
     }
 
+    /// Lets one thread go on from this point. Others are still stopped.
+    pub(crate) fn let_one_go(&self, point: Point) {
+        self.0.let_one_go(point);
+    }
+
     /// Lets threads go on from this point.
     pub(crate) fn let_go(&self, point: Point) {
         self.0.let_go(point);
     }
 
+    /// Takes a function away, as no system does while it runs.
+    pub(crate) fn lack(&self, function: &str) {
+        self.0.lock().lack(function);
+    }
+
     /// Returns when so many threads are stopped at this point.
     pub(crate) fn await_held(&self, point: Point, threads: usize) {
         self.0.await_that(|state| state.held(point) == threads);
+    }
+
+    /// How often threads have been stopped at this point, since the beginning.
+    pub(crate) fn stops(&self, point: Point) -> usize {
+        self.0.lock().stops(point)
+    }
+
+    /// Returns when threads have been stopped so often at this point, since the beginning.
+    pub(crate) fn await_stops(&self, point: Point, stops: usize) {
+        self.0.await_that(|state| state.stops(point) >= stops);
     }
 
     /// Returns when so many threads block in this call.
@@ -216,14 +236,34 @@ impl Nt {
         self.0.lock().requests(call).to_vec()
     }
 
-    /// The process begins to end: `RtlDllShutdownInProgress` says so.
-    pub(crate) fn end_process(&self) {
-        self.0.lock().set_ending(true);
+    /// Begins the list of [requests](Self::requests) anew.
+    pub(crate) fn forget_requests(&self) {
+        self.0.lock().forget_requests();
     }
 
-    /// The process does not end after all, so that a test can go on with it.
-    pub(crate) fn unend_process(&self) {
-        self.0.lock().set_ending(false);
+    /// How often threads have yielded.
+    pub(crate) fn yields(&self) -> usize {
+        self.0.lock().yields()
+    }
+
+    /// How often threads have napped.
+    pub(crate) fn naps(&self) -> usize {
+        self.0.lock().naps()
+    }
+
+    /// Returns when threads have napped so often, since the beginning.
+    pub(crate) fn await_naps(&self, naps: usize) {
+        self.0.await_that(|state| state.naps() >= naps);
+    }
+
+    /// How often threads have ended the process.
+    pub(crate) fn ended(&self) -> usize {
+        self.0.lock().ended()
+    }
+
+    /// The process begins to end: `RtlDllShutdownInProgress` says so.
+    pub(crate) fn end_process(&self) {
+        self.0.lock().set_ending();
     }
 
     /// Kills the threads that block in this call: nothing meets them any more, and their time does not run
@@ -239,7 +279,7 @@ impl Nt {
 
     /// Meets whatever waits for the key of a call that blocks, so that a thread that hangs comes free.
     pub(crate) fn rescue(&self) {
-        self.0.interrupt(Call::Wait, ntpark::sys::STATUS_SUCCESS);
+        self.0.interrupt(Call::Wait, STATUS_SUCCESS);
     }
 }
 
@@ -248,6 +288,7 @@ impl Drop for Nt {
         calls::enter(None);
         // Under a panic, threads may well be left behind.
         if !std::thread::panicking() {
+            assert_eq!(last_error::get(), UNTOUCHED, "the last error has changed");
             self.0.lock().check_out();
         }
     }
@@ -255,3 +296,62 @@ impl Drop for Nt {
 
 /// The null handle: the keyed event that the system keeps for everyone.
 pub(crate) const NULL: HANDLE = ptr::null_mut();
+
+/// What ntpark's code holds that runs on a thread of a system.
+pub(crate) fn here() -> loader::Nt {
+    loader::Nt::detect().expect("this thread has entered a system")
+}
+
+/// What ntpark's `sys` does in the system that the calling thread is in.
+pub(crate) mod sys {
+    use super::*;
+
+    /// Names the process; 0 outside of all systems.
+    pub(crate) fn process() -> u64 {
+        calls::try_system().map_or(0, |system| system.process)
+    }
+
+    pub(crate) fn is_nt() -> bool {
+        calls::try_system().is_some()
+    }
+
+    pub(crate) fn find(module: &CStr, function: &CStr) -> *mut c_void {
+        calls::find(module, function)
+    }
+
+    pub(crate) fn version() -> u32 {
+        calls::system().lock().class().version()
+    }
+
+    pub(crate) fn interrupt_time() -> u64 {
+        calls::system().read_clock().interrupt_time()
+    }
+
+    pub(crate) fn interrupt_time_bias() -> u64 {
+        calls::system().lock().bias()
+    }
+
+    pub(crate) fn close(handle: HANDLE) {
+        calls::close(handle);
+    }
+
+    /// Unwinds: the thread does not go on.
+    pub(crate) fn end_process() {
+        calls::system().note(|state| state.note_end());
+        std::panic::resume_unwind(Box::new(ProcessEnded));
+    }
+
+    pub(crate) fn thread_yield() {
+        if let Some(system) = calls::try_system() {
+            system.note(|state| state.note_yield());
+        }
+        std::thread::yield_now();
+    }
+
+    pub(crate) fn nap() {
+        if let Some(system) = calls::try_system() {
+            system.note(|state| state.note_nap());
+        }
+        std::thread::yield_now();
+    }
+}

@@ -1,127 +1,94 @@
-//! What it costs to build a program that uses each peer.
+//! What it costs to build a program that uses each peer, and what ntpark's compile-time model takes of that.
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
-use std::time::Duration;
+use serde_json::{Value, json};
 
-use anyhow::{Context as _, Result};
-use serde::Serialize;
-
-use crate::process::{Output, Task};
-use crate::workspace::Workspace;
+use crate::prelude::*;
 
 /// A small program and a handful of dependencies.
-const BUILD_LIMIT: Duration = Duration::from_secs(10 * 60);
-/// The Windows target whose dependencies are counted.
-const TARGET: &str = "x86_64-pc-windows-gnu";
+const LIMIT: Duration = Duration::from_secs(10 * 60);
+/// The line by which the model is a part of the crate.
+const MODEL: &str = "mod model;";
 
-/// A peer, the dependency that brings it, and a use of it.
-struct Peer {
-    name: &'static str,
-    dependency: &'static str,
-    source: &'static str,
-}
-
-/// `PATH` stands for the checkout.
-const PEERS: [Peer; 6] = [
-    Peer {
-        name: "ntpark",
-        dependency: "ntpark = { path = \"PATH\" }",
-        source: "fn main() { let parker = ntpark::Parker::new(); parker.unpark(); let _ = parker.park(); }",
-    },
-    Peer { name: "std", dependency: "", source: "fn main() { std::thread::current().unpark(); std::thread::park(); }" },
-    Peer {
-        name: "crossbeam-utils",
-        dependency: "crossbeam-utils = \"0.8\"",
-        source: "fn main() { let parker = crossbeam_utils::sync::Parker::new(); parker.unparker().unpark(); parker.park(); }",
-    },
-    Peer {
-        name: "parking",
-        dependency: "parking = \"2\"",
-        source: "fn main() { let (parker, unparker) = parking::pair(); unparker.unpark(); parker.park(); }",
-    },
-    Peer {
-        name: "parking_lot_core",
-        dependency: "parking_lot_core = \"0.9\"",
-        source: "fn main() { unsafe { parking_lot_core::unpark_one(2, |_| parking_lot_core::DEFAULT_UNPARK_TOKEN) }; }",
-    },
-    Peer {
-        name: "atomic-wait",
-        dependency: "atomic-wait = \"1\"",
-        source: "fn main() { atomic_wait::wake_one(&std::sync::atomic::AtomicU32::new(0)); }",
-    },
+/// A program: its name, the dependency of it, and a use of that. `PATH` stands for the checkout, `COPY` for a copy
+/// without the model.
+const PEERS: [(&str, &str, &str); 7] = [
+    ("ntpark", "ntpark = { path = 'PATH' }", "ntpark::Parker::new().unpark()"),
+    ("ntpark-without-model", "ntpark = { path = 'COPY' }", "ntpark::Parker::new().unpark()"),
+    ("std", "", "std::thread::current().unpark()"),
+    ("crossbeam-utils", "crossbeam-utils = '0.8'", "crossbeam_utils::sync::Parker::new().unparker().unpark()"),
+    ("parking", "parking = '2'", "parking::pair().1.unpark()"),
+    ("parking_lot_core", "parking_lot_core = '0.10'", "drop(parking_lot_core::SpinWait::new())"),
+    ("atomic-wait", "atomic-wait = '1'", "atomic_wait::wake_one(&std::sync::atomic::AtomicU32::new(0))"),
 ];
 
-/// What one program costs.
-#[derive(Serialize)]
-pub(super) struct Cost {
-    subject: &'static str,
-    /// Crates beside the program itself, on Windows.
-    crates: usize,
-    /// The time that `cargo build` takes with nothing built yet, for this machine: the median.
-    seconds: f64,
-    builds: usize,
-}
-
-/// Builds each program several times from clean, in turns.
-pub(super) fn measure(workspace: &Workspace, quick: bool) -> Result<Vec<Cost>> {
+/// Builds each program several times from clean, in turns. For each, the medians of the whole, and of what is built
+/// anew if only the crate itself changes.
+pub(super) fn measure(workspace: &Workspace, quick: bool) -> Result<Vec<Value>> {
     let home = tempfile::tempdir()?;
-    let rounds = if quick { 1 } else { 5 };
-    let mut times = vec![Vec::new(); PEERS.len()];
-    for peer in &PEERS {
-        prepare(workspace, &home.path().join(peer.name), peer)?;
+    let rounds = if quick { 1 } else { 7 };
+    let copy = home.path().join("copy");
+    copy_without_model(workspace, &copy)?;
+    for (name, dependency, source) in PEERS {
+        let dependency = dependency.replace("PATH", &workspace.root().to_string_lossy());
+        let dependency = dependency.replace("COPY", &copy.to_string_lossy());
+        let dir = home.path().join(name);
+        fs::create_dir_all(dir.join("src"))?;
+        let package = format!("package = {{ name = 'with-{name}', edition = '2024' }}\nworkspace = {{}}\n");
+        fs::write(dir.join("Cargo.toml"), format!("{package}[dependencies]\n{dependency}\n"))?;
+        fs::write(dir.join("src/main.rs"), format!("fn main() {{ {source}; }}\n"))?;
+        fs::copy(workspace.root().join("Cargo.lock"), dir.join("Cargo.lock"))?;
+        cargo(workspace, &dir, "fetch").run(Output::Keep)?.check()?;
     }
-    for round in 0..rounds {
-        for (peer, times) in PEERS.iter().zip(&mut times) {
-            eprintln!("building {}, {} of {rounds}", peer.name, round + 1);
-            let target = tempfile::tempdir_in(&home)?;
-            let task = cargo("build").args(["--quiet", "--offline"]).dir(home.path().join(peer.name));
-            let finished = task.env("CARGO_TARGET_DIR", target.path()).run(Output::Keep)?.check()?;
-            times.push(finished.elapsed.as_secs_f64());
+    let mut times = vec![(Vec::new(), Vec::new()); PEERS.len()];
+    for round in 1..=rounds {
+        for ((name, dependency, _), (whole, alone)) in PEERS.iter().zip(&mut times) {
+            eprintln!("building {name}, {round} of {rounds}");
+            let dir = home.path().join(name);
+            let build = || {
+                let finished = cargo(workspace, &dir, "build").arg("--offline").run(Output::Keep)?.check()?;
+                Ok::<_, anyhow::Error>(finished.elapsed.as_secs_f64())
+            };
+            whole.push(build()?);
+            if let Some((package, _)) = dependency.split_once(' ') {
+                let clean = cargo(workspace, &dir, "clean").args(["--offline", "--package", package]);
+                clean.run(Output::Keep)?.check()?;
+                alone.push(build()?);
+            }
+            fs::remove_dir_all(dir.join("target"))?;
         }
     }
-    let mut costs = Vec::new();
-    println!("\n{:<18} {:>7} {:>9}", "program on", "crates", "built in");
-    for (peer, mut times) in PEERS.iter().zip(times) {
-        times.sort_by(f64::total_cmp);
-        let seconds = times[times.len() / 2];
-        let crates = crates(&home.path().join(peer.name), peer)?;
-        println!("{:<18} {crates:>7} {seconds:>7.2} s", peer.name);
-        costs.push(Cost { subject: peer.name, crates, seconds, builds: times.len() });
-    }
-    Ok(costs)
+    println!("\n{:<22} {:>10} {:>18}", "program on", "from clean", "the crate alone");
+    let costs = PEERS.iter().zip(times).map(|((name, ..), (whole, alone))| {
+        let (whole, alone) = (median(whole), median(alone));
+        println!("{name:<22} {:>8.2} s {:>16.2} s", whole.unwrap_or(0.0), alone.unwrap_or(0.0));
+        json!({ "subject": name, "seconds": whole, "alone": alone, "builds": rounds })
+    });
+    Ok(costs.collect())
 }
 
-/// Writes the program, with the versions that the workspace has locked, and fetches what it depends on.
-fn prepare(workspace: &Workspace, dir: &Path, peer: &Peer) -> Result<()> {
-    let path = workspace.root().display().to_string().replace('\\', "/");
-    let dependency = peer.dependency.replace("PATH", &path);
-    let name = peer.name.replace('_', "-");
-    fs::create_dir_all(dir.join("src"))?;
-    let manifest = format!(
-        "[package]\nname = \"with-{name}\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n{dependency}\n"
-    );
-    fs::write(dir.join("Cargo.toml"), manifest)?;
-    fs::write(dir.join("src/main.rs"), peer.source)?;
-    fs::copy(workspace.root().join("Cargo.lock"), dir.join("Cargo.lock"))?;
-    cargo("fetch").arg("--quiet").dir(dir).run(Output::Keep)?.check().context("cannot fetch the dependencies")?;
+fn median(mut times: Vec<f64>) -> Option<f64> {
+    times.sort_by(f64::total_cmp);
+    times.get(times.len() / 2).copied()
+}
+
+/// Copies the package, apart from the workspace's other members.
+fn copy_without_model(workspace: &Workspace, to: &Path) -> Result<()> {
+    let files = Task::new("git", LIMIT).dir(workspace.root()).args(["ls-files", "Cargo.toml", "build.rs", "src"]);
+    for file in files.run(Output::KeepStdout)?.check()?.output.lines() {
+        let path = to.join(file);
+        fs::create_dir_all(path.parent().context("a file without a folder")?)?;
+        fs::copy(workspace.root().join(file), path)?;
+    }
+    for (file, beginning) in [("src/lib.rs", MODEL), ("Cargo.toml", "members = ")] {
+        let text = fs::read_to_string(to.join(file))?;
+        let line = text.lines().find(|line| line.starts_with(beginning));
+        let line = line.with_context(|| format!("{file} has no line `{beginning}` any more"))?;
+        fs::write(to.join(file), text.replacen(line, "", 1))?;
+    }
     Ok(())
 }
 
-fn crates(dir: &Path, peer: &Peer) -> Result<usize> {
-    let task = cargo("tree").args(["--offline", "--prefix", "none", "--edges", "normal,build", "--target", TARGET]);
-    let finished = task.dir(dir).run(Output::KeepStdout)?.check().context(peer.name)?;
-    // A line for each use of a crate; repeated ones end with an asterisk.
-    let lines: BTreeSet<&str> = finished
-        .output
-        .lines()
-        .map(|line| line.trim_end_matches(" (*)").trim())
-        .filter(|line| !line.is_empty())
-        .collect();
-    Ok(lines.len().saturating_sub(1))
-}
-
-fn cargo(verb: &str) -> Task {
-    Task::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), BUILD_LIMIT).arg(verb)
+fn cargo(workspace: &Workspace, dir: &Path, verb: &str) -> Task {
+    let task = Task::new(Toolchain::host(workspace).program(), LIMIT).args([verb, "--quiet"]).dir(dir);
+    task.env("CARGO_TARGET_DIR", dir.join("target"))
 }
