@@ -19,7 +19,7 @@ const TRANSITIONS: (&str, &str) = ("src/state.rs", "transitions");
 
 /// What calls the transitions, and what decides when: by file, all functions of these names.
 const FUNCTIONS: [(&str, &[&str]); 5] = [
-    ("src/parker.rs", &["take", "park_on", "wait", "unpark", "saturate"]),
+    ("src/parker.rs", &["park_timeout_slow", "park_until_slow", "take", "park_on", "wait", "unpark", "saturate"]),
     (
         "src/thread_parker.rs",
         &["try_prepare_park", "try_park_until", "park_slow", "wait", "unpark_lock", "unpark", "wake"],

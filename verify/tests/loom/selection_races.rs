@@ -128,6 +128,8 @@ fn the_first_use_stores_the_choice_and_keeps_the_last_error() {
             assert_chosen(best(system));
             assert_eq!(last_error(), LAST_ERROR);
             assert_eq!(Backend::chosen().map(Backend::kind), Some(best(system)));
+            let has_clock = Backend::chosen().is_some_and(|backend| backend.clock_granule() > 0);
+            assert_eq!(has_clock, system != System::None);
         });
     }
 }
