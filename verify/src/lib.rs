@@ -17,7 +17,12 @@
 macro_rules! product {
     ($($module:ident),*) => {
         #[path = "../../../src"]
-        #[allow(dead_code, unreachable_pub, reason = "a program uses a part of what the product offers to others")]
+        #[allow(
+            clippy::all,
+            dead_code,
+            unreachable_pub,
+            reason = "a program uses a part of what the product offers to others; the product's own build is linted"
+        )]
         mod product {
             pub(crate) mod backend;
             pub(crate) mod parker;

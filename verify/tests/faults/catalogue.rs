@@ -12,7 +12,7 @@
 //! says = "a second thread gets in before the first has left"
 //! ```
 //!
-//! `find` must occur exactly once; it may span lines. `noticed-by` is `build`, which is the compile-time model, or a
+//! `find` must occur exactly once; it may span lines. `and` has further pairs of `find` and `replace`. `noticed-by` is `build`, which is the compile-time model, or a
 //! test program of this package and the test in it. `[[without]]` names text that can have no fault, and the reason.
 
 use serde::Deserialize;
@@ -33,15 +33,21 @@ pub(crate) struct Fault {
     pub(crate) slip: String,
     /// The product's file, from the root.
     pub(crate) file: PathBuf,
-    /// What is replaced there, by what.
+    /// What changes there, from the beginning on.
+    pub(crate) changes: Vec<Change>,
+    pub(crate) net: Net,
+    pub(crate) says: String,
+}
+
+/// A replacement.
+pub(crate) struct Change {
+    /// What is replaced, by what.
     pub(crate) place: Range<usize>,
     pub(crate) replace: String,
     /// What of it really changes, in whole words: neither the text around it nor what stays.
-    pub(crate) change: Range<usize>,
+    pub(crate) range: Range<usize>,
     /// Whether all that changes is that an ordering becomes Relaxed.
     pub(crate) weakens: bool,
-    pub(crate) net: Net,
-    pub(crate) says: String,
 }
 
 /// Who notices it.
@@ -73,8 +79,17 @@ struct Entry {
     slip: String,
     find: String,
     replace: String,
+    #[serde(default)]
+    and: Vec<Replacement>,
     noticed_by: String,
     says: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Replacement {
+    find: String,
+    replace: String,
 }
 
 #[derive(Deserialize)]
@@ -123,28 +138,20 @@ impl Catalogue {
 
 impl Fault {
     fn new(file: &Path, source: &str, entry: Entry) -> Result<Self, String> {
-        let place = place_of(&entry.find, source).map_err(|error| format!("{}: {error}", entry.name))?;
-        let (change, instead) = change(source, &place, &entry.replace);
-        let weakens = matches!(&source[change.clone()], "Acquire" | "Release") && instead == "Relaxed";
-        if change.is_empty() && instead.is_empty() {
-            return Err(format!("{} changes nothing", entry.name));
+        let first = Replacement { find: entry.find, replace: entry.replace };
+        let changes = [first].into_iter().chain(entry.and).map(|replacement| Change::new(source, replacement));
+        let changes: Result<Vec<_>, _> = changes.collect();
+        let mut changes = changes.map_err(|error| format!("{}: {error}", entry.name))?;
+        changes.sort_by_key(|change| change.place.start);
+        if !changes.is_sorted_by(|one, two| one.place.end <= two.place.start) {
+            return Err(format!("{}: changes overlap", entry.name));
         }
         let net = match entry.noticed_by.split_once(' ') {
             Some((program, test)) => Net::Test { program: program.to_owned(), test: test.to_owned() },
             None if entry.noticed_by == "build" => Net::Build,
             None => return Err(format!("{}: noticed by {}: which test there?", entry.name, entry.noticed_by)),
         };
-        Ok(Self {
-            name: entry.name,
-            slip: entry.slip,
-            file: file.to_owned(),
-            place,
-            replace: entry.replace,
-            change,
-            weakens,
-            net,
-            says: entry.says,
-        })
+        Ok(Self { name: entry.name, slip: entry.slip, file: file.to_owned(), changes, net, says: entry.says })
     }
 }
 
@@ -158,17 +165,23 @@ fn place_of(text: &str, source: &str) -> Result<Range<usize>, String> {
     }
 }
 
-/// What of `place` changes, and what it becomes: without what is the same at the beginning and at the end, but in whole
-/// words.
-fn change<'a>(source: &str, place: &Range<usize>, replace: &'a str) -> (Range<usize>, &'a str) {
-    let is_word = |character: char| character.is_alphanumeric() || character == '_';
-    let find = &source[place.clone()];
-    let same = find.chars().zip(replace.chars()).take_while(|(old, new)| old == new);
-    let same: String = same.map(|(old, _)| old).collect();
-    let before = same.trim_end_matches(is_word).len();
-    let (old, new) = (&find[before..], &replace[before..]);
-    let same = old.chars().rev().zip(new.chars().rev()).take_while(|(old, new)| old == new);
-    let same: String = same.map(|(old, _)| old).collect();
-    let after = same.trim_end_matches(is_word).len();
-    (place.start + before..place.end - after, &new[..new.len() - after])
+impl Change {
+    fn new(source: &str, Replacement { find, replace }: Replacement) -> Result<Self, String> {
+        let is_word = |character: char| character.is_alphanumeric() || character == '_';
+        let place = place_of(&find, source)?;
+        let same = |one: &mut dyn Iterator<Item = char>, two: &mut dyn Iterator<Item = char>| -> String {
+            one.zip(two).take_while(|(one, two)| one == two).map(|(one, _)| one).collect()
+        };
+        // What is the same at the beginning and at the end does not change; but a word changes as a whole.
+        let before = same(&mut find.chars(), &mut replace.chars()).trim_end_matches(is_word).len();
+        let (old, new) = (&find[before..], &replace[before..]);
+        let after = same(&mut old.chars().rev(), &mut new.chars().rev()).trim_end_matches(is_word).len();
+        let (old, new) = (&old[..old.len() - after], &new[..new.len() - after]);
+        if old == new {
+            return Err(format!("this changes nothing:\n{find}"));
+        }
+        let range = place.start + before..place.end - after;
+        let weakens = matches!(old, "Acquire" | "Release") && new == "Relaxed";
+        Ok(Self { place, replace, range, weakens })
+    }
 }

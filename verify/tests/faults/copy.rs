@@ -14,7 +14,7 @@ const LEFT_OUT: [&str; 2] = ["target", ".git"];
 pub(crate) struct Copy {
     root: PathBuf,
     copy: PathBuf,
-    /// Shared with the tree: dependencies are compiled once.
+    /// Its own: Cargo would take what it has built of a copy for what it builds of the tree.
     target: PathBuf,
     /// What the last command has said.
     pub(crate) output: PathBuf,
@@ -30,8 +30,7 @@ impl Copy {
             fs::remove_dir_all(&copy).map_err(tell)?;
         }
         copy_tree(root, &copy).map_err(tell)?;
-        let (root, target) = (root.to_owned(), target.to_owned());
-        Ok(Self { root, target, output: faults.join("output"), copy })
+        Ok(Self { root: root.to_owned(), copy, target: faults.join("target"), output: faults.join("output") })
     }
 
     /// Seeds a fault.
@@ -39,7 +38,10 @@ impl Copy {
         let file = self.copy.join(&fault.file);
         let tell = |error: io::Error| format!("{}: {error}", file.display());
         let mut text = fs::read_to_string(self.root.join(&fault.file)).map_err(tell)?;
-        text.replace_range(fault.place.clone(), &fault.replace);
+        // From the end on, so that places stay where they are.
+        for change in fault.changes.iter().rev() {
+            text.replace_range(change.place.clone(), &change.replace);
+        }
         fs::write(&file, text).map_err(tell)
     }
 
@@ -54,6 +56,8 @@ impl Copy {
     pub(crate) fn cargo<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Command {
         let mut command = Command::new(std::env::var_os("CARGO").as_deref().unwrap_or(OsStr::new("cargo")));
         command.args(arguments).current_dir(&self.copy).env("CARGO_TARGET_DIR", &self.target);
+        // What fails says why, and not from where.
+        command.env("RUST_BACKTRACE", "0");
         command
     }
 }

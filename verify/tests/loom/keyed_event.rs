@@ -41,9 +41,29 @@ fn both_sides_give_up_when_all_calls_fail() {
             assert_eq!(word.peek(), PARKED + NOTIFIED + if is_guarded { RELEASED } else { 0 });
             thread::reset_counts();
             backend.receive_wake(&word);
-            assert_eq!(nt::failures(), if is_guarded { 0 } else { PATIENCE });
+            assert_eq!(nt::failures(), if is_guarded { PATIENCE } else { 2 * PATIENCE });
             assert_eq!(thread::naps(), if is_guarded { 0 } else { PATIENCE });
         });
+    });
+}
+
+#[test]
+fn a_guarded_waiter_whose_calls_fail_waits_for_its_waker() {
+    on_platforms("failures on a guarded kernel", &[Platform::XpClass], 0, |_| {
+        let word = Arc::new(word_in(PARKED + NOTIFIED));
+        nt::break_keyed_events();
+        let waker = loom::thread::spawn({
+            let word = Arc::clone(&word);
+            move || {
+                while nt::failures() <= PATIENCE {
+                    loom::thread::yield_now();
+                }
+                word.release();
+            }
+        });
+        Backend::with(|backend| backend.receive_wake(&word));
+        assert_eq!(word.peek(), PARKED + NOTIFIED + RELEASED);
+        waker.join().expect("no panic");
     });
 }
 

@@ -11,12 +11,11 @@ use crate::backend::host::{Host, HostFunctions};
 use crate::backend::keyed_event::KeyedEvent;
 use crate::backend::process::Process;
 use crate::state::RELEASED;
-use crate::sys::kernel32::{ERROR_TIMEOUT, INFINITE, QueryTime, WaitOnAddress, WakeByAddressSingle};
+use crate::sys::kernel32::{ERROR_TIMEOUT, INFINITE, WaitOnAddress, WakeByAddressSingle};
 use crate::sys::last_error::set_last_error;
-use crate::sys::loader::{KERNEL32, NTDLL, SYNCH};
+use crate::sys::loader::{NTDLL, SYNCH, VISTA};
 use crate::sys::ntdll::{NtCreateKeyedEvent, NtReleaseKeyedEvent, NtWaitForKeyedEvent, RtlDllShutdownInProgress};
 use crate::sys::{BOOL, BOOLEAN, HANDLE, NTSTATUS, STATUS_INVALID_HANDLE, STATUS_SUCCESS, STATUS_TIMEOUT};
-use crate::time::clock::Clock;
 use core::ffi::{CStr, c_void};
 use core::num::NonZeroU32;
 use core::ptr;
@@ -152,9 +151,9 @@ pub(crate) fn break_keyed_events() {
     lock().is_broken = true;
 }
 
-/// How many calls have failed since this was last asked.
+/// How many calls have failed.
 pub(crate) fn failures() -> u32 {
-    core::mem::take(&mut lock().failures)
+    lock().failures
 }
 
 /// Makes a call fail, if they do.
@@ -355,12 +354,6 @@ unsafe extern "system" fn is_ending() -> BOOLEAN {
     lock().is_ending.into()
 }
 
-unsafe extern "system" fn query_time(time: *mut u64) {
-    let now = lock().now;
-    // SAFETY: the address is that of a live u64.
-    unsafe { time.write(now) };
-}
-
 /// The product's evidence that the process runs on NT, and its loader.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Nt(());
@@ -387,18 +380,28 @@ impl Nt {
                 b"RtlDllShutdownInProgress" => is_ending as RtlDllShutdownInProgress as *mut c_void,
                 _ => ptr::null_mut(),
             },
-            // Every system has this clock here: there is no page of the kernel's to read the time from.
-            (module, b"QueryUnbiasedInterruptTime") if module == KERNEL32 => query_time as QueryTime as *mut c_void,
             _ => ptr::null_mut(),
         }
     }
 
-    pub(crate) fn major_version(self) -> u32 {
+    pub(crate) fn version(self) -> u32 {
         match SYSTEM.get() {
-            System::Windows10 => 10,
-            System::Vista => 6,
-            System::Xp | System::ReactOs | System::Mistaken | System::None => 5,
+            System::Windows10 => 0xA00,
+            System::Vista => VISTA,
+            System::Xp | System::ReactOs | System::Mistaken | System::None => 0x502,
         }
+    }
+
+    pub(crate) fn is_single_processor(self) -> bool {
+        false
+    }
+
+    pub(crate) fn interrupt_time(self) -> u64 {
+        lock().now
+    }
+
+    pub(crate) fn interrupt_time_bias(self) -> u64 {
+        0
     }
 
     pub(crate) fn close(self, _: HANDLE) {
@@ -419,19 +422,17 @@ pub(crate) fn without_guard() -> Backend {
     let nt = Nt::detect().expect("an NT is simulated");
     let handle = ptr::without_provenance_mut(4);
     // SAFETY: the function is what its type asks for.
-    let clock = unsafe { Clock::ticking(query_time) };
-    // SAFETY: as above.
-    let process = unsafe { Process::new(nt, is_ending, clock) };
+    let mut process = unsafe { Process::new(nt, is_ending) };
+    process.find_clock();
     // SAFETY: as above; any even number is a handle here.
-    Backend::KeyedEvent(unsafe { KeyedEvent::new(handle, wait_for_keyed_event, release_keyed_event, process, false) })
+    Backend::KeyedEvent(unsafe { KeyedEvent::new(process, handle, wait_for_keyed_event, release_keyed_event, false) })
 }
 
 /// A host, and a backend of it that no process has chosen.
-pub(crate) static HOST: Host = NEW_HOST;
-pub(crate) static OWN_HOST: Backend = Backend::Host(NEW_HOST);
+pub(crate) static OWN_HOST: Backend = Backend::Host(&HOST);
 
 // SAFETY: the functions do what their types ask for, on any thread, and a panic ends the test.
-const NEW_HOST: Host = unsafe {
+pub(crate) static HOST: Host = unsafe {
     Host::new(
         ptr::null_mut(),
         HostFunctions {
@@ -443,10 +444,7 @@ const NEW_HOST: Host = unsafe {
         },
         NonZeroU32::MIN,
     )
-}
-.with_spin_limit(SPIN_LIMIT);
-
-pub(crate) const SPIN_LIMIT: u32 = 7;
+};
 
 unsafe extern "C" fn host_wait(_: *mut c_void, word: *const usize, expected: usize, timeout: u64) {
     // SAFETY: the word is that of a parker whose thread is here.

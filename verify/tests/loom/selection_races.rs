@@ -4,9 +4,7 @@ use crate::backend::{Backend, BackendKind, SelectError};
 use crate::explore;
 use crate::nt::{self, System};
 use crate::parker::{Parker, UnparkReason};
-use crate::selection::UNKNOWN_SPIN_LIMIT;
 use crate::sys::last_error::{last_error, set_last_error};
-use core::sync::atomic::Ordering::Relaxed;
 use loom::sync::Arc;
 use loom::thread;
 
@@ -130,18 +128,10 @@ fn the_first_use_stores_the_choice_and_keeps_the_last_error() {
             assert_chosen(best(system));
             assert_eq!(last_error(), LAST_ERROR);
             assert_eq!(Backend::chosen().map(Backend::kind), Some(best(system)));
-            assert_eq!(Backend::process_spin_limit().load(Relaxed), UNKNOWN_SPIN_LIMIT);
+            let has_clock = Backend::chosen().is_some_and(|backend| backend.clock_granule() > 0);
+            assert_eq!(has_clock, system != System::None);
         });
     }
-}
-
-#[test]
-fn a_host_brings_its_spin_limit() {
-    explore(System::None, 0, || {
-        assert_eq!(Backend::install(&nt::HOST), Ok(()));
-        assert_chosen(BackendKind::Host);
-        assert_eq!(Backend::process_spin_limit().load(Relaxed), nt::SPIN_LIMIT);
-    });
 }
 
 #[test]

@@ -5,7 +5,7 @@ pub(crate) use crate::product::sys::*;
 /// The simulated loader.
 pub(crate) mod loader {
     pub(crate) use crate::nt::Nt;
-    pub(crate) use crate::product::sys::loader::{KERNEL32, NTDLL, SYNCH};
+    pub(crate) use crate::product::sys::loader::*;
 }
 
 /// Whoever yields or sleeps lets the others run; and how often the product has done so.

@@ -1,5 +1,6 @@
 //! The token protocol.
 
+use crate::backend::Backend;
 use crate::freed::{Freed, word_in};
 use crate::nt::{self, System};
 use crate::parker::{self, Parker, UnparkReason};
@@ -96,7 +97,7 @@ fn a_deadline_that_has_passed_is_in_nobodys_way() {
 }
 
 #[test]
-fn a_park_spins_unless_it_is_asked_not_to() {
+fn a_park_spins_unless_it_is_asked_not_to_or_has_no_time() {
     let park: [fn(&Parker) -> UnparkReason; 4] = [
         |parker| parker.park_until(DEADLINE),
         |parker| parker.park_timeout(Duration::from_millis(1)),
@@ -112,6 +113,24 @@ fn a_park_spins_unless_it_is_asked_not_to() {
             assert_eq!(park(&parker), UnparkReason::TimedOut);
             assert_eq!(spins(), spun);
             clock.join().expect("no panic");
+            assert_eq!(parker.park_until(DEADLINE), UnparkReason::TimedOut);
+            assert_eq!(spins(), 0, "its time is over");
+        });
+    }
+}
+
+#[test]
+fn a_park_of_no_time_takes_what_is_there_and_chooses_nothing() {
+    let park: [fn(&Parker) -> UnparkReason; 2] =
+        [|parker| parker.park_until(Instant::MIN), |parker| parker.park_timeout(Duration::ZERO)];
+    for park in park {
+        explore(System::Windows10, 0, move || {
+            let parker = Parker::new();
+            parker.unpark();
+            parker.unpark();
+            assert_eq!(park(&parker), UnparkReason::Unparked);
+            assert_eq!(park(&parker), UnparkReason::TimedOut);
+            assert!(Backend::chosen().is_none());
         });
     }
 }
