@@ -114,39 +114,41 @@ fn a_release_that_a_timeout_hides_is_seen_by_the_guard() {
     }
 }
 
-/// The deadline passes before the thread has made a call, and an unpark comes just before it sees that.
+/// Lets a deadline pass before the thread that parks has made a call, and an unpark come just before it sees that; it
+/// reads the clock so often before it is PARKED.
+fn cross(nt: &Nt, readings: usize, park: impl FnOnce(Instant) -> bool + Send, unpark: impl FnOnce() -> bool + Send) {
+    nt.forget_requests();
+    let deadline = nt.now() + Duration::from_millis(10);
+    let stops = nt.stops(Point::Reading);
+    nt.hold(Point::Reading);
+    thread::scope(|scope| {
+        let parked = nt.spawn(scope, || park(deadline));
+        for reading in 1..=readings {
+            nt.await_stops(Point::Reading, stops + reading);
+            nt.let_one_go(Point::Reading);
+        }
+        nt.await_stops(Point::Reading, stops + readings + 1);
+        let waker = nt.spawn(scope, unpark);
+        nt.await_blocked(Call::Release, 1);
+        nt.advance(20 * MILLISECOND);
+        nt.let_go(Point::Reading);
+        assert!(parked.join().expect("a park does not panic"), "it has been unparked");
+        assert!(waker.join().expect("a wake does not panic"));
+    });
+    assert_eq!((nt.requests(Call::Wait).len(), nt.requests(Call::Release).len()), (1, 1));
+}
+
 #[test]
 fn a_wake_that_the_deadline_crosses_is_received() {
     let _watchdog = Watchdog::new();
     on_keyed_events(|nt, _| {
-        let (parker, two_phase) = (Parker::new(), ThreadParker::new());
-        // A token park looks at the clock twice before it is PARKED, the other does not.
-        let parks: [(usize, &(dyn Fn(Instant) -> bool + Sync), &(dyn Fn() -> bool + Sync)); 2] = [
-            (2, &|deadline| parker.park_until(deadline) == UnparkReason::Unparked, &|| parker.unpark()),
-            (0, &|deadline| two_phase.park_until(deadline), &|| two_phase.unpark_lock().unpark()),
-        ];
-        for (looks, park, unpark) in parks {
-            two_phase.prepare_park();
-            nt.forget_requests();
-            let deadline = nt.now() + Duration::from_millis(10);
-            let stops = nt.stops(Point::Reading);
-            nt.hold(Point::Reading);
-            thread::scope(|scope| {
-                let parked = nt.spawn(scope, || park(deadline));
-                for look in 1..=looks {
-                    nt.await_stops(Point::Reading, stops + look);
-                    nt.let_one_go(Point::Reading);
-                }
-                nt.await_stops(Point::Reading, stops + looks + 1);
-                let waker = nt.spawn(scope, unpark);
-                nt.await_blocked(Call::Release, 1);
-                nt.advance(20 * MILLISECOND);
-                nt.let_go(Point::Reading);
-                assert!(parked.join().expect("a park does not panic"), "it has been unparked");
-                assert!(waker.join().expect("a wake does not panic"));
-            });
-            assert_eq!((nt.requests(Call::Wait).len(), nt.requests(Call::Release).len()), (1, 1));
-        }
+        let parker = Parker::new();
+        // Before it would spin, and before it waits.
+        let park = |deadline| parker.park_until(deadline) == UnparkReason::Unparked;
+        cross(nt, 2, park, || parker.unpark());
+        let parker = ThreadParker::new();
+        parker.prepare_park();
+        cross(nt, 0, |deadline| parker.park_until(deadline), || parker.unpark_lock().unpark());
     });
 }
 
