@@ -159,19 +159,22 @@ fn a_past_deadline_neither_waits_nor_marks_the_word() {
         let parker = Parker::new();
         let past = nt.now();
         nt.advance(1);
-        for deadline in [past, Instant::from_ticks(1), Instant::MIN] {
-            // Stopped where it asks for the time, as it does before anything else.
+        for (deadline, readings) in [(past, 2), (Instant::from_ticks(1), 2), (Instant::MIN, 0)] {
+            // Stopped where it asks for the time, before it would spin and before it would wait.
+            let (stops, mut results) = (nt.stops(Point::Reading), Vec::new());
             nt.hold(Point::Reading);
             let reason = park_while(nt, &parker, deadline, || {
-                if deadline != Instant::MIN {
-                    nt.await_held(Point::Reading, 1);
-                    assert!(is_empty(&parker), "a thread that does not wait is in nobody's way");
-                    assert!(!parker.unpark(), "nor does it need a wake");
-                    assert_eq!(parker.park(), UnparkReason::Unparked);
+                for reading in 1..=readings {
+                    nt.await_stops(Point::Reading, stops + reading);
+                    results.push((parker.park_timeout(Duration::ZERO), parker.unpark(), parker.park()));
+                    nt.let_one_go(Point::Reading);
                 }
-                nt.let_go(Point::Reading);
             });
+            nt.let_go(Point::Reading);
             assert_eq!(reason, UnparkReason::TimedOut);
+            // It is in nobody's way, and needs no wake.
+            let undisturbed = (UnparkReason::TimedOut, false, UnparkReason::Unparked);
+            assert_eq!(results, vec![undisturbed; readings]);
         }
         assert!(backend.now() > past);
         assert_eq!(nt.requests(wait), []);
