@@ -4,6 +4,8 @@
 //! `sys::thread` and `sys::last_error` lead to the [simulated NT](nt) that the calling thread is in, and what a
 //! process has once, each system has once.
 
+#![allow(clippy::upper_case_acronyms, reason = "spelt as in the SDK, and not public here")]
+
 mod backends;
 mod choice;
 mod clocks;
