@@ -193,6 +193,10 @@ impl Selection {
         if !Self::has(kind) {
             return Err(SelectError::Unavailable(kind));
         }
+        if kind == BackendKind::KeyedEvent {
+            // Before its kind is published, so that all threads find this one.
+            self.open_handle();
+        }
         self.publish(kind).map_err(SelectError::InUse)
     }
 
