@@ -49,16 +49,14 @@ fn try_all() -> Result<usize, String> {
         results.tell(COVERAGE, Instant::now(), coverage::check(root, &catalogue));
     }
     let faults: Vec<_> = catalogue.faults.iter().filter(|fault| is_wanted(&fault.name)).collect();
-    if let Some(first) = faults.first() {
+    if !faults.is_empty() {
         let copy = Copy::of(root)?;
         copy.build_all(&faults)?;
         for fault in &faults {
-            let start = Instant::now();
-            results.tell(&fault.name, start, notice(&copy, fault));
+            results.tell(&fault.name, Instant::now(), notice(&copy, fault));
         }
-        // So that whoever looks at the copy sees no fault.
-        copy.restore(&first.file)?;
-    } else if results.passed + results.failed == 0 {
+    }
+    if results.passed + results.failed == 0 {
         return Err(format!("no fault's name contains {}", words.join(" or ")));
     }
     println!("{} passed, {} failed", results.passed, results.failed);
