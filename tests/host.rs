@@ -2,7 +2,7 @@
 //! which timeouts. The host counts; nothing here depends on how long anything takes.
 //!
 //! Each test has a process of its own, as what parkers learn is kept for the whole process.
-#![cfg(not(miri))] // It starts processes, and there is but one thread in each.
+#![cfg(not(miri))] // It starts processes.
 
 mod common;
 
@@ -14,7 +14,7 @@ use std::cell::Cell;
 use std::ffi::c_void;
 use std::num::NonZeroU32;
 use std::ptr;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::time::Duration;
 
 /// The spin limit of the host.
@@ -32,10 +32,14 @@ thread_local! {
         waits: Cell::new(0),
         timeout: Cell::new(0),
         unpark: Cell::new(None),
+        leap: Cell::new(u32::MAX),
     } };
 }
 
-/// What the host has counted, and what it does.
+/// Whether waits block.
+static BLOCKING: AtomicBool = AtomicBool::new(false);
+
+/// What the host has counted, and what it does, on this thread.
 struct State {
     time: Cell<u64>,
     readings: Cell<u32>,
@@ -44,6 +48,8 @@ struct State {
     timeout: Cell<u64>,
     /// A parker, and the reading at which it is unparked. At the latest, its wait does that.
     unpark: Cell<Option<(&'static Parker, u32)>>,
+    /// The reading before which a second passes.
+    leap: Cell<u32>,
 }
 
 unsafe extern "C" fn wait(_: *mut c_void, word: *const usize, expected: usize, timeout: u64) {
@@ -54,8 +60,12 @@ unsafe extern "C" fn wait(_: *mut c_void, word: *const usize, expected: usize, t
         if unsafe { AtomicUsize::from_ptr(word.cast_mut()) }.load(Relaxed) != expected {
             return;
         }
+        while BLOCKING.load(SeqCst) {
+            std::thread::yield_now();
+        }
         match state.unpark.take() {
             Some((parker, _)) => _ = parker.unpark(),
+            None if timeout == u64::MAX => {}
             None => state.time.set(state.time.get().saturating_add(timeout)),
         }
     });
@@ -69,6 +79,9 @@ unsafe extern "C" fn now(_: *mut c_void) -> u64 {
         if let Some((parker, _)) = state.unpark.get().filter(|&(_, reading)| reading == state.readings.get()) {
             state.unpark.set(None);
             parker.unpark();
+        }
+        if state.leap.get() == state.readings.get() {
+            state.time.set(state.time.get() + 10_000_000);
         }
         state.time.get()
     })
@@ -204,17 +217,48 @@ fn bursts_of_tokens_leave_what_was_learnt() {
 }
 
 #[test]
-fn a_busy_parker_and_a_deadline_teach_nothing() {
-    on(&HOST, "a_busy_parker_and_a_deadline_teach_nothing", || {
+fn a_deadline_ends_a_spin_and_teaches_nothing() {
+    on(&HOST, "a_deadline_ends_a_spin_and_teaches_nothing", || {
         let parker = new();
-        (0..2).for_each(|_| _ = miss(parker));
-        for _ in 0..3 {
-            // It passes while the thread spins.
-            STATE.with(|state| state.unpark.set(None));
-            let deadline = Backend::get().now() - Duration::from_nanos(100);
-            assert_eq!(parker.park_until(deadline), UnparkReason::TimedOut);
+        for misses in 0..2 {
+            for reading in [5, 30, 50] {
+                STATE.with(|state| {
+                    state.readings.set(0);
+                    state.waits.set(0);
+                    state.unpark.set(None);
+                    state.leap.set(reading);
+                    let deadline = Backend::get().deadline(Duration::from_millis(10));
+                    assert_eq!(parker.park_until(deadline), UnparkReason::TimedOut);
+                    state.leap.set(u32::MAX);
+                    // The one that tells, and one more before it would block.
+                    assert_eq!((state.readings.get(), state.waits.get()), (reading + 1, 0));
+                });
+            }
+            assert_eq!(miss(parker), (2 * LIMIT) >> misses, "after {misses} misses");
         }
-        assert_eq!(miss(parker), LIMIT / 4, "two misses");
+    });
+}
+
+/// A thread that finds another one parked while it spins has not missed a token.
+#[test]
+fn a_busy_parker_teaches_nothing() {
+    on(&HOST, "a_busy_parker_teaches_nothing", || {
+        let parker = new();
+        let park = || {
+            STATE.with(|state| state.unpark.set(None));
+            parker.park()
+        };
+        // It blocks for as long as the host does: until it is sent something.
+        BLOCKING.store(true, SeqCst);
+        let blocked = std::thread::spawn(park);
+        common::await_parked(parker);
+        for _ in 0..3 {
+            assert_eq!(park(), UnparkReason::Busy);
+        }
+        BLOCKING.store(false, SeqCst);
+        assert!(parker.unpark());
+        assert_eq!(blocked.join().expect("a park does not panic"), UnparkReason::Unparked);
+        assert_eq!(miss(parker), LIMIT, "the one of the thread that blocked");
     });
 }
 

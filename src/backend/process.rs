@@ -7,7 +7,7 @@
 //! ends the process, as those of slim reader/writer locks and critical sections do.
 
 use crate::sys::FALSE;
-use crate::sys::loader::{NTDLL, Nt};
+use crate::sys::loader::{Module, Nt};
 use crate::sys::ntdll::RtlDllShutdownInProgress;
 use crate::time::clock::Clock;
 use crate::time::{Instant, Remaining};
@@ -38,8 +38,8 @@ impl Process {
     }
 
     /// This process's function, which every ntdll since Windows 2000 has.
-    pub(crate) fn find(nt: Nt) -> Option<RtlDllShutdownInProgress> {
-        let is_ending = nt.find(NTDLL, c"RtlDllShutdownInProgress");
+    pub(crate) fn find(ntdll: Module) -> Option<RtlDllShutdownInProgress> {
+        let is_ending = ntdll.function(c"RtlDllShutdownInProgress");
         // SAFETY: null or what ntdll exports under this name, which has this type.
         unsafe { transmute::<*mut c_void, Option<RtlDllShutdownInProgress>>(is_ending) }
     }

@@ -87,5 +87,5 @@ pub(crate) fn is_at_least(elapsed: Duration, span: Duration) -> bool {
 /// No files: a case that fails is printed. Fewer cases under Miri.
 pub(crate) fn proptest_config() -> ProptestConfig {
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
-    if cfg!(miri) { ProptestConfig { cases: 8, ..config } } else { config }
+    if cfg!(miri) { ProptestConfig { cases: 3, ..config } } else { config }
 }

@@ -109,15 +109,14 @@ fn programs(messages: &str, is_test: bool) -> Result<Vec<Program>> {
 
 #[test]
 fn tests_and_other_programs_are_distinguished() {
-    let messages = r#"
-{"reason":"compiler-artifact","target":{"name":"bitflags"},"profile":{"test":false},"executable":null}
-{"reason":"compiler-artifact","manifest_path":"/p/Cargo.toml","target":{"name":"handoff"},"profile":{"test":false},"executable":"/t/handoff.exe"}
-not JSON
-{"reason":"compiler-artifact","manifest_path":"/p/Cargo.toml","target":{"name":"token"},"profile":{"test":true},"executable":"/t/token-1.exe"}
-"#;
-    for (is_test, name, path) in [(true, "token", "/t/token-1.exe"), (false, "handoff", "/t/handoff.exe")] {
-        let expected = Program { name: name.into(), path: path.into(), package_dir: "/p".into() };
-        assert_eq!(programs(messages, is_test).expect("readable"), [expected]);
+    let message = |name: &str, test: bool| {
+        let manifest = r#"{"reason":"compiler-artifact","manifest_path":"/p/Cargo.toml","executable":"/t/x","#;
+        format!("{manifest}\"target\":{{\"name\":\"{name}\"}},\"profile\":{{\"test\":{test}}}}}\nnot JSON\n")
+    };
+    let messages = message("handoff", false) + &message("token", true) + r#"{"executable":null}"#;
+    for (is_test, name) in [(true, "token"), (false, "handoff")] {
+        let expected = Program { name: name.into(), path: "/t/x".into(), package_dir: "/p".into() };
+        assert_eq!(programs(&messages, is_test).expect("readable"), [expected]);
     }
     assert!(programs("{\"reason\":", true).is_err(), "a broken message is an error");
 }

@@ -69,13 +69,8 @@ verbs! {
 fn main() -> std::process::ExitCode {
     let Cli { verb, setup } = Cli::parse();
     let workspace = process::end_children_on_interrupt().and_then(|()| Workspace::find(setup));
-    match workspace.and_then(|workspace| run(&workspace, &verb)) {
-        Ok(()) => std::process::ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            std::process::ExitCode::FAILURE
-        }
-    }
+    let done = workspace.and_then(|workspace| run(&workspace, &verb));
+    u8::from(done.inspect_err(|error| eprintln!("error: {error:#}")).is_err()).into()
 }
 
 #[test]

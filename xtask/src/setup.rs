@@ -78,7 +78,7 @@ impl<'a> Setup<'a> {
     /// Something is going to be built for `target`: decides by which toolchain, and fetches the target if rustup
     /// has to.
     pub(crate) fn needs_target(&mut self, target: Target) -> Result<Toolchain> {
-        let own = Toolchain::own(self.workspace, target);
+        let own = Toolchain::own(self.workspace, target, false);
         let has = || toolchain::own_has(target);
         let fetch = |triple| told(toolchain::rustup(self.workspace, &["target", "add", triple])) && has();
         if !self.workspace.setup.debian && (has() || own.triple().is_some_and(fetch)) {
@@ -103,7 +103,7 @@ impl<'a> Setup<'a> {
     pub(crate) fn needs_source(&mut self, target: Target) -> Toolchain {
         let has_source = toolchain::has_source(&toolchain::own_rustc());
         if has_source || told(toolchain::rustup(self.workspace, &["component", "add", "rust-src"])) {
-            return Toolchain::own_with_source(self.workspace, target);
+            return Toolchain::own(self.workspace, target, true);
         }
         self.needs_debian(target)
     }

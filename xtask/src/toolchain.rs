@@ -5,8 +5,7 @@
 //! 1. the user's own, where its standard library for `*-pc-windows-gnu` is there, or where rustup can fetch it;
 //! 2. Debian's `rustc-web`, which brings the source of std: std itself is built (once) for `*-win7-windows-gnu`.
 //!
-//! Nothing is configured: the choice lives in the arguments and the environment of the child processes.
-//! Debian's cargo has a target directory of its own, so that neither toolchain makes the other rebuild.
+//! The choice lives in the arguments and the environment of the child processes; nothing is configured.
 
 use std::ffi::OsString;
 
@@ -80,7 +79,7 @@ impl Target {
     }
 }
 
-/// A Windows target that programs can be built for and run.
+/// A Windows target that programs are run on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 pub(crate) enum WindowsTarget {
     /// 64-bit Windows
@@ -118,25 +117,18 @@ impl Toolchain {
         Self { debian: false, cargo, triple: None, build_std: None, target_dir, env: Vec::new() }
     }
 
-    /// The user's own toolchain, building for `target`. Whether it can is for [`own_has`] to say.
-    pub(crate) fn own(workspace: &Workspace, target: Target) -> Self {
-        Self { triple: target.own, ..Self::host(workspace) }
-    }
-
-    /// The same, building the target's standard library from its source, which must be there.
-    pub(crate) fn own_with_source(workspace: &Workspace, target: Target) -> Self {
-        Self { build_std: Some(target.build_std), ..Self::own(workspace, target) }
+    /// The user's own toolchain, building for `target`, and its standard library if it is told `from_source`. Whether
+    /// it can is for [`own_has`] and [`has_source`] to say.
+    pub(crate) fn own(workspace: &Workspace, target: Target, from_source: bool) -> Self {
+        let build_std = from_source.then_some(target.build_std);
+        Self { triple: target.own, build_std, ..Self::host(workspace) }
     }
 
     /// Debian's toolchain, building `target` and its standard library.
     pub(crate) fn debian(workspace: &Workspace, target: Target) -> Self {
-        Self {
-            debian: true,
-            cargo: Path::new(DEBIAN_BIN).join("cargo"),
-            triple: Some(target.debian),
-            target_dir: workspace.target().join("debian"),
-            ..Self::own_with_source(workspace, target)
-        }
+        let (triple, target_dir) = (Some(target.debian), workspace.target().join("debian"));
+        let cargo = Path::new(DEBIAN_BIN).join("cargo");
+        Self { debian: true, cargo, triple, target_dir, ..Self::own(workspace, target, true) }
     }
 
     /// The same with a variable in its environment.

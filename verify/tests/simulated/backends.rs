@@ -26,7 +26,7 @@ const FAILURES: [NTSTATUS; 4] =
     [STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED, STATUS_OBJECT_TYPE_MISMATCH, STATUS_INVALID_PARAMETER_1];
 
 fn statuses() -> impl Iterator<Item = NTSTATUS> {
-    HARMLESS.into_iter().chain(FAILURES)
+    HARMLESS.into_iter().chain(FAILURES).step_by(if cfg!(miri) { 4 } else { 1 })
 }
 
 #[test]
@@ -219,6 +219,7 @@ fn parking_works_although_all_calls_fail() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "as the test before, for other reasons")]
 fn parking_works_with_a_bad_handle() {
     let _watchdog = Watchdog::new();
     /// Opens what is no good, or lets go of what was.
@@ -326,7 +327,7 @@ fn hold_a_waker(guarded: bool, then: impl FnOnce(&AtomicBool)) {
 fn with_the_guard_the_waiter_stays_until_its_waker_is_done() {
     let _watchdog = Watchdog::new();
     hold_a_waker(true, |has_left| {
-        for _ in 0..1_000 {
+        for _ in 0..if cfg!(miri) { 20 } else { 1_000 } {
             assert!(!has_left.load(SeqCst), "its waker still needs the word");
             thread::yield_now();
         }
@@ -344,6 +345,7 @@ fn without_the_guard_the_waiter_does_not_wait_for_its_waker() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "nothing but arithmetic, over and over")]
 fn waits_of_all_lengths_end_in_time_and_never_early() {
     let _watchdog = Watchdog::new();
     let days_49_7 = u64::from(u32::MAX) * MILLISECOND;
@@ -372,6 +374,7 @@ fn waits_of_all_lengths_end_in_time_and_never_early() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "nothing but arithmetic, over and over")]
 fn the_longest_waits_last_and_can_be_unparked() {
     let _watchdog = Watchdog::new();
     for deadline in [1 << 60, 1 << 63, i64::MAX as u64, u64::MAX - 1].map(Instant::from_ticks) {
@@ -415,46 +418,48 @@ fn waits_that_the_kernel_ends_too_early_go_on() {
 
 #[test]
 fn a_clock_that_stands_still_ends_nothing() {
+    const WAITS: usize = if cfg!(miri) { 3 } else { 50 };
     let _watchdog = Watchdog::new();
     on_all(|nt, backend, wait| {
         let deadline = backend.now() + Duration::from_millis(10);
         let unparked = wait_while(nt, backend, deadline, |_| {
-            for waits in 1..50 {
+            for waits in 1..WAITS {
                 nt.await_calls(wait, waits);
                 nt.await_blocked(wait, 1);
                 nt.advance_but_the_clock(SECOND);
             }
-            nt.await_calls(wait, 50);
+            nt.await_calls(wait, WAITS);
             nt.await_blocked(wait, 1);
             nt.advance(SECOND);
         });
         assert!(!unparked);
-        assert_eq!(nt.requests(wait).len(), 50);
+        assert_eq!(nt.requests(wait).len(), WAITS);
     });
 }
 
 #[test]
 fn wait_on_address_may_return_for_no_reason() {
+    const WAITS: usize = if cfg!(miri) { 5 } else { 100 };
     let _watchdog = Watchdog::new();
     let nt = boot(Class::Vista, BackendKind::WaitAddress);
     let backend = nt.chosen();
     wait_for_ever_while(&nt, backend, |parker| {
-        for waits in 1..100 {
+        for waits in 1..WAITS {
             nt.await_calls(Call::WaitOnAddress, waits);
             nt.await_blocked(Call::WaitOnAddress, 1);
             nt.interrupt(Call::WaitOnAddress, i32::from(waits % 2 == 0));
         }
-        nt.await_calls(Call::WaitOnAddress, 100);
+        nt.await_calls(Call::WaitOnAddress, WAITS);
         assert!(parker.unpark_lock().unpark());
     });
     let deadline = backend.now() + Duration::from_secs(1);
     let unparked = wait_while(&nt, backend, deadline, |_| {
-        for waits in 101..200 {
+        for waits in WAITS + 1..2 * WAITS {
             nt.await_calls(Call::WaitOnAddress, waits);
             nt.await_blocked(Call::WaitOnAddress, 1);
             nt.interrupt(Call::WaitOnAddress, i32::from(waits % 2 == 0));
         }
-        nt.await_calls(Call::WaitOnAddress, 200);
+        nt.await_calls(Call::WaitOnAddress, 2 * WAITS);
         nt.await_blocked(Call::WaitOnAddress, 1);
         nt.advance(2 * SECOND);
     });

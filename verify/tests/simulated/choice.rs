@@ -35,6 +35,7 @@ pub(crate) fn sets_of<'a>(functions: &'a [&'static str]) -> impl Iterator<Item =
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "hundreds of processes of one thread each")]
 fn every_set_of_missing_functions_has_its_fallback() {
     let _watchdog = Watchdog::new();
     for class in CLASSES {
@@ -87,6 +88,7 @@ fn a_missing_module_has_none_of_its_functions() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "hundreds of processes of one thread each")]
 fn a_forced_kind_is_taken_or_refused() {
     let _watchdog = Watchdog::new();
     for class in CLASSES {

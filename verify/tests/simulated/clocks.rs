@@ -37,7 +37,7 @@ fn numbers() -> impl Strategy<Value = u64> {
 
 pub(crate) fn config() -> ProptestConfig {
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
-    if cfg!(miri) { ProptestConfig { cases: 8, ..config } } else { config }
+    if cfg!(miri) { ProptestConfig { cases: 3, ..config } } else { config }
 }
 
 /// The earliest time that it can be by a clock.
@@ -221,6 +221,7 @@ fn words_that_are_being_written_are_read_again() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "hundreds of processes of one thread each")]
 fn each_system_has_its_best_clock() {
     let _watchdog = Watchdog::new();
     const FUNCTIONS: [&str; 3] = ["WaitOnAddress", "QueryPerformanceCounter", "QueryPerformanceFrequency"];
@@ -277,6 +278,7 @@ fn time_asleep_does_not_count() {
 
 /// On each clock, from anywhere within a tick or a count.
 #[test]
+#[cfg_attr(miri, ignore = "nothing but arithmetic, over and over")]
 fn no_wait_is_early_on_any_clock() {
     let _watchdog = Watchdog::new();
     let clocks = [None, Some(1_000), Some(1_193_182), Some(3_579_545), Some(10_000_000), Some(3_000_000_000)];

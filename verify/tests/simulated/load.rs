@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 /// How often each thread takes the lock, or tries to.
-const ROUNDS: u32 = if cfg!(miri) { 10 } else { 200 };
+const ROUNDS: u32 = if cfg!(miri) { 4 } else { 200 };
 
 /// A lock that is handed over: unlocking makes the first in the queue its owner.
 #[derive(Default)]

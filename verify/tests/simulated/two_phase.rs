@@ -131,7 +131,7 @@ fn a_waker_that_the_end_of_the_process_overtakes_touches_nothing() {
 #[test]
 fn handles_in_any_order_touch_no_parker_that_is_gone() {
     let _watchdog = Watchdog::new();
-    for seed in 0..if cfg!(miri) { 5 } else { 100 } {
+    for seed in 0..if cfg!(miri) { 2 } else { 100 } {
         on_guarded_kernels(|nt| {
             let mut place = Place::new();
             let parker = place.parker();

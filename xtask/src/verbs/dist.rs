@@ -1,17 +1,10 @@
 //! `cargo xtask dist`: the C library as its users get it.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
-use anyhow::{Context as _, Result};
 use ar_archive_writer::{ArchiveKind, DEFAULT_OBJECT_READER, NewArchiveMember, write_archive_to_stream};
 use object::read::archive::ArchiveFile;
 
-use crate::process::Output;
-use crate::setup::{Setup, Tool};
-use crate::toolchain::{Target, Toolchain};
+use crate::prelude::*;
 use crate::verbs::header;
-use crate::workspace::Workspace;
 
 /// The profile that the library is built with: it makes it stand on its own.
 pub(crate) const PROFILE: &str = "ffi";

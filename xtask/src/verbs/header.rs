@@ -1,11 +1,6 @@
 //! `cargo xtask header`: `ffi/include/ntpark.h`, made from the source of the C interface.
 
-use std::fs;
-use std::path::PathBuf;
-
-use anyhow::{Context as _, Result, ensure};
-
-use crate::workspace::Workspace;
+use crate::prelude::*;
 
 /// Make the C header from the source of the C interface
 #[derive(clap::Args)]
@@ -19,7 +14,7 @@ pub(crate) struct Options {
 const SOURCES: [&str; 7] =
     ["status.rs", "time.rs", "parker.rs", "thread_parker.rs", "backend.rs", "spin.rs", "version.rs"];
 
-/// What marks a function, and what cbindgen cannot write: the calling convention, between a function's type and its name.
+/// What marks a function, and the calling convention, which cbindgen cannot write between its type and its name.
 const FUNCTION: &str = "NTPARK_API";
 const CONVENTION: &str = "NTPARK_CALL ";
 

@@ -1,6 +1,7 @@
 //! The verbs, one a file; those that run a program of the project's share one.
 
 pub(crate) mod bench;
+mod build_cost;
 pub(crate) mod dist;
 pub(crate) mod header;
 pub(crate) mod lint;

@@ -6,7 +6,6 @@
 
 use crate::debian::{MMDEBSTRAP, QEMU, Root};
 use crate::prelude::*;
-use crate::toolchain;
 
 /// The program takes a fraction of a second; emulated, a few seconds.
 const LIMIT: Duration = Duration::from_secs(2 * 60);
@@ -123,13 +122,8 @@ fn yes(is_so: bool) -> &'static str {
 }
 
 /// The toolchain that builds the example for a target; what it takes goes to `setup`.
-///
-/// rustup's toolchain builds it if it has the target, else Debian's. rustup is not asked to fetch any, since of some
-/// targets it has nothing.
 fn toolchain(workspace: &Workspace, setup: &mut Setup<'_>, triple: &'static str, linker: Linker) -> Result<Toolchain> {
-    let target = Target::bare(triple);
-    let own = toolchain::own_has(target);
-    let toolchain = if own { Toolchain::own(workspace, target) } else { setup.needs_debian(target) };
+    let toolchain = setup.needs_target(Target::bare(triple))?;
     let variable = format!("CARGO_TARGET_{}_LINKER", triple.to_uppercase().replace('-', "_"));
     let arch = triple.split('-').next().unwrap_or_default();
     match linker {

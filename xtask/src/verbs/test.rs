@@ -11,6 +11,9 @@ use crate::verbs::targets::NO_CRT;
 
 /// How long the suite `stress` runs on each backend.
 const STRESS_SECONDS: u64 = 20;
+/// The test that tries all seeded faults, each with a limit of its own, and how long they may take together.
+const FAULTS: &str = "faults";
+const FAULTS_SECONDS: u64 = 60 * 60;
 /// The example that is the verb `demo`.
 const DEMO: &str = "handoff";
 
@@ -61,6 +64,8 @@ enum Suite {
     C,
     /// The crate's own code on a simulated NT and on hosts that break the rules
     Simulated,
+    /// The states that the compile-time model explores, and what the build leaves to a test
+    Model,
     /// The crate's own code on a simulated NT, in every interleaving that loom finds
     Loom,
     /// Faults that are put into a copy of the sources, each of which the build or a test has to notice
@@ -107,8 +112,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             Suite::Doc => session.doc()?,
             Suite::C => c::run(&mut session)?,
             Suite::Simulated => session.proof(Build::new("ntpark-verify", What::Test("simulated")))?,
+            Suite::Model => session.proof(Build::new("ntpark-verify", What::Test("model")))?,
             Suite::Loom => session.proof(Build::release("ntpark-verify", What::Test("loom")))?,
-            Suite::Faults => session.proof(Build::new("ntpark-verify", What::Test("faults")))?,
+            Suite::Faults => session.proof(Build::new("ntpark-verify", What::Test(FAULTS)))?,
             Suite::Size => size::check(workspace, &mut session.report)?,
             Suite::Xtask => session.proof(Build::new("xtask", What::UnitTests))?,
         }
@@ -166,7 +172,8 @@ impl<'a> Session<'a> {
     fn proof(&mut self, build: Build<'_>) -> Result<()> {
         for program in build.run(self.workspace, &Toolchain::host(self.workspace))? {
             self.report.group(&program.name);
-            self.program(&program, &Runner::native(), None, Counts::of_tests)?;
+            let limit = self.options.timeout.max(if program.name == FAULTS { FAULTS_SECONDS } else { 0 });
+            self.program(&program, &Runner::native(), None, Counts::of_tests, limit)?;
         }
         Ok(())
     }
@@ -187,7 +194,9 @@ impl<'a> Session<'a> {
         for backend in self.chosen(place.backends) {
             self.report.group(format!("{label} {}", backend.name()));
             let runner = place.runner()?;
-            programs.iter().try_for_each(|program| self.program(program, &runner, Some(backend), judge))?;
+            for program in programs {
+                self.program(program, &runner, Some(backend), judge, self.options.timeout)?;
+            }
         }
         Ok(())
     }
@@ -199,9 +208,10 @@ impl<'a> Session<'a> {
         runner: &Runner,
         backend: Option<Backend>,
         judge: fn(&Finished) -> Counts,
+        seconds: u64,
     ) -> Result<()> {
         let dir = &program.package_dir;
-        let task = runner.task(&program.path, Duration::from_secs(self.options.timeout));
+        let task = runner.task(&program.path, Duration::from_secs(seconds));
         let task = task.dir(dir).env("CARGO_MANIFEST_DIR", dir).args(&self.options.filter);
         let task = backend.map_or(task.clone(), |backend| task.env(BACKEND_VARIABLE, backend.name()));
         self.report.program(&program.name, &task, judge)

@@ -1,25 +1,15 @@
 //! The suite of the C interface: the header, what the libraries hold, and the programs of `ffi/tests`, which
 //! CMake builds and ctest runs.
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
-use std::time::{Duration, Instant};
-
-use anyhow::{Context as _, Result, ensure};
 use object::read::archive::ArchiveFile;
 use object::{File, Object as _};
+use std::collections::BTreeSet;
 
 use super::Session;
-use crate::cargo::{Build, What};
-use crate::process::{Output, Task};
-use crate::report::{Counts, Row};
-use crate::setup::{Setup, Tool};
-use crate::toolchain::WindowsTarget;
+use crate::prelude::*;
+use crate::report::Row;
 use crate::verbs::dist::Flavour;
 use crate::verbs::header;
-use crate::wine::Runner;
-use crate::workspace::Workspace;
 
 /// Compiling all programs, or running them all, on a slow machine. Each test has a limit of its own.
 const LIMIT: Duration = Duration::from_secs(30 * 60);
@@ -123,8 +113,8 @@ fn compile(session: &Session<'_>, compiler: &str, gnu: &Path, msvc: &Path, build
     task = task.arg("-B").arg(build).args(["-G", "Ninja"]).args([
         format!("-DCMAKE_C_COMPILER={}", compiler.replace("g++", "gcc")),
         format!("-DCMAKE_CXX_COMPILER={compiler}"),
-        format!("-DNTPARK_GNU={}", gnu.display()),
-        format!("-DNTPARK_MSVC={}", msvc.display()),
+        format!("-DNTPARK_GNU:PATH={}", gnu.display()),
+        format!("-DNTPARK_MSVC:PATH={}", msvc.display()),
         format!("-DTIME_LIMIT={}", session.options.timeout),
     ]);
     if !cfg!(windows) {

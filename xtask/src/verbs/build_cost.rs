@@ -23,7 +23,7 @@ const PEERS: [(&str, &str, &str); 7] = [
 
 /// Builds each program several times from clean, in turns. For each, the medians of the whole, and of what is built
 /// anew if only the crate itself changes.
-pub(super) fn measure(workspace: &Workspace, quick: bool) -> Result<Vec<Value>> {
+pub(crate) fn measure(workspace: &Workspace, quick: bool) -> Result<Vec<Value>> {
     let home = tempfile::tempdir()?;
     let rounds = if quick { 1 } else { 7 };
     let copy = home.path().join("copy");
