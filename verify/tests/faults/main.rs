@@ -22,6 +22,8 @@ use std::time::{Duration, Instant};
 const LIMIT_OF_FIRST_BUILD: Duration = Duration::from_secs(1200);
 /// For a fault. None takes a tenth of it on an idle machine.
 const LIMIT: Duration = Duration::from_secs(180);
+/// How much is shown of what a program has said that should have said something else.
+const LINES: usize = 60;
 /// The name of the check that nothing is without a fault.
 const COVERAGE: &str = "coverage";
 
@@ -97,9 +99,9 @@ fn notice(copy: &Copy, fault: &Fault) -> Result<(), String> {
         Ended::WithAnError if output.contains(&fault.says) => return Ok(()),
         Ended::WithAnError => format!("noticed, but not by saying \"{}\"", fault.says),
     };
-    let lines: Vec<_> = output.lines().collect();
-    let last = &lines[lines.len().saturating_sub(40)..];
-    Err(format!("  {wrong}\n    {}", last.join("\n    ")))
+    // What is wrong comes first; a trace may follow.
+    let lines: Vec<_> = output.lines().take(LINES).collect();
+    Err(format!("  {wrong}\n    {}", lines.join("\n    ")))
 }
 
 impl Net {
