@@ -56,8 +56,8 @@ impl Copy {
     pub(crate) fn cargo<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Command {
         let mut command = Command::new(std::env::var_os("CARGO").as_deref().unwrap_or(OsStr::new("cargo")));
         command.args(arguments).current_dir(&self.copy).env("CARGO_TARGET_DIR", &self.target);
-        // What fails says why, and not from where.
-        command.env("RUST_BACKTRACE", "0");
+        // What fails says why, and not from where; and without the means to say that, compiling takes half as long.
+        command.env("RUST_BACKTRACE", "0").env("CARGO_PROFILE_DEV_DEBUG", "0");
         command
     }
 }

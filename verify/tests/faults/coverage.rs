@@ -26,7 +26,7 @@ const FUNCTIONS: [(&str, &[&str]); 5] = [
     ),
     ("src/backend/keyed_event.rs", &["receive_wake", "rendezvous", "wake"]),
     ("src/backend/rendezvous.rs", &["next"]),
-    ("src/selection.rs", &["choose_and_store", "choose_in", "publish"]),
+    ("src/selection.rs", &["choose_and_store", "choose_in", "build_chosen", "publish"]),
 ];
 
 /// Words that say nothing by themselves: what is wrong with them is wrong with what they hold.
