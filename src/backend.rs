@@ -246,6 +246,16 @@ impl Backend {
         }
     }
 
+    /// As [`process`](Self::process).
+    pub(crate) fn process_mut(&mut self) -> Option<&mut Process> {
+        match self {
+            Self::WaitAddress(backend) => Some(&mut backend.process),
+            Self::KeyedEvent(backend) => Some(&mut backend.process),
+            Self::Host(_) => None,
+            Self::Polling(backend) => backend.process.as_mut(),
+        }
+    }
+
     /// How often a thread may look at its word before it blocks, if the backend knows.
     pub(crate) fn spin_limit(&self) -> Option<u32> {
         match (self, self.process()) {
@@ -271,13 +281,21 @@ impl Backend {
     }
 
     /// Blocks the thread that has brought the word to PARKED.
-    #[inline(never)]
     pub(crate) fn wait(&self, word: &Word, deadline: Instant) -> Waited {
         match self {
-            Self::WaitAddress(backend) => backend.wait(word, deadline),
             Self::KeyedEvent(backend) => backend.wait(word, deadline),
+            _ => self.compare_and_block(word, deadline),
+        }
+    }
+
+    /// [`wait`](Self::wait) where that compares. Apart, so that none of their frames stands on another's.
+    #[inline(never)]
+    fn compare_and_block(&self, word: &Word, deadline: Instant) -> Waited {
+        match self {
+            Self::WaitAddress(backend) => backend.wait(word, deadline),
             Self::Host(backend) => backend.wait(word, deadline),
             Self::Polling(backend) => backend.wait(word, deadline),
+            Self::KeyedEvent(_) => Waited::Woken,
         }
     }
 

@@ -14,20 +14,20 @@
 //! park that has to wait, and each unpark that has to wake, builds its copy anew, which takes some microseconds.
 
 use crate::backend::host::Host;
-use crate::backend::keyed_event::{self, KeyedEvent};
+use crate::backend::keyed_event::{self, KeyedEvent, KeyedEventFunctions};
 use crate::backend::polling::Polling;
 use crate::backend::process::Process;
-use crate::backend::wait_address::WaitAddress;
+use crate::backend::wait_address::{WaitAddress, WaitAddressFunctions};
 use crate::backend::{Backend, BackendKind, BackendKinds, SelectError};
 use crate::state::Word;
 use crate::sync::atomic::{AtomicPtr, AtomicU8};
 use crate::sync::{UnsafeCell, const_constructor, process_static};
 use crate::sys::last_error::LastError;
-use crate::sys::loader::Nt;
+use crate::sys::loader::{Module, NTDLL, Nt};
 use crate::time::Instant;
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
-use core::ptr::{self, NonNull};
+use core::ptr;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 process_static! {
@@ -96,7 +96,7 @@ impl Backend {
         #[cold]
         #[inline(never)]
         fn choose_and<R>(word: &Word, deadline: Instant, work: impl FnOnce(&Word, &Backend, Instant) -> R) -> R {
-            work(word, SELECTION.choose_in(Some(&mut MaybeUninit::uninit())), deadline)
+            work(word, SELECTION.choose_in(&mut MaybeUninit::uninit()), deadline)
         }
         match SELECTION.get() {
             Some(backend) => work(word, backend, deadline),
@@ -171,15 +171,18 @@ impl Selection {
 
     /// The chosen backend; chooses and stores it if nobody has yet. None while another thread does: then one
     /// can [choose](Self::choose_in) oneself.
-    #[inline]
+    #[inline(always)]
     fn get(&self) -> Option<&Backend> {
-        self.stored().or_else(|| self.choose_and_store())
+        match self.stored() {
+            None => self.choose_and_store(),
+            stored => stored,
+        }
     }
 
     /// The chosen backend; chooses if nobody has yet. Needs `own` while another thread is about to store it.
     #[inline(never)]
     pub(crate) fn get_in<'a>(&'a self, own: &'a mut MaybeUninit<Backend>) -> &'a Backend {
-        self.get().unwrap_or_else(|| self.choose_in(Some(own)))
+        self.get().unwrap_or_else(|| self.choose_in(own))
     }
 
     pub(crate) fn force(&self, kind: BackendKind) -> Result<(), SelectError> {
@@ -187,7 +190,7 @@ impl Selection {
         if let Some(in_use) = self.published() {
             return Err(SelectError::InUse(in_use));
         }
-        if !self.has(kind) {
+        if !Self::has(kind) {
             return Err(SelectError::Unavailable(kind));
         }
         self.publish(kind).map_err(SelectError::InUse)
@@ -211,11 +214,7 @@ impl Selection {
 
     pub(crate) fn available(&self) -> BackendKinds {
         let _last_error = LastError::keep();
-        // Looked for in a selection of its own, so that nothing of this one changes. A handle is made for it and
-        // closed again.
-        let probe = Self::new();
-        let found = BackendKind::ALL.iter().copied().filter(|&kind| probe.has(kind)).map(BackendKinds::from).collect();
-        probe.close_handle();
+        let found = BackendKind::ALL.iter().copied().filter(|&kind| Self::has(kind)).map(BackendKinds::from).collect();
         if self.published() == Some(BackendKind::Host) { BackendKinds::HOST | found } else { found }
     }
 
@@ -226,51 +225,57 @@ impl Selection {
     }
 
     /// The first use, by one thread; None for others.
-    #[cold]
+    // Without a frame of its own.
+    #[inline(always)]
     fn choose_and_store(&self) -> Option<&Backend> {
         // FREE=>CLAIMED. Relaxed: there is nothing to read yet.
-        let claim = self.init_state.compare_exchange(FREE, CLAIMED, Relaxed, Relaxed);
-        claim.is_ok().then(|| self.choose_in(None))
+        self.init_state.compare_exchange(FREE, CLAIMED, Relaxed, Relaxed).ok()?;
+        // SAFETY: only the thread that has taken `init_state` from FREE comes here, once, and nobody reads before that is
+        // STORED.
+        Some(self.choose_in(self.backend.with_mut(|place| unsafe { &mut *place })))
     }
 
     /// Builds a backend of the published kind; if there is none yet, of the best that this system has, and
     /// publishes that. From then on the choice stands.
     ///
-    /// Builds it in `own`, or, for the thread that has claimed it, where it is stored, so that no stack holds it. That
-    /// thread stores it here and not in its callers, whose frames would stand while this one does: nowhere is the
-    /// stack deeper.
+    /// A backend that is built where it is stored is declared stored here and not by the caller, whose frame would
+    /// stand while this one does: nowhere is the stack deeper.
     #[inline(never)]
-    fn choose_in<'a>(&'a self, mut own: Option<&'a mut MaybeUninit<Backend>>) -> &'a Backend {
-        let place = match &mut own {
-            Some(own) => &mut **own,
-            // SAFETY: only the thread that has taken `init_state` from FREE asks for it, once, and nobody reads before
-            // that is STORED.
-            None => self.backend.with_mut(|place| unsafe { &mut *place }),
-        };
+    fn choose_in<'a>(&'a self, place: &'a mut MaybeUninit<Backend>) -> &'a Backend {
         let _last_error = LastError::keep();
-        let mut kind = PREFERRED;
-        loop {
-            if let Some(in_use) = self.published() {
-                // What another thread could build can be built here too. Should it not, polling lets this thread go on.
-                if !self.build(in_use, place) {
-                    self.build(BackendKind::Polling, place);
-                }
-                break;
-            }
-            if !self.build(kind, place) {
-                kind = fallback_after(kind);
-            } else if self.publish(kind).err().is_none_or(|in_use| in_use == kind) {
-                // What another thread has published under the same kind is the same.
-                break;
-            }
-        }
-        let Some(own) = own else {
-            self.init_state.store(STORED, Release);
-            // SAFETY: now it is.
-            return unsafe { self.get_unchecked() };
-        };
+        self.build_chosen(place);
         // SAFETY: it has been built.
-        unsafe { own.assume_init_ref() }
+        let backend = unsafe { place.assume_init_mut() };
+        // Once it stands which backend it is, so that nothing holds the clock meanwhile.
+        if let Some(process) = backend.process_mut() {
+            process.find_clock();
+        }
+        if self.backend.with(|stored| ptr::eq(stored.cast(), backend)) {
+            self.init_state.store(STORED, Release);
+        }
+        backend
+    }
+
+    /// Puts a backend of the chosen kind into its place, without a clock.
+    fn build_chosen(&self, place: &mut MaybeUninit<Backend>) {
+        let mut kind = PREFERRED;
+        let in_use = loop {
+            if let Some(in_use) = self.published() {
+                break in_use;
+            }
+            if kind == BackendKind::KeyedEvent {
+                self.open_handle();
+            }
+            if self.build(kind, place).is_none() {
+                kind = fallback_after(kind);
+            } else if self.publish(kind).is_ok() {
+                return;
+            }
+        };
+        // What another thread could build can be built here too. Should it not, polling lets this thread go on.
+        if self.build(in_use, place).is_none() {
+            self.build(BackendKind::Polling, place);
+        }
     }
 
     /// 0=>kind. Errs with the kind that another thread has published before.
@@ -286,48 +291,72 @@ impl Selection {
         published
     }
 
-    /// Whether everything is there that this kind needs.
-    fn has(&self, kind: BackendKind) -> bool {
-        kind != BackendKind::Host && self.build(kind, &mut MaybeUninit::uninit())
+    /// Whether this system has everything that this kind needs. Finds it out in a selection of its own, so that
+    /// nothing of this one changes.
+    fn has(kind: BackendKind) -> bool {
+        let probe = Self::new();
+        probe.kind.store(kind as u8, Relaxed);
+        // If it cannot be built, the last resort is.
+        if kind == BackendKind::KeyedEvent {
+            probe.open_handle();
+        }
+        let found = probe.choose_in(&mut MaybeUninit::uninit()).kind();
+        probe.close_handle();
+        found == kind
     }
 
-    /// Puts a backend of this kind into its place. False if something is missing that it needs.
-    fn build(&self, kind: BackendKind, place: &mut MaybeUninit<Backend>) -> bool {
-        self.build_in(kind, place).is_some()
-    }
-
-    fn build_in(&self, kind: BackendKind, place: &mut MaybeUninit<Backend>) -> Option<()> {
-        let process = Nt::detect().and_then(Process::find);
+    /// Puts a backend of this kind into its place, without a clock. None if something is missing that it needs.
+    #[inline(never)]
+    fn build(&self, kind: BackendKind, place: &mut MaybeUninit<Backend>) -> Option<()> {
+        let ntdll = Nt::detect().and_then(|nt| nt.module(NTDLL));
+        let system = ntdll.and_then(|ntdll| Some((ntdll, Process::find(ntdll)?)));
+        // SAFETY: ntdll's own function, which does what is documented where it is declared.
+        let process = |(ntdll, is_ending): (Module, _)| unsafe { Process::new(ntdll.nt, is_ending) };
         match kind {
-            BackendKind::WaitAddress => place.write(Backend::WaitAddress(WaitAddress::find(process?)?)),
-            BackendKind::KeyedEvent | BackendKind::KeyedEventNull => {
-                let process = process?;
-                let handle = match kind {
-                    BackendKind::KeyedEvent => Some(self.own_handle(process.nt())?),
-                    _ => None,
-                };
-                place.write(Backend::KeyedEvent(KeyedEvent::find(process, handle)?))
-            }
             // SAFETY: null or what `install` was given, a reference for ever.
             BackendKind::Host => place.write(Backend::Host(unsafe { self.host.load(Acquire).as_ref() }?)),
-            BackendKind::Polling => place.write(Backend::Polling(Polling { process })),
+            BackendKind::Polling => match system {
+                Some(system) => place.write(Backend::Polling(Polling { process: Some(process(system)) })),
+                None => place.write(Backend::Polling(Polling { process: None })),
+            },
+            BackendKind::WaitAddress => {
+                let functions = WaitAddressFunctions::find(system?.0.nt)?;
+                // SAFETY: the system's own functions.
+                place.write(Backend::WaitAddress(unsafe { WaitAddress::new(process(system?), functions) }))
+            }
+            BackendKind::KeyedEvent | BackendKind::KeyedEventNull => {
+                let functions = KeyedEventFunctions::find(system?.0)?;
+                let mut handle = ptr::null_mut();
+                if kind == BackendKind::KeyedEvent {
+                    handle = self.handle.load(Relaxed);
+                }
+                if handle.is_null() && (kind == BackendKind::KeyedEvent || !functions.know_null_handle()) {
+                    return None;
+                }
+                let guarded = KeyedEvent::needs_guard(system?.0.nt);
+                // SAFETY: ntdll's own functions; the handle stays open as long as this kind is in use.
+                let backend = unsafe { KeyedEvent::new(process(system?), handle, functions, guarded) };
+                place.write(Backend::KeyedEvent(backend))
+            }
         };
         Some(())
     }
 
-    /// A keyed event without a name, the same for all threads.
-    fn own_handle(&self, nt: Nt) -> Option<NonNull<c_void>> {
-        if let Some(stored) = NonNull::new(self.handle.load(Relaxed)) {
-            return Some(stored);
+    /// Makes a keyed event without a name, the same for all threads; leaves null if there can be none.
+    // Apart, so that its frame does not stand under what is looked up next.
+    #[inline(never)]
+    fn open_handle(&self) {
+        if !self.handle.load(Relaxed).is_null() {
+            return;
         }
-        let handle = keyed_event::create(nt)?;
+        let Some(nt) = Nt::detect() else {
+            return;
+        };
+        let handle = keyed_event::create(nt);
         // null=>handle. Relaxed: it is a number; publishing the kind orders it.
-        match self.handle.compare_exchange(ptr::null_mut(), handle.as_ptr(), Relaxed, Relaxed) {
-            Ok(_) => Some(handle),
-            Err(other) => {
-                nt.close(handle.as_ptr());
-                NonNull::new(other)
-            }
+        let is_first = self.handle.compare_exchange(ptr::null_mut(), handle, Relaxed, Relaxed).is_ok();
+        if !is_first && !handle.is_null() {
+            nt.close(handle);
         }
     }
 

@@ -3,9 +3,8 @@
 use crate::backend::Backend;
 use crate::parker::{self, UnparkReason};
 use crate::state::{Begin, EMPTY, Prepare, TIMED_OUT, Word};
-use crate::sync::{assert_words, const_constructor};
+use crate::sync::{UnsafeCell, assert_words, const_constructor};
 use crate::time::Instant;
-use core::cell::UnsafeCell;
 use core::panic::RefUnwindSafe;
 use core::{fmt, ptr};
 
@@ -63,13 +62,15 @@ unsafe impl Sync for OwnBackend {}
 impl RefUnwindSafe for OwnBackend {}
 
 impl OwnBackend {
-    const fn new(backend: Option<&'static Backend>) -> Self {
-        Self(UnsafeCell::new(backend))
+    const_constructor! {
+        fn new(backend: Option<&'static Backend>) -> Self {
+            Self(UnsafeCell::new(backend))
+        }
     }
 
     fn get(&self) -> Option<&'static Backend> {
         // SAFETY: nobody writes it.
-        unsafe { *self.0.get() }
+        self.0.with(|backend| unsafe { *backend })
     }
 }
 

@@ -86,6 +86,12 @@ fn ask_ntpark(report: &mut Report) {
         let guard = if keyed_event.is_guarded() { "on" } else { "off" };
         report.fact("ntpark", "guard for kernels of the XP class", guard);
     }
+    report.expect("ntpark knows that the process is not ending", !backend.is_process_ending(), backend.kind());
+    report.expect(
+        "threads have numbers",
+        backend.current_thread().is_some(),
+        format!("{:?}", backend.current_thread()),
+    );
     report.expect("there is a backend that blocks", !(available - BackendKinds::POLLING).is_empty(), backend.kind());
     clock(report, &backend);
     token(report);
@@ -102,7 +108,7 @@ fn ask_ntpark(report: &mut Report) {
 /// The clock of the parkers: its steps, and that it goes forward.
 fn clock(report: &mut Report, backend: &Backend) {
     let mut steps = Vec::new();
-    let mut backwards = 0;
+    let (mut backwards, mut repeated) = (0, 0);
     let start = Instant::now();
     let mut last = backend.now();
     while steps.len() < 1_000 && start.elapsed() < Duration::from_millis(500) {
@@ -111,6 +117,8 @@ fn clock(report: &mut Report, backend: &Backend) {
             backwards += 1;
         } else if now > last {
             steps.push(now - last);
+        } else {
+            repeated += 1;
         }
         last = now;
     }
@@ -119,8 +127,15 @@ fn clock(report: &mut Report, backend: &Backend) {
         backwards == 0 && !steps.is_empty(),
         format!("{} steps forward, {backwards} back", steps.len()),
     );
+    // A delay between two readings makes a step look longer, so the shortest of many is the clock's; unless readings
+    // never repeat, in which case the clock is finer than can be seen.
     if let Some(least) = steps.iter().min() {
-        report.fact("ntpark", "smallest step of the clock", format!("{least:?}"));
+        let granule = Duration::from_nanos(100 * u64::from(backend.clock_granule()));
+        report.expect(
+            "the clock's step is no coarser than its granule",
+            repeated == 0 || *least <= granule,
+            format!("steps of {least:?}, {repeated} readings repeated, a granule of {granule:?}"),
+        );
     }
 }
 

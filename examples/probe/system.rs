@@ -4,7 +4,8 @@ use crate::report::Report;
 use crate::{PATIENCE, WAITS};
 use ntpark::sys::kernel32::{ERROR_TIMEOUT, QueryTime, WaitOnAddress, WakeByAddressSingle};
 use ntpark::sys::ntdll::{
-    KeyedEventAccess, NtCreateKeyedEvent, NtReleaseKeyedEvent, NtWaitForKeyedEvent, RtlDllShutdownInProgress,
+    KUSER_ACTIVE_PROCESSOR_COUNT, KUSER_NT_MAJOR_VERSION, KUSER_NT_MINOR_VERSION, KeyedEventAccess, NtCreateKeyedEvent,
+    NtReleaseKeyedEvent, NtWaitForKeyedEvent, RtlDllShutdownInProgress,
 };
 use ntpark::sys::{FALSE, HANDLE, NTSTATUS, STATUS_INVALID_PARAMETER_1, STATUS_SUCCESS, STATUS_TIMEOUT};
 use ntpark::{Parker, UnparkReason};
@@ -26,24 +27,15 @@ windows_targets::link!("kernel32.dll" "system" fn SetLastError(code: u32));
 const NTDLL: &CStr = c"ntdll.dll";
 const KERNEL32: &CStr = c"kernel32.dll";
 const SYNCH: &CStr = c"api-ms-win-core-synch-l1-2-0.dll";
-const REALTIME: &CStr = c"api-ms-win-core-realtime-l1-1-1.dll";
-
-const PRECISE: &CStr = c"QueryUnbiasedInterruptTimePrecise";
-const TICKING: &CStr = c"QueryUnbiasedInterruptTime";
-/// Tells that the performance counter counts through sleep.
-const IS_WINDOWS_8: &CStr = c"GetSystemTimePreciseAsFileTime";
 
 /// All that ntpark looks up at run time, since when Windows has it, and where.
-const CALLS: [(&str, &CStr, &CStr); 11] = [
+const CALLS: [(&str, &CStr, &CStr); 8] = [
     ("Windows 8", SYNCH, c"WaitOnAddress"),
     ("Windows 8", SYNCH, c"WakeByAddressSingle"),
     ("Windows XP", NTDLL, c"NtCreateKeyedEvent"),
     ("Windows XP", NTDLL, c"NtWaitForKeyedEvent"),
     ("Windows XP", NTDLL, c"NtReleaseKeyedEvent"),
     ("Windows 2000", NTDLL, c"RtlDllShutdownInProgress"),
-    ("Windows 10", REALTIME, PRECISE),
-    ("Windows 8", KERNEL32, IS_WINDOWS_8),
-    ("Windows 7", KERNEL32, TICKING),
     ("Windows 2000", KERNEL32, c"QueryPerformanceCounter"),
     ("Windows 2000", KERNEL32, c"QueryPerformanceFrequency"),
 ];
@@ -84,23 +76,37 @@ fn find(module: &CStr, function: &CStr) -> *mut c_void {
 }
 
 pub(crate) fn ask(report: &mut Report) {
-    let major = version(report);
+    let version = version(report);
     for (since, module, function) in CALLS {
         let found = if find(module, function).is_null() { "no" } else { "yes" };
         report.fact("calls", format!("{} (since {since})", function.to_string_lossy()), found);
     }
-    timer(report);
+    timer(report, version);
     if let Some(calls) = WaitAddress::find() {
         calls.ask(report);
     }
     if let Some(calls) = KeyedEvents::find() {
-        calls.ask(report, major);
+        calls.ask(report, version.major);
     }
 }
 
-/// Returns the major version: 5 is XP.
-fn version(report: &mut Report) -> u32 {
-    let mut kernel = 0;
+/// The kernel's version, in the page that it shares with every process: 5.1 is XP.
+#[derive(Clone, Copy)]
+struct Kernel {
+    major: u32,
+    minor: u32,
+}
+
+/// A word of the page that the kernel shares with every process.
+fn shared_word(address: usize) -> u32 {
+    // SAFETY: readable in every process and aligned; see the declarations.
+    unsafe { ptr::with_exposed_provenance::<u32>(address).read_volatile() }
+}
+
+/// What the system says of itself.
+fn version(report: &mut Report) -> Kernel {
+    let kernel = Kernel { major: shared_word(KUSER_NT_MAJOR_VERSION), minor: shared_word(KUSER_NT_MINOR_VERSION) };
+    report.fact("system", "version in the shared page", format!("{}.{}", kernel.major, kernel.minor));
     // SAFETY: null, or what ntdll exports under this name, which has this type.
     if let Some(get) = unsafe { transmute::<*mut c_void, Option<RtlGetVersion>>(find(NTDLL, c"RtlGetVersion")) } {
         let size = size_of::<Version>() as u32;
@@ -108,7 +114,6 @@ fn version(report: &mut Report) -> u32 {
         // SAFETY: the structure is live and says how large it is.
         unsafe { get(&raw mut version) };
         let Version { major, minor, build, .. } = version;
-        kernel = major;
         report.fact("system", "version", format!("{major}.{minor}.{build}"));
         report.expect("the kernel is XP or newer", (major, minor) >= (5, 1), format!("{major}.{minor}"));
     }
@@ -121,13 +126,17 @@ fn version(report: &mut Report) -> u32 {
         report.fact("system", "Wine", version.to_string_lossy());
     }
     report.fact("system", "architecture", std::env::consts::ARCH);
+    let count = shared_word(KUSER_ACTIVE_PROCESSOR_COUNT);
+    report.fact("system", "processors in the shared page", count);
     if let Ok(processors) = thread::available_parallelism() {
-        report.fact("system", "processors", processors);
+        report.fact("system", "processors of this process", processors);
+        let holds = count != 1 || processors.get() == 1;
+        report.expect("one processor in the shared page is one processor", holds, format!("{count}, {processors}"));
     }
     kernel
 }
 
-fn timer(report: &mut Report) {
+fn timer(report: &mut Report, version: Kernel) {
     let clock = |function| {
         // SAFETY: null, or what kernel32 exports under these names, which has this type.
         unsafe { transmute::<*mut c_void, Option<QueryTime>>(find(KERNEL32, function)) }
@@ -139,13 +148,10 @@ fn timer(report: &mut Report) {
         report.fact("time", "performance counter", format!("{counts} counts a second"));
         report.expect("the performance counter has a frequency", counts > 0, counts);
     }
-    let there = |module, function| !find(module, function).is_null();
-    let chosen = if there(REALTIME, PRECISE) {
-        "QueryUnbiasedInterruptTimePrecise"
-    } else if there(KERNEL32, IS_WINDOWS_8) {
+    let chosen = if !find(SYNCH, c"WaitOnAddress").is_null() {
         "QueryPerformanceCounter, less the time asleep"
-    } else if there(KERNEL32, TICKING) {
-        "QueryUnbiasedInterruptTime"
+    } else if (version.major, version.minor) >= (6, 1) {
+        "KUSER_SHARED_DATA.InterruptTime, less the time asleep"
     } else {
         "KUSER_SHARED_DATA.InterruptTime"
     };
@@ -305,7 +311,7 @@ impl KeyedEvents {
 
         // Of these kernels it is known that they may tell one side that both have met, and the other that time has
         // run out.
-        let guarded = major < 6 || null != STATUS_TIMEOUT;
+        let guarded = major < 6;
         let events = [("a handle of its own", handle), ("the null handle", ptr::null_mut())];
         for (name, handle) in events {
             let usable = if handle.is_null() { null == STATUS_TIMEOUT } else { status == STATUS_SUCCESS };

@@ -1,8 +1,9 @@
 /*
- * A bounded queue between two threads, without a lock: who finds it empty, or full, parks. C11, for its atomics.
+ * A bounded queue between two threads, without a lock: a thread that finds it empty, or full, parks. C11, for its
+ * atomics.
  *
- * A token that is left over from before costs one more look at the queue; a token that is missing would be a hang. So
- * each side unparks the other after every change, and looks again after every park.
+ * A left-over token costs one more check of the queue; a missing token would be a hang. So each side unparks the other
+ * after every change, and checks again after every park.
  */
 
 #include <ntpark.h>
@@ -14,13 +15,13 @@
 enum { SLOTS = 8, ITEMS = 20000 };
 
 struct queue {
-    /* How many have been put in and taken out. The difference is what is in it. */
+    /* How many items have been put in and taken out. */
     atomic_uint put, taken;
     unsigned slots[SLOTS];
     ntpark_parker not_full, not_empty;
 };
 
-/* All zero is empty. */
+/* All zero: empty. */
 static struct queue queue;
 
 static void queue_put(struct queue *q, unsigned item)
@@ -34,7 +35,7 @@ static void queue_put(struct queue *q, unsigned item)
     ntpark_parker_unpark(&q->not_empty);
 }
 
-/* False if nothing came in time. */
+/* Returns false if there is no item in time. */
 static bool queue_take(struct queue *q, unsigned *item, uint64_t nanoseconds)
 {
     uint64_t deadline = ntpark_deadline(nanoseconds);

@@ -1,14 +1,14 @@
 /*
- * A DLL that blocks and wakes threads from its DllMain on: a worker that waits for something to do. C99.
+ * A DLL that uses parkers in its DllMain, and has a worker thread that waits for jobs. C99.
  *
- * Under the loader's lock a thread must not wait for one that starts or ends, nor load anything. A parker does neither.
+ * Under the loader's lock a thread must not load a DLL, nor wait for a thread that starts or ends. Parkers do neither.
  */
 
 #include <ntpark.h>
 
 #include <windows.h>
 
-/* All zero: nothing has to be made before they are used. */
+/* All zero: initialised. */
 static ntpark_parker work, done;
 
 static volatile LONG jobs;
@@ -24,7 +24,7 @@ static DWORD WINAPI run(void *unused)
     return 0;
 }
 
-/* Has one job done, and waits for it. Returns how many have been by now; -1 if it took longer than ten seconds. */
+/* Has the worker do one job. Returns how many it has done by now, or -1 after ten seconds. */
 __declspec(dllexport) LONG do_one(void)
 {
     ntpark_parker_unpark(&work);
@@ -36,14 +36,14 @@ BOOL WINAPI DllMain(HINSTANCE module, DWORD reason, void *ending)
     (void)module;
     switch (reason) {
     case DLL_PROCESS_ATTACH:
-        /* A token is kept, and a wait has its end, under the loader's lock as anywhere. */
+        /* Tokens and timeouts work under the loader's lock too. */
         ntpark_parker_unpark(&done);
         if (ntpark_parker_park(&done) != NTPARK_OK || ntpark_parker_park_timeout(&done, 1000 * 1000) != NTPARK_TIMEOUT)
             return FALSE;
         worker = CreateThread(NULL, 0, run, NULL, 0, NULL);
         return worker != NULL;
     case DLL_PROCESS_DETACH:
-        /* Is the process ending, then the worker has been killed where it was parked. Waking it is in vain, but returns. */
+        /* At process exit the parked worker has already been killed. An unpark wakes no thread then, and returns. */
         if (ending != NULL)
             ntpark_parker_unpark(&work);
         return TRUE;

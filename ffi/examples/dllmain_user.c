@@ -1,4 +1,4 @@
-/* Loads the DLL of dllmain.c, has it do a few jobs, and ends while its worker is parked. C99. */
+/* Loads the DLL of dllmain.c, has it do jobs, and exits while its worker is parked. C99. */
 
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +15,7 @@ int main(void)
     int times;
 
     if (function == NULL) {
-        printf("dllmain.dll did not come: error %lu\n", GetLastError());
+        printf("dllmain.dll cannot be used: error %lu\n", GetLastError());
         return 1;
     }
     memcpy(&do_one, &function, sizeof do_one);

@@ -1,4 +1,4 @@
-/* Two threads hand each other the turn. C99. */
+/* Two threads take turns. C99. */
 
 #include <ntpark.h>
 
@@ -9,7 +9,7 @@ enum { HANDOFFS = 10000 };
 
 static ntpark_parker ping = NTPARK_PARKER_INIT, pong = NTPARK_PARKER_INIT;
 
-/* Not atomic: the tokens order what is done before and after. */
+/* Not atomic: what happened before an unpark is visible after the park. */
 static int turns;
 
 static DWORD WINAPI partner(void *unused)

@@ -1,8 +1,7 @@
 /*
- * A lock with a queue of waiters, on the two-phase parker: first come, first served, and with a timeout. C11, for its
- * atomics.
+ * A lock with a queue of waiters, on the two-phase parker: first in, first out, with timeouts. C11, for its atomics.
  *
- * The lock is handed over: who unlocks it takes the first waiter out of the queue and leaves the lock locked, for it.
+ * An unlock hands the lock over: it removes the first waiter from the queue and leaves the lock locked for it.
  */
 
 #include <ntpark.h>
@@ -11,14 +10,14 @@
 #include <stdio.h>
 #include <windows.h>
 
-/* One of the queue, on its thread's stack. */
+/* An entry of the queue, on its thread's stack. */
 struct waiter {
     ntpark_thread_parker parker;
     struct waiter *next;
 };
 
 struct lock {
-    /* Guards the rest. Held for a few instructions, so whoever finds it taken spins. */
+    /* Protects the rest. Held for a few instructions, so threads spin for it. */
     atomic_flag guard;
     bool is_locked;
     struct waiter *first, **last;
@@ -47,7 +46,7 @@ static void lock_init(struct lock *lock)
     lock->last = &lock->first;
 }
 
-static void take_out(struct lock *lock, struct waiter *waiter)
+static void remove_waiter(struct lock *lock, struct waiter *waiter)
 {
     struct waiter **place = &lock->first;
 
@@ -58,7 +57,7 @@ static void take_out(struct lock *lock, struct waiter *waiter)
         lock->last = place;
 }
 
-/* False if it was not to be had in time. */
+/* Returns false on timeout. */
 static bool lock_acquire(struct lock *lock, uint64_t nanoseconds)
 {
     struct waiter waiter = {NTPARK_THREAD_PARKER_INIT, NULL};
@@ -78,10 +77,10 @@ static bool lock_acquire(struct lock *lock, uint64_t nanoseconds)
     if (ntpark_thread_parker_park_until(&waiter.parker, ntpark_deadline(nanoseconds)) == NTPARK_OK)
         return true;
     guard_lock(lock);
-    /* It may have been handed to us after all, just now. */
+    /* It may have been handed over just now. */
     acquired = ntpark_thread_parker_timed_out(&waiter.parker) == NTPARK_OK;
     if (!acquired)
-        take_out(lock, &waiter);
+        remove_waiter(lock, &waiter);
     guard_unlock(lock);
     return acquired;
 }
@@ -96,8 +95,8 @@ static void lock_release(struct lock *lock)
     if (waiter == NULL) {
         lock->is_locked = false;
     } else {
-        take_out(lock, waiter);
-        /* From here on the waiter may be gone. */
+        remove_waiter(lock, waiter);
+        /* From here on the waiter may be freed. */
         handle = ntpark_thread_parker_unpark_lock(&waiter->parker);
     }
     guard_unlock(lock);
@@ -107,8 +106,8 @@ static void lock_release(struct lock *lock)
 enum { THREADS = 4, TURNS = 2000 };
 
 static struct lock lock;
-/* Both are the lock's. */
-static unsigned long turns, gave_up;
+/* Protected by the lock. */
+static unsigned long turns, timeouts;
 
 static DWORD WINAPI work(void *unused)
 {
@@ -118,11 +117,11 @@ static DWORD WINAPI work(void *unused)
     for (turn = 0; turn < TURNS; turn++) {
         unsigned long failures = 0;
 
-        /* Every fourth time in a hurry. */
+        /* Every fourth time with a timeout. */
         while (!lock_acquire(&lock, turn % 4 == 0 ? 1000 : NTPARK_FOREVER))
             failures++;
         turns++;
-        gave_up += failures;
+        timeouts += failures;
         lock_release(&lock);
     }
     return 0;
@@ -142,6 +141,6 @@ int main(void)
     WaitForMultipleObjects(THREADS, threads, TRUE, INFINITE);
     for (at = 0; at < THREADS; at++)
         CloseHandle(threads[at]);
-    printf("%lu turns of %d threads, of whom somebody gave up %lu times\n", turns, THREADS, gave_up);
+    printf("%lu turns of %d threads, with %lu timeouts\n", turns, THREADS, timeouts);
     return turns == THREADS * TURNS && lock.first == NULL && !lock.is_locked ? 0 : 1;
 }

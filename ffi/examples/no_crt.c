@@ -27,7 +27,7 @@ static uint32_t __stdcall partner(void *unused)
     return 0;
 }
 
-/* Where both GNU's and Microsoft's linker begin if nobody says otherwise. */
+/* The default entry point of GNU's linker and of Microsoft's. */
 void mainCRTStartup(void);
 void mainCRTStartup(void)
 {

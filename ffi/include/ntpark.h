@@ -1,13 +1,14 @@
 /*
- * ntpark: the parking core for Windows, for C and C++.
+ * ntpark: blocks threads on Windows and wakes them, for C99 and later, and for C++11 and later.
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Made from ffi/src by `cargo xtask header`.
+ * Generated from ffi/src by `cargo xtask header`.
  *
- * Every function takes every argument: a pointer that is NULL or misaligned, a number that names nothing and a call
- * in the wrong order are answered with a status, and change nothing. All functions may be called before main, in
- * DllMain and by any thread, however it was made. None allocates, loads anything or changes the last error.
+ * Arguments are validated: a NULL or misaligned pointer, a number without a meaning and a call in the wrong order are
+ * refused with a status and change nothing. All functions may be called before main, in DllMain and by any thread. None
+ * allocates memory, loads a DLL or changes the last error. The first use of a backend takes the loader's lock: see
+ * ntpark_backend_in_use.
  */
 
 
@@ -17,218 +18,265 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Define NTPARK_SHARED when linking with the DLL: it saves a jump at each call. */
+/* Define NTPARK_SHARED when linking with the DLL: it saves a jump in each call. */
 #if defined(_WIN32) && defined(NTPARK_SHARED)
 #define NTPARK_API __declspec(dllimport)
 #else
 #define NTPARK_API
 #endif
 
-/* Parkers and others as they are when new. */
-#define NTPARK_PARKER_INIT {0}
-#define NTPARK_THREAD_PARKER_INIT {0, 0}
-#define NTPARK_SPIN_WAIT_INIT {0}
+/* The calling convention of all functions, the embedder's included, whatever the compiler's default is (-mrtd, /Gz). */
+#if defined(__i386__) && defined(__GNUC__)
+#define NTPARK_CALL __attribute__((__cdecl__))
+#elif defined(_M_IX86)
+#define NTPARK_CALL __cdecl
+#else
+#define NTPARK_CALL
+#endif
 
-/* Whether a call was refused, and has changed nothing. */
+/* Initial values. */
+#define NTPARK_PARKER_INIT {0}
+#ifdef __cplusplus
+#define NTPARK_THREAD_PARKER_INIT {0, nullptr}
+#else
+#define NTPARK_THREAD_PARKER_INIT {0}
+#endif
+#define NTPARK_SPIN_WAIT_INIT {0}
+#define NTPARK_HOST_INIT(context, wait, wake, now, yield_thread, current_thread, granule, spin) \
+    {sizeof(ntpark_host), context, wait, wake, now, yield_thread, current_thread, granule, spin}
+
+/* Whether a call was refused and has changed nothing. */
 #define NTPARK_IS_REFUSED(status) ((status) >= NTPARK_BUSY)
 
-/* The bit of a backend in a set of them. */
+/* The bit of a kind of backends in a set. */
 #define NTPARK_KIND_BIT(kind) (1u << (kind))
 
 /**
- * The timeout, or the deadline, that never comes.
+ * A timeout or deadline that never passes.
+ *
+ * Timeouts and deadlines are unsigned. A negative span that is cast to uint64_t is a wait of centuries: check its
+ * sign first.
  */
 #define NTPARK_FOREVER UINT64_MAX
 
 /**
- * First part of the version of this header.
+ * The major version of this header.
  */
 #define NTPARK_VERSION_MAJOR 0
 
 /**
- * Second part of the version of this header.
+ * The minor version of this header.
  */
 #define NTPARK_VERSION_MINOR 1
 
 /**
- * Third part of the version of this header.
+ * The patch version of this header.
  */
 #define NTPARK_VERSION_PATCH 0
 
 /**
- * The version of this header as one number, which grows with it.
+ * The version of this header as one number; later versions are greater.
  */
 #define NTPARK_VERSION (((NTPARK_VERSION_MAJOR << 16) | (NTPARK_VERSION_MINOR << 8)) | NTPARK_VERSION_PATCH)
 
 /**
- * What became of a call. The numbers are fixed for ever; those of retired statuses will not be used again.
+ * The result of a call. The numbers never change, and those of retired statuses are not reused.
  *
- * From NTPARK_BUSY on, the call was refused and has changed nothing: see NTPARK_IS_REFUSED.
+ * NTPARK_BUSY and greater ones mean that the call was refused and has changed nothing: see NTPARK_IS_REFUSED.
  */
 typedef int32_t ntpark_status;
 
 /**
- * Blocks a thread until another leaves it a token.
+ * Blocks a thread until another thread leaves it a token.
  *
- * A parker holds one token at the most, and starts without. An unpark leaves one, if none is there. A park
- * takes it, or waits until there is one to take. So an unpark before the park is not lost, and two unparks
- * with no park in between leave one token. What happened before an unpark is visible after the park that its
- * token ends.
+ * A parker holds at most one token, and starts with none. An unpark leaves one, if there is none. A park takes it, or
+ * waits until there is one to take. So an unpark before the park is not lost, and two unparks with no park in between
+ * leave one token. What happened before an unpark is visible after the park that takes its token.
  *
- * All zero when new: a static or calloc'ed one needs nothing, others NTPARK_PARKER_INIT or
- * ntpark_parker_init. The struct may be moved while nobody uses it. It may live on the stack of the thread
- * that parks, and go when the park has returned NTPARK_OK.
+ * Memory: all zero when new, so a static or calloc'ed parker needs no initialisation, others need
+ * NTPARK_PARKER_INIT or ntpark_parker_init. It may be on the stack of the thread that parks, and be freed once the
+ * park has returned NTPARK_OK. It may be moved while no thread uses it.
+ *
+ * Address: a parker belongs to one address in one process. In memory that two processes share, or that is mapped
+ * twice, an unpark through one address does not wake a park at the other; on keyed events both calls hang, timed
+ * parks too.
+ *
+ * Suspended threads: on keyed events, waiter and waker wait for each other. An unpark lasts as long as its waiter is
+ * suspended between announcing itself and blocking; a timed park that an unpark has met lasts, beyond its deadline, as
+ * long as the unparking thread is suspended. On the other backends a suspended thread delays no other.
+ *
+ * End of the process: see ntpark_process_is_ending.
  */
 typedef struct ntpark_parker {
     /**
-     * The library's own.
+     * Private.
      */
     uintptr_t state;
 } ntpark_parker;
 
 /**
- * Blocks one thread in a queue of somebody's own, in two phases: for those who build locks. The queue has a
- * lock of its own.
+ * Blocks one thread that waits in a queue of the caller's, in two phases: for authors of locks. A lock protects the
+ * queue.
  *
- * The thread that waits does, in this order:
+ * The waiting thread, in this order:
  *
- * 1. ntpark_thread_parker_prepare_park, then puts itself in the queue, under the lock;
- * 2. anything, also what makes another thread, or itself, unpark it;
- * 3. ntpark_thread_parker_park or ntpark_thread_parker_park_until, without the lock;
- * 4. after NTPARK_TIMEOUT: locks the queue and asks ntpark_thread_parker_timed_out. NTPARK_TIMEOUT: it is
- *    still in the queue and takes itself out. NTPARK_OK: it has been unparked meanwhile after all.
+ * 1. calls ntpark_thread_parker_prepare_park, then puts itself in the queue, with the lock held;
+ * 2. does anything, including what makes another thread, or itself, unpark it;
+ * 3. calls ntpark_thread_parker_park or ntpark_thread_parker_park_until, without the lock;
+ * 4. after NTPARK_TIMEOUT, locks the queue and calls ntpark_thread_parker_timed_out. NTPARK_TIMEOUT: it is still in
+ *    the queue, and removes itself. NTPARK_OK: it was unparked after all.
  *
- * The thread that wakes it takes it out of the queue and calls ntpark_thread_parker_unpark_lock, under the
- * lock; unlocks; and calls ntpark_unpark_handle_unpark, which may be slow.
+ * The waking thread removes it from the queue and calls ntpark_thread_parker_unpark_lock, with the lock held; unlocks;
+ * and calls ntpark_unpark_handle_unpark, which may be slow.
  *
- * What happened before ntpark_thread_parker_unpark_lock is visible after the park; the queue's lock is not
- * relied on for it.
+ * What happened before ntpark_thread_parker_unpark_lock is visible after the park; the queue's lock is not needed
+ * for that.
  *
- * All zero when new (NTPARK_THREAD_PARKER_INIT): it parks on the process's backend then.
+ * All zero when new (NTPARK_THREAD_PARKER_INIT), for the process's backend. It may be freed once the park has returned
+ * NTPARK_OK, or ntpark_thread_parker_timed_out has. What ntpark_parker says about its address, about suspended threads
+ * and about the end of the process holds here too.
  */
 typedef struct ntpark_thread_parker {
     /**
-     * The library's own.
+     * Private.
      */
     uintptr_t state;
     /**
-     * The library's own.
+     * Private.
      */
     const void *backend;
 } ntpark_thread_parker;
 
 /**
- * A backend that single two-phase parkers can have for their own. Made by ntpark_backend_from_host; all zero
- * it is none.
+ * A backend for single two-phase parkers, initialised by ntpark_backend_from_host. All zero is no backend.
  */
 typedef struct ntpark_backend {
     /**
-     * The library's own.
+     * Private.
      */
-    uint64_t opaque[16];
+    uint64_t opaque[20];
 } ntpark_backend;
 
 /**
- * What is left to do of an unpark, once the queue's lock is released: wake the thread, if it blocks. To be
- * given to ntpark_unpark_handle_unpark, once; else that thread may never wake.
+ * The second half of an unpark, for after the queue's lock is released: wakes the thread, if it blocks. Pass it to
+ * ntpark_unpark_handle_unpark once, or that thread may never wake.
  *
- * All zero when there is nothing to do.
+ * All zero means that there is nothing to do.
  */
 typedef struct ntpark_unpark_handle {
     /**
-     * Whom to wake: the address of a parker that may be gone; NULL is nobody.
+     * The address of a parker, which may be freed already, or NULL for none.
      */
     const void *parker;
     /**
-     * The library's own.
+     * Private.
      */
     const void *backend;
 } ntpark_unpark_handle;
 
 /**
- * Which backend it is. The numbers are fixed for ever.
+ * The kind of a backend. The numbers never change.
  */
 typedef int32_t ntpark_kind;
 
 /**
- * Functions of the embedder: what a kernel has to provide to be parked on. It is copied wherever it is
- * taken.
+ * The embedder's functions: what a kernel has to provide for threads to park on it. NTPARK_HOST_INIT fills it in.
  *
- * They may be called by any thread that uses parkers, at the same time as each other, and do not throw.
+ * Any thread that uses parkers may call them, at the same time as other threads. They do not throw. Functions that
+ * take a host copy it. Fields of later versions come at the end.
  */
 typedef struct ntpark_host {
     /**
-     * Handed to each function; may be NULL.
+     * sizeof(ntpark_host). A smaller size is refused; a greater one is that of a later version.
+     */
+    uintptr_t size;
+    /**
+     * Passed to each function; may be NULL.
      */
     void *context;
     /**
-     * Blocks the calling thread while the word is what is expected, for at most so many units of 100 ns;
-     * NTPARK_FOREVER is for ever. It may return at any time, for any reason.
+     * Blocks the calling thread while the word has the expected value, for at most this many units of 100 ns;
+     * NTPARK_FOREVER means no limit. It may return at any time, for any reason, and cut timeouts short.
      *
-     * The comparison and going to sleep must be one step in the eyes of wake: a wake that comes after the
-     * comparison must find the thread asleep or keep it from falling asleep. Others write the word,
-     * atomically; of it only the low 32 bits are ever used, so comparing those is enough.
+     * Comparing and going to sleep must be one step to wake: a wake after the comparison must find the thread asleep,
+     * or keep it from falling asleep. Other threads write the word atomically. Only its low 32 bits are used, so it
+     * is enough to compare those.
      */
-    void (*wait)(void *context, const uintptr_t *word, uintptr_t expected, uint64_t timeout);
+    void (NTPARK_CALL *wait)(void *context, const uintptr_t *word, uintptr_t expected, uint64_t timeout);
     /**
-     * Wakes the thread that waits at the word, if one does. Must not read the word: it may be gone.
+     * Wakes the thread that waits at this address, if there is one. Must not read the word: it may be freed.
+     *
+     * The caller has changed the word before, with release ordering. A host that checks for waiters without a lock
+     * needs a sequentially consistent fence before that check, and one in wait between announcing the waiter and
+     * comparing the word.
      */
-    void (*wake)(void *context, const uintptr_t *word);
+    void (NTPARK_CALL *wake)(void *context, const uintptr_t *word);
     /**
-     * The time in units of 100 ns, rounded down. Never goes backwards, and stands still while timed waits
-     * do.
+     * Returns the time in units of 100 ns: that of the clock's last step, never a later one. It never goes backwards,
+     * and stands still while timed waits do.
      */
-    uint64_t (*now)(void *context);
+    uint64_t (NTPARK_CALL *now)(void *context);
     /**
-     * Gives way to another thread that is ready to run.
+     * Yields to another thread that is ready to run. Threads of a lower priority need not run.
      */
-    void (*yield_thread)(void *context);
+    void (NTPARK_CALL *yield_thread)(void *context);
     /**
-     * How often a thread may look at its word before it blocks: 0 where there is one processor.
+     * Returns a number that identifies the calling thread: not 0, the same as long as the thread lives, and different
+     * from that of every other living thread.
+     */
+    uintptr_t (NTPARK_CALL *current_thread)(void *context);
+    /**
+     * The step of now's clock in units of 100 ns, rounded up: a clock that advances with a tick of 10 ms has a granule
+     * of 100,000. Not 0.
+     */
+    uint32_t granule;
+    /**
+     * How many times a thread may check for its token before it blocks; more than 10,000 count as that. All checks
+     * should take about half as long as blocking and being woken. 0 if there is one processor.
      */
     uint32_t spin;
 } ntpark_host;
 
 /**
- * A wait that begins with a few instructions and doubles, for those who build locks: spin while it says
- * NTPARK_OK, then park.
+ * A spin loop with exponential backoff, for authors of locks: spin while ntpark_spin_wait_spin returns NTPARK_OK,
+ * then park.
  *
- * A variable of one thread. All zero when new (NTPARK_SPIN_WAIT_INIT).
+ * Belongs to one thread. All zero when new (NTPARK_SPIN_WAIT_INIT).
  */
 typedef struct ntpark_spin_wait {
     /**
-     * How far it is. Any value is good.
+     * The number of rounds so far. Any value is valid.
      */
     uint32_t round;
 } ntpark_spin_wait;
 
 /**
- * Done. For a park: unparked.
+ * Success. For a park: the thread was unparked.
  */
 #define NTPARK_OK 0
 
 /**
- * The time ran out, and nothing came.
+ * The timeout or deadline has passed.
  */
 #define NTPARK_TIMEOUT 1
 
 /**
- * Refused: another thread is parked there, or the calls came in the wrong order.
+ * Refused: another thread is parked on this parker, or the calls came in the wrong order. No token was taken.
  */
 #define NTPARK_BUSY 2
 
 /**
- * Refused: a pointer is NULL or misaligned, or a value has no meaning.
+ * Refused: a pointer is NULL or misaligned, or a value is not valid.
  */
 #define NTPARK_INVALID 3
 
 /**
- * Refused: the process parks on a backend already, and keeps it.
+ * Refused: a backend is already in use.
  */
 #define NTPARK_IN_USE 4
 
 /**
- * Refused: this system does not have that backend, or no host was installed.
+ * Refused: this system lacks that backend, or no host was installed.
  */
 #define NTPARK_UNAVAILABLE 5
 
@@ -238,23 +286,23 @@ typedef struct ntpark_spin_wait {
 #define NTPARK_KIND_WAIT_ADDRESS 1
 
 /**
- * Keyed events with a handle of our own, since Windows XP.
+ * Keyed events with a handle of the library's own, since Windows XP.
  */
 #define NTPARK_KIND_KEYED_EVENT 2
 
 /**
- * Keyed events with the null handle, which names an event that the system keeps for everyone. Since Windows
+ * Keyed events with the null handle, which names an event that the system keeps for all processes. Since Windows
  * Vista.
  */
 #define NTPARK_KIND_KEYED_EVENT_NULL 3
 
 /**
- * Functions of the embedder.
+ * The embedder's functions.
  */
 #define NTPARK_KIND_HOST 4
 
 /**
- * Looking at the word now and then: everywhere, slowly.
+ * Periodic polling: always available, slow.
  */
 #define NTPARK_KIND_POLLING 5
 
@@ -263,98 +311,104 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * The name of a status.
+ * Returns the name of a status.
  *
  * Parameters: any number.
  *
- * Returns: the name as it stands here, such as "NTPARK_OK"; "unknown" for a number that is none of them.
- * Never NULL, never to be freed.
+ * Returns: its name, such as "NTPARK_OK", or "unknown". Never NULL; do not free it.
  *
  * Threads: any, at any time.
  */
-NTPARK_API const char *ntpark_status_name(ntpark_status status);
+NTPARK_API const char *NTPARK_CALL ntpark_status_name(ntpark_status status);
 
 /**
- * The time on the clock of the process's parkers. Chooses the process's backend, if this is its first use.
+ * Returns the time on the clock of the process's backend. Chooses the backend if this is its first use.
  *
- * Returns: units of 100 ns since some fixed point, not counting the time that the machine was asleep. It
- * never goes backwards, and setting the wall clock does not change it.
+ * Returns: units of 100 ns since some fixed point, rounded up to the clock's next step. It never goes backwards, and
+ * setting the wall clock does not change it. On Windows 7 and later, and on a host, it stands still while the machine
+ * is asleep; on Windows XP and Vista it does not, and neither do timed waits.
  *
  * Threads: any, at any time.
  */
-NTPARK_API uint64_t ntpark_now(void);
+NTPARK_API
+uint64_t NTPARK_CALL ntpark_now(void);
 
 /**
- * The deadline of a wait that may last so long from now.
+ * Returns the deadline of a wait that starts now and lasts this long.
  *
  * Parameters:
- * - nanoseconds: any number; NTPARK_FOREVER is for ever.
+ * - nanoseconds: any number; NTPARK_FOREVER means no end.
  *
- * Returns: a deadline for the functions that take one; 0, which is always past, for a timeout of 0;
- * NTPARK_FOREVER for that. Rounded up to a unit of 100 ns.
+ * Returns: a deadline, rounded up to a unit of 100 ns. 0, which has always passed, for 0; NTPARK_FOREVER for
+ * NTPARK_FOREVER.
  *
  * Threads: any, at any time.
  */
-NTPARK_API uint64_t ntpark_deadline(uint64_t nanoseconds);
+NTPARK_API uint64_t NTPARK_CALL ntpark_deadline(uint64_t nanoseconds);
 
 /**
- * Makes a parker of any memory: without a token.
+ * Initialises a parker. It has no token.
  *
  * Parameters:
- * - parker: memory for one, that nobody uses as a parker.
+ * - parker: memory that no thread uses as a parker.
  *
  * Returns: NTPARK_OK, NTPARK_INVALID.
  *
  * Threads: one, before others use the parker.
  */
-NTPARK_API ntpark_status ntpark_parker_init(struct ntpark_parker *parker);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_parker_init(struct ntpark_parker *parker);
 
 /**
- * Takes the token; if there is none, blocks until there is. Never returns for no reason.
+ * Takes the token; if there is none, blocks until there is. There are no spurious returns.
  *
  * Parameters:
  * - parker: a parker.
  *
- * Returns: NTPARK_OK, the token is taken; NTPARK_BUSY, another thread is parked there; NTPARK_INVALID.
+ * Returns: NTPARK_OK, the token was taken; NTPARK_BUSY, another thread is parked here, and no token was taken;
+ * NTPARK_INVALID.
  *
- * Threads: any, at any time; one at a time can be parked there.
+ * Threads: any, at any time; one thread at a time can be parked.
  */
-NTPARK_API ntpark_status ntpark_parker_park(struct ntpark_parker *parker);
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_parker_park(struct ntpark_parker *parker);
 
 /**
- * Takes the token; if there is none, blocks until there is, but no longer than so many nanoseconds. Not
- * shorter either: it never returns NTPARK_TIMEOUT early. The time that the machine is asleep does not count.
+ * Takes the token; if there is none, blocks until there is, or until a timeout. NTPARK_TIMEOUT is never early.
  *
  * Parameters:
  * - parker: a parker.
- * - nanoseconds: 0 only looks; NTPARK_FOREVER is for ever.
+ * - nanoseconds: the timeout. 0 does not wait; NTPARK_FOREVER never passes.
  *
- * Returns: NTPARK_OK, the token is taken; NTPARK_TIMEOUT, there was none; NTPARK_BUSY, another thread is
- * parked there; NTPARK_INVALID.
+ * Returns: NTPARK_OK, the token was taken; NTPARK_TIMEOUT, there was none in time; NTPARK_BUSY, another thread is
+ * parked here, and no token was taken; NTPARK_INVALID.
  *
- * Threads: any, at any time; one at a time can be parked there.
+ * Threads: any, at any time; one thread at a time can be parked.
  */
-NTPARK_API ntpark_status ntpark_parker_park_timeout(struct ntpark_parker *parker, uint64_t nanoseconds);
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_parker_park_timeout(struct ntpark_parker *parker,
+                                                     uint64_t nanoseconds);
 
 /**
- * Takes the token; if there is none, blocks until there is, or until a deadline.
+ * Takes the token; if there is none, blocks until there is, or until a deadline. NTPARK_TIMEOUT is never early.
  *
  * Parameters:
  * - parker: a parker.
- * - deadline: a time of ntpark_now's clock, in units of 100 ns: see ntpark_deadline. A past one only looks;
- *   NTPARK_FOREVER never comes.
+ * - deadline: a time of ntpark_now's clock, from ntpark_deadline. A past one does not wait; NTPARK_FOREVER never
+ *   passes.
  *
- * Returns: NTPARK_OK, the token is taken; NTPARK_TIMEOUT, there was none; NTPARK_BUSY, another thread is
- * parked there; NTPARK_INVALID.
+ * Returns: NTPARK_OK, the token was taken; NTPARK_TIMEOUT, there was none in time; NTPARK_BUSY, another thread is
+ * parked here, and no token was taken; NTPARK_INVALID.
  *
- * Threads: any, at any time; one at a time can be parked there.
+ * Threads: any, at any time; one thread at a time can be parked.
  */
-NTPARK_API ntpark_status ntpark_parker_park_until(struct ntpark_parker *parker, uint64_t deadline);
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_parker_park_until(struct ntpark_parker *parker,
+                                                   uint64_t deadline);
 
 /**
- * Leaves a token, and wakes the thread that is parked, if one is.
+ * Leaves a token and wakes the parked thread, if there is one.
  *
- * Does not touch the parker any more once the thread that it wakes can know of it.
+ * Does not access the parker any more once the woken thread can see the token.
  *
  * Parameters:
  * - parker: a parker.
@@ -363,276 +417,303 @@ NTPARK_API ntpark_status ntpark_parker_park_until(struct ntpark_parker *parker, 
  *
  * Threads: any, at any time.
  */
-NTPARK_API ntpark_status ntpark_parker_unpark(struct ntpark_parker *parker);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_parker_unpark(struct ntpark_parker *parker);
 
 /**
- * As ntpark_parker_unpark, and says whether it has woken a thread.
+ * Does the same as ntpark_parker_unpark and tells whether it woke a thread.
  *
  * Parameters:
  * - parker: a parker.
- * - woke: where to write it: true if a thread was parked, and this call has let it go.
+ * - woke: receives true if a thread was parked and this call woke it, else false.
  *
  * Returns: NTPARK_OK, NTPARK_INVALID.
  *
  * Threads: any, at any time.
  */
-NTPARK_API ntpark_status ntpark_parker_unpark_woke(struct ntpark_parker *parker, bool *woke);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_parker_unpark_woke(struct ntpark_parker *parker, bool *woke);
 
 /**
- * Makes a parker of any memory. It parks on the process's backend.
+ * Initialises a parker for the process's backend.
  *
  * Parameters:
- * - parker: memory for one, that nobody uses as a parker.
+ * - parker: memory that no thread uses as a parker.
  *
  * Returns: NTPARK_OK, NTPARK_INVALID.
  *
  * Threads: one, before others use the parker.
  */
-NTPARK_API ntpark_status ntpark_thread_parker_init(struct ntpark_thread_parker *parker);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_thread_parker_init(struct ntpark_thread_parker *parker);
 
 /**
- * Makes a parker of any memory. It parks on a backend of its own, whose clock its deadlines are of: see
+ * Initialises a parker for a backend of its own. Its deadlines are times of that backend's clock: see
  * ntpark_backend_now.
  *
  * Parameters:
- * - parker: memory for one, that nobody uses as a parker.
- * - backend: from ntpark_backend_from_host; has to stay where it is for as long as parkers of it, or handles
- *   of theirs, are used.
+ * - parker: memory that no thread uses as a parker.
+ * - backend: from ntpark_backend_from_host. It must live, at the same address, as long as parkers of it, or their
+ *   handles, are used.
  *
- * Returns: NTPARK_OK; NTPARK_INVALID, also for a backend that was not made.
+ * Returns: NTPARK_OK; NTPARK_INVALID, also for a backend that is not initialised.
  *
  * Threads: one, before others use the parker.
  */
 NTPARK_API
-ntpark_status ntpark_thread_parker_init_with(struct ntpark_thread_parker *parker,
-                                             const struct ntpark_backend *backend);
+ntpark_status NTPARK_CALL ntpark_thread_parker_init_with(struct ntpark_thread_parker *parker,
+                                                         const struct ntpark_backend *backend);
 
 /**
- * Gets ready to wait: before this thread is put in the queue.
+ * Announces a wait. Call it before the thread is put in the queue.
  *
  * Parameters:
  * - parker: a parker.
  *
- * Returns: NTPARK_OK; NTPARK_BUSY, another thread is parked there; NTPARK_INVALID.
+ * Returns: NTPARK_OK; NTPARK_BUSY, another thread is parked here; NTPARK_INVALID.
  *
- * Threads: the one that waits.
+ * Threads: the waiting thread.
  */
-NTPARK_API ntpark_status ntpark_thread_parker_prepare_park(struct ntpark_thread_parker *parker);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_thread_parker_prepare_park(struct ntpark_thread_parker *parker);
 
 /**
- * Blocks until unparked. Returns at once if that has happened since ntpark_thread_parker_prepare_park.
+ * Blocks until unparked. Returns at once if that has happened since ntpark_thread_parker_prepare_park. There are no
+ * spurious returns.
  *
  * Parameters:
  * - parker: a parker.
  *
- * Returns: NTPARK_OK, unparked; NTPARK_BUSY, another thread is parked there or
- * ntpark_thread_parker_prepare_park has not come first; NTPARK_INVALID.
+ * Returns: NTPARK_OK, unparked; NTPARK_BUSY, another thread is parked here, or ntpark_thread_parker_prepare_park was
+ * not called before; NTPARK_INVALID.
  *
- * Threads: the one that waits.
- */
-NTPARK_API ntpark_status ntpark_thread_parker_park(struct ntpark_thread_parker *parker);
-
-/**
- * Blocks until unparked, or until a deadline. Returns at once if it has been unparked since
- * ntpark_thread_parker_prepare_park.
- *
- * Parameters:
- * - parker: a parker.
- * - deadline: a time of its backend's clock, in units of 100 ns: see ntpark_deadline. A past one does not
- *   block; NTPARK_FOREVER never comes.
- *
- * Returns: NTPARK_OK, unparked; NTPARK_TIMEOUT, never early: now ntpark_thread_parker_timed_out decides;
- * NTPARK_BUSY, another thread is parked there or ntpark_thread_parker_prepare_park has not come first;
- * NTPARK_INVALID.
- *
- * Threads: the one that waits.
+ * Threads: the waiting thread.
  */
 NTPARK_API
-ntpark_status ntpark_thread_parker_park_until(struct ntpark_thread_parker *parker,
-                                              uint64_t deadline);
+ntpark_status NTPARK_CALL ntpark_thread_parker_park(struct ntpark_thread_parker *parker);
 
 /**
- * Whether a park that ran out of time has not been unparked since. To be asked with the queue's lock held.
+ * Blocks until unparked, or until a deadline. Returns at once if unparked since ntpark_thread_parker_prepare_park.
+ *
+ * Parameters:
+ * - parker: a parker.
+ * - deadline: a time of its backend's clock, in units of 100 ns: see ntpark_deadline. A past one does not wait;
+ *   NTPARK_FOREVER never passes.
+ *
+ * Returns: NTPARK_OK, unparked; NTPARK_TIMEOUT, never early: ntpark_thread_parker_timed_out decides now;
+ * NTPARK_BUSY, another thread is parked here, or ntpark_thread_parker_prepare_park was not called before;
+ * NTPARK_INVALID.
+ *
+ * Threads: the waiting thread.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_thread_parker_park_until(struct ntpark_thread_parker *parker,
+                                                          uint64_t deadline);
+
+/**
+ * Tells whether a park that timed out has not been unparked since. Call it with the queue's lock held.
  *
  * Parameters:
  * - parker: a parker.
  *
- * Returns: NTPARK_TIMEOUT, it has not, and the thread is still in the queue; NTPARK_OK, it has, or there was
- * no such park; NTPARK_INVALID.
+ * Returns: NTPARK_TIMEOUT, not unparked, so the thread is still in the queue; NTPARK_OK, unparked, or no park has
+ * timed out; NTPARK_INVALID.
  *
- * Threads: the one that waits.
+ * Threads: the waiting thread.
  */
-NTPARK_API ntpark_status ntpark_thread_parker_timed_out(struct ntpark_thread_parker *parker);
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_thread_parker_timed_out(struct ntpark_thread_parker *parker);
 
 /**
- * Marks the thread that waits as unparked, quickly, with the queue's lock held. From here on that thread may
- * return and free the parker; the handle does not mind.
+ * The first half of an unpark, for under the queue's lock: one atomic operation. From then on the waiting thread may
+ * return and free the parker; the handle stays valid.
  *
  * Parameters:
  * - parker: a parker.
  *
- * Returns: a handle, to be given to ntpark_unpark_handle_unpark after unlocking. Of a bad pointer, one for
- * which that returns NTPARK_INVALID.
+ * Returns: a handle for ntpark_unpark_handle_unpark, after unlocking. For a bad pointer, one for which that returns
+ * NTPARK_INVALID.
  *
- * Threads: any that holds the queue's lock; once for each ntpark_thread_parker_prepare_park.
+ * Threads: one that holds the queue's lock; once for each ntpark_thread_parker_prepare_park.
  */
-NTPARK_API struct ntpark_unpark_handle ntpark_thread_parker_unpark_lock(struct ntpark_thread_parker *parker);
+NTPARK_API
+struct ntpark_unpark_handle NTPARK_CALL ntpark_thread_parker_unpark_lock(struct ntpark_thread_parker *parker);
 
 /**
- * Wakes the thread, if it blocks.
+ * The second half of an unpark: wakes the thread, if it blocks.
  *
  * Parameters:
- * - handle: from ntpark_thread_parker_unpark_lock, not used before. One that is all zero does nothing.
+ * - handle: from ntpark_thread_parker_unpark_lock, not used before. All zero does nothing.
  *
- * Returns: NTPARK_OK; NTPARK_INVALID, it was a bad parker's.
+ * Returns: NTPARK_OK; NTPARK_INVALID, the handle of a bad parker.
  *
  * Threads: any, at any time.
  */
-NTPARK_API ntpark_status ntpark_unpark_handle_unpark(struct ntpark_unpark_handle handle);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_unpark_handle_unpark(struct ntpark_unpark_handle handle);
 
 /**
- * The backend that the process parks on. Chooses it, if this is its first use.
+ * Returns the kind of the process's backend. Chooses the backend if this is its first use.
+ *
+ * The first use is also a park that has to wait, an unpark that has to wake a thread, ntpark_now and
+ * ntpark_deadline. It calls GetModuleHandle and GetProcAddress, which take the loader's lock: a thread whose first use
+ * comes while another thread holds that lock, in a DllMain that waits for it, waits for ever. Call this function
+ * early, for instance in your own DllMain; later calls do not take the lock.
+ *
+ * Two copies of the library in one process, such as a program and a DLL that each link the static library, can share
+ * parkers if both chose their backend by themselves, on Windows Vista or later. They cannot if one was forced to
+ * another kind, on a host, or on Windows XP, where each copy has a keyed event of its own.
  *
  * Returns: one of NTPARK_KIND_...
  *
  * Threads: any, at any time.
  */
-NTPARK_API ntpark_kind ntpark_backend_in_use(void);
+NTPARK_API
+ntpark_kind NTPARK_CALL ntpark_backend_in_use(void);
 
 /**
- * The backends that this process could use, asked anew each time. Chooses none.
+ * Returns the kinds of backends that this process could use, detected at each call. Chooses none.
  *
- * Returns: a set of bits, for each backend NTPARK_KIND_BIT(kind).
+ * Returns: a set of bits, NTPARK_KIND_BIT(kind) for each kind. The host is in it once it is in use.
  *
  * Threads: any, at any time.
  */
-NTPARK_API uint32_t ntpark_backend_available(void);
+NTPARK_API uint32_t NTPARK_CALL ntpark_backend_available(void);
 
 /**
- * Makes the process park on this backend: before the first use of any parker, clock or yield.
+ * Forces the process's backend, before its first use (see ntpark_backend_in_use).
  *
  * Parameters:
- * - kind: one of NTPARK_KIND_...; the host is forced by ntpark_backend_install.
+ * - kind: one of NTPARK_KIND_... For the host, call ntpark_backend_install instead.
  *
- * Returns: NTPARK_OK; NTPARK_IN_USE, the choice has been made, even if it is the same; NTPARK_UNAVAILABLE,
- * this system lacks it; NTPARK_INVALID, there is no such kind.
+ * Returns: NTPARK_OK; NTPARK_IN_USE, a backend is already in use, possibly this one; NTPARK_UNAVAILABLE, this system
+ * lacks this kind; NTPARK_INVALID, there is no such kind.
  *
  * Threads: any, at any time.
  */
-NTPARK_API ntpark_status ntpark_backend_force(ntpark_kind kind);
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_backend_force(ntpark_kind kind);
 
 /**
- * Makes the process park on the embedder's functions: before the first use of any parker, clock or yield.
+ * Makes the embedder's functions the process's backend, before its first use (see ntpark_backend_in_use).
  *
  * Parameters:
- * - host: the functions, none of them NULL. They are copied; they and what the context points to have to
- *   stay for as long as the process parks.
+ * - host: is copied. No function may be NULL. The functions, and what the context points to, must stay as long as the
+ *   process parks.
  *
- * Returns: NTPARK_OK; NTPARK_IN_USE, the choice has been made, or a host has been installed before;
- * NTPARK_INVALID.
+ * Returns: NTPARK_OK; NTPARK_IN_USE, a backend is already in use, or another host is being installed; NTPARK_INVALID.
  *
  * Threads: any, at any time.
  */
-NTPARK_API ntpark_status ntpark_backend_install(const struct ntpark_host *host);
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_backend_install(const struct ntpark_host *host);
 
 /**
- * Makes a backend of the embedder's functions, for single two-phase parkers: see
+ * Initialises a backend of the embedder's functions for single two-phase parkers: see
  * ntpark_thread_parker_init_with.
  *
  * Parameters:
- * - backend: memory for one, that no parker uses yet.
- * - host: the functions, none of them NULL. They are copied; they and what the context points to have to
- *   stay for as long as parkers of this backend are used.
+ * - backend: memory that no parker uses as a backend.
+ * - host: is copied. No function may be NULL. The functions, and what the context points to, must stay as long as
+ *   parkers of this backend are used.
  *
  * Returns: NTPARK_OK, NTPARK_INVALID.
  *
  * Threads: one, before others use the backend.
  */
 NTPARK_API
-ntpark_status ntpark_backend_from_host(struct ntpark_backend *backend,
-                                       const struct ntpark_host *host);
+ntpark_status NTPARK_CALL ntpark_backend_from_host(struct ntpark_backend *backend,
+                                                   const struct ntpark_host *host);
 
 /**
- * The time on a backend's clock, from which the deadlines of its parkers are made.
+ * Gets the time on a backend's clock, to make deadlines for its parkers from.
  *
  * Parameters:
  * - backend: from ntpark_backend_from_host.
- * - now: where to write the time, in units of 100 ns.
+ * - now: receives the time in units of 100 ns, rounded up to the clock's next step.
  *
- * Returns: NTPARK_OK; NTPARK_INVALID, also for a backend that was not made.
+ * Returns: NTPARK_OK; NTPARK_INVALID, also for a backend that is not initialised.
  *
  * Threads: any, at any time.
  */
-NTPARK_API ntpark_status ntpark_backend_now(const struct ntpark_backend *backend, uint64_t *now);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_backend_now(const struct ntpark_backend *backend, uint64_t *now);
 
 /**
- * The name of a backend.
+ * Tells whether the process is ending: ExitProcess has killed all other threads, and only DllMain functions and what
+ * they call still run. Then an unpark wakes no thread, and a park without a time limit that finds no token ends the
+ * process, as waiting for a critical section does. On a host, always false. Chooses the backend if this is its first
+ * use.
+ *
+ * Returns: true if it is.
+ *
+ * Threads: any, at any time.
+ */
+NTPARK_API
+bool NTPARK_CALL ntpark_process_is_ending(void);
+
+/**
+ * Returns the name of a kind of backends.
  *
  * Parameters: any number.
  *
- * Returns: its name, lower case, words joined by hyphens, such as "keyed-event"; "unknown" for a number that
- * is none. Never NULL, never to be freed.
+ * Returns: its name, in lower case with hyphens, such as "keyed-event", or "unknown". Never NULL; do not free it.
  *
  * Threads: any, at any time.
  */
-NTPARK_API const char *ntpark_kind_name(ntpark_kind kind);
+NTPARK_API
+const char *NTPARK_CALL ntpark_kind_name(ntpark_kind kind);
 
 /**
- * Gives way to another thread that is ready to run, of any processor: Sleep(0) on Windows, the host's own
- * way elsewhere.
+ * Yields to another thread that is ready to run, on any processor: Sleep(0) on Windows, the host's function on a
+ * host. Chooses no backend. On Windows XP only threads of the same priority get to run.
  *
  * Returns: NTPARK_OK.
  *
  * Threads: any, at any time.
  */
-NTPARK_API ntpark_status ntpark_yield(void);
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_yield(void);
 
 /**
- * Starts anew.
+ * Resets it to its initial value.
  *
  * Parameters:
- * - spin: a variable of this thread.
+ * - spin: belongs to the calling thread.
  *
  * Returns: NTPARK_OK, NTPARK_INVALID.
  *
- * Threads: the one whose variable it is.
+ * Threads: the one that it belongs to.
  */
-NTPARK_API ntpark_status ntpark_spin_wait_reset(struct ntpark_spin_wait *spin);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_spin_wait_reset(struct ntpark_spin_wait *spin);
 
 /**
- * Waits for a moment: the first three times on the spot, then by giving way.
+ * Waits for a moment: in the first three rounds with pause instructions, then by yielding.
  *
  * Parameters:
- * - spin: a variable of this thread.
+ * - spin: belongs to the calling thread.
  *
- * Returns: NTPARK_OK; NTPARK_TIMEOUT, without a wait, once it has been ten times: park instead;
- * NTPARK_INVALID.
+ * Returns: NTPARK_OK; NTPARK_TIMEOUT, without waiting, after ten rounds: park instead; NTPARK_INVALID.
  *
- * Threads: the one whose variable it is.
+ * Threads: the one that it belongs to.
  */
-NTPARK_API ntpark_status ntpark_spin_wait_spin(struct ntpark_spin_wait *spin);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_spin_wait_spin(struct ntpark_spin_wait *spin);
 
 /**
- * Waits for a moment on the spot, at most 1,024 pauses, without ever giving way. For loops whose end is a
- * matter of instructions on another processor.
+ * Waits for a moment with at most 1,024 pause instructions and never yields. For loops that end after a few
+ * instructions on another processor.
  *
  * Parameters:
- * - spin: a variable of this thread.
+ * - spin: belongs to the calling thread.
  *
  * Returns: NTPARK_OK, NTPARK_INVALID.
  *
- * Threads: the one whose variable it is.
+ * Threads: the one that it belongs to.
  */
-NTPARK_API ntpark_status ntpark_spin_wait_spin_no_yield(struct ntpark_spin_wait *spin);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_spin_wait_spin_no_yield(struct ntpark_spin_wait *spin);
 
 /**
- * The version of the library, which may be another than that of the header.
+ * Returns the version of the library, which may differ from that of the header.
  *
- * Returns: as NTPARK_VERSION: major * 0x10000 + minor * 0x100 + patch.
+ * Returns: like NTPARK_VERSION, major * 0x10000 + minor * 0x100 + patch.
  *
  * Threads: any, at any time.
  */
-NTPARK_API uint32_t ntpark_version(void);
+NTPARK_API uint32_t NTPARK_CALL ntpark_version(void);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -1,4 +1,4 @@
-//! What parkers block on: the process's choice, and the embedder's own functions.
+//! Backends: the process's choice, and the embedder's functions.
 
 use crate::names::Names;
 use crate::pointer::is_good;
@@ -11,19 +11,19 @@ use core::sync::atomic::Ordering::Relaxed;
 use ntpark_core::{Backend, BackendKind, BackendKinds, Host};
 use static_assertions::{assert_eq_align, assert_eq_size, const_assert, const_assert_eq};
 
-/// Which backend it is. The numbers are fixed for ever.
+/// The kind of a backend. The numbers never change.
 pub type ntpark_kind = i32;
 
 /// WaitOnAddress, since Windows 8.
 pub const NTPARK_KIND_WAIT_ADDRESS: ntpark_kind = 1;
-/// Keyed events with a handle of our own, since Windows XP.
+/// Keyed events with a handle of the library's own, since Windows XP.
 pub const NTPARK_KIND_KEYED_EVENT: ntpark_kind = 2;
-/// Keyed events with the null handle, which names an event that the system keeps for everyone. Since Windows
+/// Keyed events with the null handle, which names an event that the system keeps for all processes. Since Windows
 /// Vista.
 pub const NTPARK_KIND_KEYED_EVENT_NULL: ntpark_kind = 3;
-/// Functions of the embedder.
+/// The embedder's functions.
 pub const NTPARK_KIND_HOST: ntpark_kind = 4;
-/// Looking at the word now and then: everywhere, slowly.
+/// Periodic polling: always available, slow.
 pub const NTPARK_KIND_POLLING: ntpark_kind = 5;
 
 const_assert_eq!(NTPARK_KIND_WAIT_ADDRESS, BackendKind::WaitAddress as i32);
@@ -34,58 +34,63 @@ const_assert_eq!(NTPARK_KIND_POLLING, BackendKind::Polling as i32);
 // NTPARK_KIND_BIT, in the header, makes the same bits.
 const_assert_eq!(BackendKinds::POLLING.bits(), 1 << NTPARK_KIND_POLLING);
 
-/// Functions of the embedder: what a kernel has to provide to be parked on. It is copied wherever it is
-/// taken.
+/// The embedder's functions: what a kernel has to provide for threads to park on it. NTPARK_HOST_INIT fills it in.
 ///
-/// They may be called by any thread that uses parkers, at the same time as each other, and do not throw.
+/// Any thread that uses parkers may call them, at the same time as other threads. They do not throw. Functions that
+/// take a host copy it. Fields of later versions come at the end.
 #[repr(C)]
 pub struct ntpark_host {
-    /// sizeof(ntpark_host).
+    /// sizeof(ntpark_host). A smaller size is refused; a greater one is that of a later version.
     pub size: usize,
-    /// Handed to each function; may be NULL.
+    /// Passed to each function; may be NULL.
     pub context: *mut c_void,
-    /// Blocks the calling thread while the word is what is expected, for at most so many units of 100 ns;
-    /// NTPARK_FOREVER is for ever. It may return at any time, for any reason.
+    /// Blocks the calling thread while the word has the expected value, for at most this many units of 100 ns;
+    /// NTPARK_FOREVER means no limit. It may return at any time, for any reason, and cut timeouts short.
     ///
-    /// The comparison and going to sleep must be one step in the eyes of wake: a wake that comes after the
-    /// comparison must find the thread asleep or keep it from falling asleep. Others write the word,
-    /// atomically; of it only the low 32 bits are ever used, so comparing those is enough.
+    /// Comparing and going to sleep must be one step to wake: a wake after the comparison must find the thread asleep,
+    /// or keep it from falling asleep. Other threads write the word atomically. Only its low 32 bits are used, so it
+    /// is enough to compare those.
     pub wait: Option<unsafe extern "C" fn(context: *mut c_void, word: *const usize, expected: usize, timeout: u64)>,
-    /// Wakes the thread that waits at the word, if one does. Must not read the word: it may be gone.
+    /// Wakes the thread that waits at this address, if there is one. Must not read the word: it may be freed.
+    ///
+    /// The caller has changed the word before, with release ordering. A host that checks for waiters without a lock
+    /// needs a sequentially consistent fence before that check, and one in wait between announcing the waiter and
+    /// comparing the word.
     pub wake: Option<unsafe extern "C" fn(context: *mut c_void, word: *const usize)>,
-    /// The time in units of 100 ns, rounded down. Never goes backwards, and stands still while timed waits
-    /// do.
+    /// Returns the time in units of 100 ns: that of the clock's last step, never a later one. It never goes backwards,
+    /// and stands still while timed waits do.
     pub now: Option<unsafe extern "C" fn(context: *mut c_void) -> u64>,
-    /// Gives way to another thread that is ready to run.
+    /// Yields to another thread that is ready to run. Threads of a lower priority need not run.
     pub yield_thread: Option<unsafe extern "C" fn(context: *mut c_void)>,
-    /// A number that names the calling thread: not 0, the same as long as it lives, different from that of
-    /// every other thread that lives.
+    /// Returns a number that identifies the calling thread: not 0, the same as long as the thread lives, and different
+    /// from that of every other living thread.
     pub current_thread: Option<unsafe extern "C" fn(context: *mut c_void) -> usize>,
-    /// The step of the clock in units of 100 ns, rounded up; not 0.
+    /// The step of now's clock in units of 100 ns, rounded up: a clock that advances with a tick of 10 ms has a granule
+    /// of 100,000. Not 0.
     pub granule: u32,
-    /// How often a thread may look at its word before it blocks: 0 where there is one processor.
+    /// How many times a thread may check for its token before it blocks; more than 10,000 count as that. All checks
+    /// should take about half as long as blocking and being woken. 0 if there is one processor.
     pub spin: u32,
 }
 
-/// A backend that single two-phase parkers can have for their own. Made by ntpark_backend_from_host; all zero
-/// it is none.
+/// A backend for single two-phase parkers, initialised by ntpark_backend_from_host. All zero is no backend.
 #[repr(C)]
 pub struct ntpark_backend {
-    /// The library's own.
+    /// Private.
     pub opaque: [u64; 20],
 }
 
 /// What a `ntpark_backend` holds.
 #[repr(C)]
 struct Own {
-    /// [`SEAL`], if it was made here.
-    seal: u64,
-    host: Host,
-    /// Of `host`, which therefore has to stay where it is.
-    backend: Backend,
+    /// [`SEAL`], if it is initialised.
+    seal: MaybeUninit<u64>,
+    host: MaybeUninit<Host>,
+    /// Refers to `host`.
+    backend: MaybeUninit<Backend>,
 }
 
-/// Tells a backend from memory that is none.
+/// Marks an initialised backend.
 const SEAL: u64 = u64::from_le_bytes(*b"ntpark 1");
 
 assert_eq_size!(ntpark_host, Host);
@@ -93,7 +98,16 @@ assert_eq_align!(ntpark_host, Host);
 const_assert!(size_of::<Own>() <= size_of::<ntpark_backend>());
 const_assert!(align_of::<Own>() <= align_of::<ntpark_backend>());
 
-/// The backend that the process parks on. Chooses it, if this is its first use.
+/// Returns the kind of the process's backend. Chooses the backend if this is its first use.
+///
+/// The first use is also a park that has to wait, an unpark that has to wake a thread, ntpark_now and
+/// ntpark_deadline. It calls GetModuleHandle and GetProcAddress, which take the loader's lock: a thread whose first use
+/// comes while another thread holds that lock, in a DllMain that waits for it, waits for ever. Call this function
+/// early, for instance in your own DllMain; later calls do not take the lock.
+///
+/// Two copies of the library in one process, such as a program and a DLL that each link the static library, can share
+/// parkers if both chose their backend by themselves, on Windows Vista or later. They cannot if one was forced to
+/// another kind, on a host, or on Windows XP, where each copy has a keyed event of its own.
 ///
 /// Returns: one of NTPARK_KIND_...
 ///
@@ -103,9 +117,9 @@ pub extern "C" fn ntpark_backend_in_use() -> ntpark_kind {
     Backend::get().kind() as ntpark_kind
 }
 
-/// The backends that this process could use, asked anew each time. Chooses none.
+/// Returns the kinds of backends that this process could use, detected at each call. Chooses none.
 ///
-/// Returns: a set of bits, for each backend NTPARK_KIND_BIT(kind).
+/// Returns: a set of bits, NTPARK_KIND_BIT(kind) for each kind. The host is in it once it is in use.
 ///
 /// Threads: any, at any time.
 #[unsafe(no_mangle)]
@@ -113,13 +127,13 @@ pub extern "C" fn ntpark_backend_available() -> u32 {
     Backend::available().bits().into()
 }
 
-/// Makes the process park on this backend: before the first use of any parker, clock or yield.
+/// Forces the process's backend, before its first use (see ntpark_backend_in_use).
 ///
 /// Parameters:
-/// - kind: one of NTPARK_KIND_...; the host is forced by ntpark_backend_install.
+/// - kind: one of NTPARK_KIND_... For the host, call ntpark_backend_install instead.
 ///
-/// Returns: NTPARK_OK; NTPARK_IN_USE, the choice has been made, even if it is the same; NTPARK_UNAVAILABLE,
-/// this system lacks it; NTPARK_INVALID, there is no such kind.
+/// Returns: NTPARK_OK; NTPARK_IN_USE, a backend is already in use, possibly this one; NTPARK_UNAVAILABLE, this system
+/// lacks this kind; NTPARK_INVALID, there is no such kind.
 ///
 /// Threads: any, at any time.
 #[unsafe(no_mangle)]
@@ -130,14 +144,13 @@ pub extern "C" fn ntpark_backend_force(kind: ntpark_kind) -> ntpark_status {
     }
 }
 
-/// Makes the process park on the embedder's functions: before the first use of any parker, clock or yield.
+/// Makes the embedder's functions the process's backend, before its first use (see ntpark_backend_in_use).
 ///
 /// Parameters:
-/// - host: the functions, none of them NULL. They are copied; they and what the context points to have to
-///   stay for as long as the process parks.
+/// - host: is copied. No function may be NULL. The functions, and what the context points to, must stay as long as the
+///   process parks.
 ///
-/// Returns: NTPARK_OK; NTPARK_IN_USE, the choice has been made, or a host has been installed before;
-/// NTPARK_INVALID.
+/// Returns: NTPARK_OK; NTPARK_IN_USE, a backend is already in use, or another host is being installed; NTPARK_INVALID.
 ///
 /// Threads: any, at any time.
 #[unsafe(no_mangle)]
@@ -149,13 +162,13 @@ pub unsafe extern "C" fn ntpark_backend_install(host: *const ntpark_host) -> ntp
     }
 }
 
-/// Makes a backend of the embedder's functions, for single two-phase parkers: see
+/// Initialises a backend of the embedder's functions for single two-phase parkers: see
 /// ntpark_thread_parker_init_with.
 ///
 /// Parameters:
-/// - backend: memory for one, that no parker uses yet.
-/// - host: the functions, none of them NULL. They are copied; they and what the context points to have to
-///   stay for as long as parkers of this backend are used.
+/// - backend: memory that no parker uses as a backend.
+/// - host: is copied. No function may be NULL. The functions, and what the context points to, must stay as long as
+///   parkers of this backend are used.
 ///
 /// Returns: NTPARK_OK, NTPARK_INVALID.
 ///
@@ -172,25 +185,28 @@ pub unsafe extern "C" fn ntpark_backend_from_host(
     if !is_good(backend) {
         return NTPARK_INVALID;
     }
-    let own = backend.cast::<Own>();
-    // SAFETY: writable, and nobody else's, as the caller promises; an `Own` fits.
-    unsafe { (*own).seal = SEAL };
-    // SAFETY: as above; what has been there needs no drop.
-    unsafe { (*own).host = *host };
-    // SAFETY: as above; the caller promises that it stays.
-    let host = unsafe { &*&raw const (*own).host };
-    // SAFETY: as above.
-    unsafe { (*own).backend = Backend::Host(host) };
+    // SAFETY: writable, not shared, and in place as long as it is used, as the caller promises; an `Own` fits, and any
+    // bytes are one.
+    let own: &'static mut Own = unsafe { &mut *backend.cast::<Own>() };
+    let host = copy_host(&mut own.host, host);
+    own.backend.write(Backend::Host(host));
+    own.seal.write(SEAL);
     NTPARK_OK
 }
 
-/// The time on a backend's clock, from which the deadlines of its parkers are made.
+/// A function of its own, whose references cannot overlap: otherwise the compiler calls C's `memmove` on i686.
+#[inline(never)]
+fn copy_host(place: &'static mut MaybeUninit<Host>, host: &Host) -> &'static Host {
+    place.write(*host)
+}
+
+/// Gets the time on a backend's clock, to make deadlines for its parkers from.
 ///
 /// Parameters:
 /// - backend: from ntpark_backend_from_host.
-/// - now: where to write the time, in units of 100 ns.
+/// - now: receives the time in units of 100 ns, rounded up to the clock's next step.
 ///
-/// Returns: NTPARK_OK; NTPARK_INVALID, also for a backend that was not made.
+/// Returns: NTPARK_OK; NTPARK_INVALID, also for a backend that is not initialised.
 ///
 /// Threads: any, at any time.
 #[unsafe(no_mangle)]
@@ -204,12 +220,24 @@ pub unsafe extern "C" fn ntpark_backend_now(backend: *const ntpark_backend, now:
     NTPARK_OK
 }
 
-/// The name of a backend.
+/// Tells whether the process is ending: ExitProcess has killed all other threads, and only DllMain functions and what
+/// they call still run. Then an unpark wakes no thread, and a park without a time limit that finds no token ends the
+/// process, as waiting for a critical section does. On a host, always false. Chooses the backend if this is its first
+/// use.
+///
+/// Returns: true if it is.
+///
+/// Threads: any, at any time.
+#[unsafe(no_mangle)]
+pub extern "C" fn ntpark_process_is_ending() -> bool {
+    Backend::get().is_process_ending()
+}
+
+/// Returns the name of a kind of backends.
 ///
 /// Parameters: any number.
 ///
-/// Returns: its name, lower case, words joined by hyphens, such as "keyed-event"; "unknown" for a number that
-/// is none. Never NULL, never to be freed.
+/// Returns: its name, in lower case with hyphens, such as "keyed-event", or "unknown". Never NULL; do not free it.
 ///
 /// Threads: any, at any time.
 #[unsafe(no_mangle)]
@@ -238,58 +266,56 @@ fn known(kind: ntpark_kind) -> Option<BackendKind> {
     BackendKind::ALL.get((kind as usize).wrapping_sub(1)).copied()
 }
 
-/// The process's host, once there is one.
+/// The process's host.
 static PROCESS_HOST: HostSlot =
     HostSlot { taken: AtomicBool::new(false), host: UnsafeCell::new(MaybeUninit::uninit()) };
 
-/// A place for one host, filled once.
+/// Storage for one host, written once.
 struct HostSlot {
     taken: AtomicBool,
     host: UnsafeCell<MaybeUninit<Host>>,
 }
 
-// SAFETY: `host` is written by the one thread that has set `taken`, and read through the reference that it
-// made afterwards.
+// SAFETY: the one thread that set `taken` writes `host`, and then passes a reference to it on.
 unsafe impl Sync for HostSlot {}
 
 impl HostSlot {
     fn install(&'static self, host: &Host) -> ntpark_status {
-        // false=>true. Relaxed: what follows is this thread's alone until `Backend::install` publishes it.
+        // false=>true. Relaxed: only this thread uses the slot until `Backend::install` publishes it. If that refuses
+        // it, a backend is in use for good, and so every later host is refused as well.
         if self.taken.swap(true, Relaxed) {
             return NTPARK_IN_USE;
         }
-        // SAFETY: `taken` was false, so nobody else has come or will come here, and nobody reads.
-        let slot = unsafe { &mut *self.host.get() };
-        let host = slot.write(*host);
+        // SAFETY: `taken` was false, so no other thread has written or will write it, and none reads it yet.
+        let host = copy_host(unsafe { &mut *self.host.get() }, host);
         of_selection(Backend::install(host))
     }
 }
 
 /// # Safety
-/// If it is good, it points to a host that may be read while the result is used, whose functions and
-/// context are what they should be.
+/// A good pointer points to a readable `size` and, unless that is too small, to a host that is readable as long as the
+/// result is used, whose functions and context meet the requirements.
 #[inline(never)]
 unsafe fn get_host<'a>(host: *const ntpark_host) -> Option<&'a Host> {
     if !is_good(host) {
         return None;
     }
     // SAFETY: readable, as the caller promises.
-    let ntpark_host { size, wait, wake, now, yield_thread, current_thread, granule, .. } = unsafe { &*host };
-    let is_whole = *size >= size_of::<ntpark_host>()
-        && wait.is_some()
-        && wake.is_some()
-        && now.is_some()
-        && yield_thread.is_some()
-        && current_thread.is_some()
-        && *granule != 0;
-    // SAFETY: functions and context are what they should be, as the caller promises. Both types have the same
-    // fields in the same order, but that here functions may be missing, which has been ruled out.
-    is_whole.then(|| unsafe { &*host.cast::<Host>() })
+    if unsafe { (*host).size } < size_of::<ntpark_host>() {
+        return None;
+    }
+    // SAFETY: as large as its size says, and readable, as the caller promises.
+    let ntpark_host { wait, wake, now, yield_thread, current_thread, granule, .. } = unsafe { &*host };
+    let has_all =
+        wait.is_some() && wake.is_some() && now.is_some() && yield_thread.is_some() && current_thread.is_some();
+    // SAFETY: functions and context meet the requirements, as the caller promises. Both types have the same fields in
+    // the same order; in `Host`, functions and granule are never zero, which has just been checked.
+    (has_all && *granule != 0).then(|| unsafe { &*host.cast::<Host>() })
 }
 
 /// # Safety
-/// If it is good, it points to memory that may be read, and that holds what was made here if it
-/// begins with the seal; which then stays while the result is used.
+/// A good pointer points to readable memory. If that begins with the seal, it is a backend that was initialised here
+/// and lives as long as the result is used.
 pub(crate) unsafe fn get(backend: *const ntpark_backend) -> Option<&'static Backend> {
     if !is_good(backend) {
         return None;
@@ -299,6 +325,8 @@ pub(crate) unsafe fn get(backend: *const ntpark_backend) -> Option<&'static Back
     if seal != SEAL {
         return None;
     }
-    // SAFETY: it was made by `ntpark_backend_from_host`, as the seal and the caller say, and stays.
-    Some(unsafe { &(*backend.cast::<Own>()).backend })
+    // SAFETY: `ntpark_backend_from_host` initialised it, as the seal and the caller say, and it stays.
+    let own = unsafe { &*backend.cast::<Own>() };
+    // SAFETY: as above.
+    Some(unsafe { own.backend.assume_init_ref() })
 }

@@ -1,16 +1,19 @@
-//! The C interface: a static library and a DLL, `ntpark.h` made from this source, and nothing else of Rust.
+//! The C interface: a static library, a DLL, and `ntpark.h`, which is generated from this source.
 //!
-//! Every function takes every argument. A pointer that is null or misaligned, a number that names nothing and
-//! a call in the wrong order are answered with a status, and change nothing. What cannot be seen, such as a
-//! pointer to memory that is gone, is the caller's promise, written under *Parameters*.
+//! Arguments are validated. A null or misaligned pointer, a number without a meaning and a call in the wrong order
+//! are refused with a status and change nothing. What cannot be checked, such as a pointer to freed memory, is a
+//! precondition, documented under *Parameters*.
 //!
-//! The library that C programs get is built with the profile `ffi`, whose panic strategy is "abort": it is
-//! `no_std`, and refers to no panicking machinery, no C runtime and nothing else but kernel32. Built
-//! otherwise, as for tests and for clippy, it has std in it.
+//! C programs use the library that is built with the profile `ffi`, whose panic strategy is "abort": it is
+//! `no_std`, and needs no panic machinery, no C runtime and no other DLL than kernel32. With any other profile, as
+//! for tests and clippy, it links std.
 
 #![cfg_attr(all(panic = "abort", not(test)), no_std)]
-#![allow(non_camel_case_types, reason = "types are spelt as in C")]
-#![allow(clippy::missing_safety_doc, reason = "C has no unsafe functions: what they demand stands under Parameters")]
+#![allow(non_camel_case_types, reason = "types have the names that they have in C")]
+#![allow(
+    clippy::missing_safety_doc,
+    reason = "C has no unsafe functions: preconditions are documented under Parameters"
+)]
 
 pub mod backend;
 mod names;
@@ -22,7 +25,7 @@ pub mod thread_parker;
 pub mod time;
 pub mod version;
 
-/// Asked for by the compiler, called by nobody: that this stays so is tested.
+/// Required by the compiler and never called, as a test checks.
 #[cfg(all(panic = "abort", not(test)))]
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {

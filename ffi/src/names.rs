@@ -2,8 +2,8 @@
 
 use core::ffi::c_char;
 
-/// The names of the numbers from 0 on, each with C's end to it, in cells of one size: a table of addresses
-/// would have to be relocated when the library is loaded.
+/// The names of the numbers from 0 on, each with a terminating zero, in cells of one size: a table of pointers
+/// would need relocations.
 pub(crate) struct Names<const CELL: usize, const COUNT: usize>([[u8; CELL]; COUNT]);
 
 impl<const CELL: usize, const COUNT: usize> Names<CELL, COUNT> {

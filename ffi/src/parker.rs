@@ -6,29 +6,38 @@ use crate::time::{NTPARK_FOREVER, duration};
 use ntpark_core::{Instant, Parker};
 use static_assertions::{assert_eq_align, assert_eq_size};
 
-/// Blocks a thread until another leaves it a token.
+/// Blocks a thread until another thread leaves it a token.
 ///
-/// A parker holds one token at the most, and starts without. An unpark leaves one, if none is there. A park
-/// takes it, or waits until there is one to take. So an unpark before the park is not lost, and two unparks
-/// with no park in between leave one token. What happened before an unpark is visible after the park that its
-/// token ends.
+/// A parker holds at most one token, and starts with none. An unpark leaves one, if there is none. A park takes it, or
+/// waits until there is one to take. So an unpark before the park is not lost, and two unparks with no park in between
+/// leave one token. What happened before an unpark is visible after the park that takes its token.
 ///
-/// All zero when new: a static or calloc'ed one needs nothing, others NTPARK_PARKER_INIT or
-/// ntpark_parker_init. The struct may be moved while nobody uses it. It may live on the stack of the thread
-/// that parks, and go when the park has returned NTPARK_OK.
+/// Memory: all zero when new, so a static or calloc'ed parker needs no initialisation, others need
+/// NTPARK_PARKER_INIT or ntpark_parker_init. It may be on the stack of the thread that parks, and be freed once the
+/// park has returned NTPARK_OK. It may be moved while no thread uses it.
+///
+/// Address: a parker belongs to one address in one process. In memory that two processes share, or that is mapped
+/// twice, an unpark through one address does not wake a park at the other; on keyed events both calls hang, timed
+/// parks too.
+///
+/// Suspended threads: on keyed events, waiter and waker wait for each other. An unpark lasts as long as its waiter is
+/// suspended between announcing itself and blocking; a timed park that an unpark has met lasts, beyond its deadline, as
+/// long as the unparking thread is suspended. On the other backends a suspended thread delays no other.
+///
+/// End of the process: see ntpark_process_is_ending.
 #[repr(C)]
 pub struct ntpark_parker {
-    /// The library's own.
+    /// Private.
     pub state: usize,
 }
 
 assert_eq_size!(ntpark_parker, Parker);
 assert_eq_align!(ntpark_parker, Parker);
 
-/// Makes a parker of any memory: without a token.
+/// Initialises a parker. It has no token.
 ///
 /// Parameters:
-/// - parker: memory for one, that nobody uses as a parker.
+/// - parker: memory that no thread uses as a parker.
 ///
 /// Returns: NTPARK_OK, NTPARK_INVALID.
 ///
@@ -38,19 +47,20 @@ pub unsafe extern "C" fn ntpark_parker_init(parker: *mut ntpark_parker) -> ntpar
     if !is_good(parker) {
         return NTPARK_INVALID;
     }
-    // SAFETY: writable, and nobody else's, as the caller promises; a `Parker` fits.
+    // SAFETY: writable and not shared, as the caller promises; a `Parker` fits.
     unsafe { parker.cast::<Parker>().write(Parker::new()) };
     NTPARK_OK
 }
 
-/// Takes the token; if there is none, blocks until there is. Never returns for no reason.
+/// Takes the token; if there is none, blocks until there is. There are no spurious returns.
 ///
 /// Parameters:
 /// - parker: a parker.
 ///
-/// Returns: NTPARK_OK, the token is taken; NTPARK_BUSY, another thread is parked there; NTPARK_INVALID.
+/// Returns: NTPARK_OK, the token was taken; NTPARK_BUSY, another thread is parked here, and no token was taken;
+/// NTPARK_INVALID.
 ///
-/// Threads: any, at any time; one at a time can be parked there.
+/// Threads: any, at any time; one thread at a time can be parked.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_parker_park(parker: *mut ntpark_parker) -> ntpark_status {
     // SAFETY: passed on from the caller.
@@ -60,17 +70,16 @@ pub unsafe extern "C" fn ntpark_parker_park(parker: *mut ntpark_parker) -> ntpar
     }
 }
 
-/// Takes the token; if there is none, blocks until there is, but no longer than so many nanoseconds. Not
-/// shorter either: it never returns NTPARK_TIMEOUT early. The time that the machine is asleep does not count.
+/// Takes the token; if there is none, blocks until there is, or until a timeout. NTPARK_TIMEOUT is never early.
 ///
 /// Parameters:
 /// - parker: a parker.
-/// - nanoseconds: 0 only looks; NTPARK_FOREVER is for ever.
+/// - nanoseconds: the timeout. 0 does not wait; NTPARK_FOREVER never passes.
 ///
-/// Returns: NTPARK_OK, the token is taken; NTPARK_TIMEOUT, there was none; NTPARK_BUSY, another thread is
-/// parked there; NTPARK_INVALID.
+/// Returns: NTPARK_OK, the token was taken; NTPARK_TIMEOUT, there was none in time; NTPARK_BUSY, another thread is
+/// parked here, and no token was taken; NTPARK_INVALID.
 ///
-/// Threads: any, at any time; one at a time can be parked there.
+/// Threads: any, at any time; one thread at a time can be parked.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_parker_park_timeout(parker: *mut ntpark_parker, nanoseconds: u64) -> ntpark_status {
     // SAFETY: passed on from the caller.
@@ -81,17 +90,17 @@ pub unsafe extern "C" fn ntpark_parker_park_timeout(parker: *mut ntpark_parker, 
     }
 }
 
-/// Takes the token; if there is none, blocks until there is, or until a deadline.
+/// Takes the token; if there is none, blocks until there is, or until a deadline. NTPARK_TIMEOUT is never early.
 ///
 /// Parameters:
 /// - parker: a parker.
-/// - deadline: a time of ntpark_now's clock, in units of 100 ns: see ntpark_deadline. A past one only looks;
-///   NTPARK_FOREVER never comes.
+/// - deadline: a time of ntpark_now's clock, from ntpark_deadline. A past one does not wait; NTPARK_FOREVER never
+///   passes.
 ///
-/// Returns: NTPARK_OK, the token is taken; NTPARK_TIMEOUT, there was none; NTPARK_BUSY, another thread is
-/// parked there; NTPARK_INVALID.
+/// Returns: NTPARK_OK, the token was taken; NTPARK_TIMEOUT, there was none in time; NTPARK_BUSY, another thread is
+/// parked here, and no token was taken; NTPARK_INVALID.
 ///
-/// Threads: any, at any time; one at a time can be parked there.
+/// Threads: any, at any time; one thread at a time can be parked.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_parker_park_until(parker: *mut ntpark_parker, deadline: u64) -> ntpark_status {
     // SAFETY: passed on from the caller.
@@ -101,9 +110,9 @@ pub unsafe extern "C" fn ntpark_parker_park_until(parker: *mut ntpark_parker, de
     }
 }
 
-/// Leaves a token, and wakes the thread that is parked, if one is.
+/// Leaves a token and wakes the parked thread, if there is one.
 ///
-/// Does not touch the parker any more once the thread that it wakes can know of it.
+/// Does not access the parker any more once the woken thread can see the token.
 ///
 /// Parameters:
 /// - parker: a parker.
@@ -121,11 +130,11 @@ pub unsafe extern "C" fn ntpark_parker_unpark(parker: *mut ntpark_parker) -> ntp
     NTPARK_OK
 }
 
-/// As ntpark_parker_unpark, and says whether it has woken a thread.
+/// Does the same as ntpark_parker_unpark and tells whether it woke a thread.
 ///
 /// Parameters:
 /// - parker: a parker.
-/// - woke: where to write it: true if a thread was parked, and this call has let it go.
+/// - woke: receives true if a thread was parked and this call woke it, else false.
 ///
 /// Returns: NTPARK_OK, NTPARK_INVALID.
 ///
@@ -137,18 +146,17 @@ pub unsafe extern "C" fn ntpark_parker_unpark_woke(parker: *mut ntpark_parker, w
         return NTPARK_INVALID;
     };
     let has_woken = parker.unpark();
-    // SAFETY: writable, as the caller promises. The parker may be gone by now, but not this.
+    // SAFETY: writable, as the caller promises. The parker may be gone by now; this is not.
     unsafe { woke.write(has_woken) };
     NTPARK_OK
 }
 
 /// # Safety
-/// If it is good, it points to a parker that lives while the result is used.
+/// A good pointer points to a parker that lives as long as the result is used.
 unsafe fn get<'a>(parker: *mut ntpark_parker) -> Option<&'a Parker> {
     if !is_good(parker) {
         return None;
     }
-    // SAFETY: good, and a live parker, as the caller promises. Both types are one word of which every value
-    // is a state.
+    // SAFETY: good, and a live parker, as the caller promises. Both types are one word, of any value.
     Some(unsafe { &*parker.cast::<Parker>() })
 }

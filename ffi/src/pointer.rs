@@ -1,6 +1,6 @@
-//! Pointers of C's, before they are used.
+//! Checks of pointers that C passes.
 
-/// Whether a pointer can be one to a `T`: neither null nor misaligned.
+/// Whether a pointer to a `T` is neither null nor misaligned.
 pub(crate) fn is_good<T>(pointer: *const T) -> bool {
     !pointer.is_null() && pointer.is_aligned()
 }

@@ -5,21 +5,21 @@ use crate::status::{NTPARK_INVALID, NTPARK_OK, NTPARK_TIMEOUT, ntpark_status};
 use ntpark_core::SpinWait;
 use static_assertions::{assert_eq_align, assert_eq_size};
 
-/// A wait that begins with a few instructions and doubles, for those who build locks: spin while it says
-/// NTPARK_OK, then park.
+/// A spin loop with exponential backoff, for authors of locks: spin while ntpark_spin_wait_spin returns NTPARK_OK,
+/// then park.
 ///
-/// A variable of one thread. All zero when new (NTPARK_SPIN_WAIT_INIT).
+/// Belongs to one thread. All zero when new (NTPARK_SPIN_WAIT_INIT).
 #[repr(C)]
 pub struct ntpark_spin_wait {
-    /// How far it is. Any value is good.
+    /// The number of rounds so far. Any value is valid.
     pub round: u32,
 }
 
 assert_eq_size!(ntpark_spin_wait, SpinWait);
 assert_eq_align!(ntpark_spin_wait, SpinWait);
 
-/// Gives way to another thread that is ready to run, of any processor: Sleep(0) on Windows, the host's own
-/// way elsewhere.
+/// Yields to another thread that is ready to run, on any processor: Sleep(0) on Windows, the host's function on a
+/// host. Chooses no backend. On Windows XP only threads of the same priority get to run.
 ///
 /// Returns: NTPARK_OK.
 ///
@@ -30,14 +30,14 @@ pub extern "C" fn ntpark_yield() -> ntpark_status {
     NTPARK_OK
 }
 
-/// Starts anew.
+/// Resets it to its initial value.
 ///
 /// Parameters:
-/// - spin: a variable of this thread.
+/// - spin: belongs to the calling thread.
 ///
 /// Returns: NTPARK_OK, NTPARK_INVALID.
 ///
-/// Threads: the one whose variable it is.
+/// Threads: the one that it belongs to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_spin_wait_reset(spin: *mut ntpark_spin_wait) -> ntpark_status {
     if !is_good(spin) {
@@ -48,15 +48,14 @@ pub unsafe extern "C" fn ntpark_spin_wait_reset(spin: *mut ntpark_spin_wait) -> 
     NTPARK_OK
 }
 
-/// Waits for a moment: the first three times on the spot, then by giving way.
+/// Waits for a moment: in the first three rounds with pause instructions, then by yielding.
 ///
 /// Parameters:
-/// - spin: a variable of this thread.
+/// - spin: belongs to the calling thread.
 ///
-/// Returns: NTPARK_OK; NTPARK_TIMEOUT, without a wait, once it has been ten times: park instead;
-/// NTPARK_INVALID.
+/// Returns: NTPARK_OK; NTPARK_TIMEOUT, without waiting, after ten rounds: park instead; NTPARK_INVALID.
 ///
-/// Threads: the one whose variable it is.
+/// Threads: the one that it belongs to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_spin_wait_spin(spin: *mut ntpark_spin_wait) -> ntpark_status {
     // SAFETY: passed on from the caller.
@@ -72,15 +71,15 @@ pub unsafe extern "C" fn ntpark_spin_wait_spin(spin: *mut ntpark_spin_wait) -> n
     }
 }
 
-/// Waits for a moment on the spot, at most 1,024 pauses, without ever giving way. For loops whose end is a
-/// matter of instructions on another processor.
+/// Waits for a moment with at most 1,024 pause instructions and never yields. For loops that end after a few
+/// instructions on another processor.
 ///
 /// Parameters:
-/// - spin: a variable of this thread.
+/// - spin: belongs to the calling thread.
 ///
 /// Returns: NTPARK_OK, NTPARK_INVALID.
 ///
-/// Threads: the one whose variable it is.
+/// Threads: the one that it belongs to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_spin_wait_spin_no_yield(spin: *mut ntpark_spin_wait) -> ntpark_status {
     // SAFETY: passed on from the caller.
@@ -92,11 +91,11 @@ pub unsafe extern "C" fn ntpark_spin_wait_spin_no_yield(spin: *mut ntpark_spin_w
 }
 
 /// # Safety
-/// If it is good, it points to a variable of this thread's that lives while the result is used.
+/// A good pointer points to memory of this thread that lives as long as the result is used.
 unsafe fn spin_wait<'a>(spin: *mut ntpark_spin_wait) -> Option<&'a mut SpinWait> {
     if !is_good(spin) {
         return None;
     }
-    // SAFETY: good, and the caller's own; both types are one u32, of any value.
+    // SAFETY: good, and owned by the caller; both types are one u32 of any value.
     Some(unsafe { &mut *spin.cast::<SpinWait>() })
 }

@@ -1,33 +1,32 @@
-//! What functions return.
+//! Status codes.
 
 use crate::names::Names;
 use core::ffi::c_char;
 use ntpark_core::{SelectError, UnparkReason};
 
-/// What became of a call. The numbers are fixed for ever; those of retired statuses will not be used again.
+/// The result of a call. The numbers never change, and those of retired statuses are not reused.
 ///
-/// From NTPARK_BUSY on, the call was refused and has changed nothing: see NTPARK_IS_REFUSED.
+/// NTPARK_BUSY and greater ones mean that the call was refused and has changed nothing: see NTPARK_IS_REFUSED.
 pub type ntpark_status = i32;
 
-/// Done. For a park: unparked.
+/// Success. For a park: the thread was unparked.
 pub const NTPARK_OK: ntpark_status = 0;
-/// The time ran out, and nothing came.
+/// The timeout or deadline has passed.
 pub const NTPARK_TIMEOUT: ntpark_status = 1;
-/// Refused: another thread is parked there, or the calls came in the wrong order.
+/// Refused: another thread is parked on this parker, or the calls came in the wrong order. No token was taken.
 pub const NTPARK_BUSY: ntpark_status = 2;
-/// Refused: a pointer is NULL or misaligned, or a value has no meaning.
+/// Refused: a pointer is NULL or misaligned, or a value is not valid.
 pub const NTPARK_INVALID: ntpark_status = 3;
-/// Refused: the process parks on a backend already, and keeps it.
+/// Refused: a backend is already in use.
 pub const NTPARK_IN_USE: ntpark_status = 4;
-/// Refused: this system does not have that backend, or no host was installed.
+/// Refused: this system lacks that backend, or no host was installed.
 pub const NTPARK_UNAVAILABLE: ntpark_status = 5;
 
-/// The name of a status.
+/// Returns the name of a status.
 ///
 /// Parameters: any number.
 ///
-/// Returns: the name as it stands here, such as "NTPARK_OK"; "unknown" for a number that is none of them.
-/// Never NULL, never to be freed.
+/// Returns: its name, such as "NTPARK_OK", or "unknown". Never NULL; do not free it.
 ///
 /// Threads: any, at any time.
 #[unsafe(no_mangle)]
@@ -44,7 +43,7 @@ pub extern "C" fn ntpark_status_name(status: ntpark_status) -> *const c_char {
     NAMES.of(status)
 }
 
-/// How a park ended.
+/// The status of a park.
 pub(crate) fn of_park(reason: UnparkReason) -> ntpark_status {
     match reason {
         UnparkReason::Unparked => NTPARK_OK,
@@ -53,7 +52,7 @@ pub(crate) fn of_park(reason: UnparkReason) -> ntpark_status {
     }
 }
 
-/// Whether the process's backend could be set.
+/// The status of choosing a backend.
 pub(crate) fn of_selection(result: Result<(), SelectError>) -> ntpark_status {
     match result {
         Ok(()) => NTPARK_OK,

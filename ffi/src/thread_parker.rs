@@ -9,45 +9,47 @@ use core::ptr;
 use ntpark_core::{Backend, Instant, ThreadParker, UnparkHandle};
 use static_assertions::{assert_eq_align, assert_eq_size};
 
-/// Blocks one thread in a queue of somebody's own, in two phases: for those who build locks. The queue has a
-/// lock of its own.
+/// Blocks one thread that waits in a queue of the caller's, in two phases: for authors of locks. A lock protects the
+/// queue.
 ///
-/// The thread that waits does, in this order:
+/// The waiting thread, in this order:
 ///
-/// 1. ntpark_thread_parker_prepare_park, then puts itself in the queue, under the lock;
-/// 2. anything, also what makes another thread, or itself, unpark it;
-/// 3. ntpark_thread_parker_park or ntpark_thread_parker_park_until, without the lock;
-/// 4. after NTPARK_TIMEOUT: locks the queue and asks ntpark_thread_parker_timed_out. NTPARK_TIMEOUT: it is
-///    still in the queue and takes itself out. NTPARK_OK: it has been unparked meanwhile after all.
+/// 1. calls ntpark_thread_parker_prepare_park, then puts itself in the queue, with the lock held;
+/// 2. does anything, including what makes another thread, or itself, unpark it;
+/// 3. calls ntpark_thread_parker_park or ntpark_thread_parker_park_until, without the lock;
+/// 4. after NTPARK_TIMEOUT, locks the queue and calls ntpark_thread_parker_timed_out. NTPARK_TIMEOUT: it is still in
+///    the queue, and removes itself. NTPARK_OK: it was unparked after all.
 ///
-/// The thread that wakes it takes it out of the queue and calls ntpark_thread_parker_unpark_lock, under the
-/// lock; unlocks; and calls ntpark_unpark_handle_unpark, which may be slow.
+/// The waking thread removes it from the queue and calls ntpark_thread_parker_unpark_lock, with the lock held; unlocks;
+/// and calls ntpark_unpark_handle_unpark, which may be slow.
 ///
-/// What happened before ntpark_thread_parker_unpark_lock is visible after the park; the queue's lock is not
-/// relied on for it.
+/// What happened before ntpark_thread_parker_unpark_lock is visible after the park; the queue's lock is not needed
+/// for that.
 ///
-/// All zero when new (NTPARK_THREAD_PARKER_INIT): it parks on the process's backend then.
+/// All zero when new (NTPARK_THREAD_PARKER_INIT), for the process's backend. It may be freed once the park has returned
+/// NTPARK_OK, or ntpark_thread_parker_timed_out has. What ntpark_parker says about its address, about suspended threads
+/// and about the end of the process holds here too.
 #[repr(C)]
 pub struct ntpark_thread_parker {
-    /// The library's own.
+    /// Private.
     pub state: usize,
-    /// The library's own.
+    /// Private.
     pub backend: *const c_void,
 }
 
 assert_eq_size!(ntpark_thread_parker, ThreadParker);
 assert_eq_align!(ntpark_thread_parker, ThreadParker);
 
-/// What is left to do of an unpark, once the queue's lock is released: wake the thread, if it blocks. To be
-/// given to ntpark_unpark_handle_unpark, once; else that thread may never wake.
+/// The second half of an unpark, for after the queue's lock is released: wakes the thread, if it blocks. Pass it to
+/// ntpark_unpark_handle_unpark once, or that thread may never wake.
 ///
-/// All zero when there is nothing to do.
+/// All zero means that there is nothing to do.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ntpark_unpark_handle {
-    /// Whom to wake: the address of a parker that may be gone; NULL is nobody.
+    /// The address of a parker, which may be freed already, or NULL for none.
     pub parker: *const c_void,
-    /// The library's own.
+    /// Private.
     pub backend: *const c_void,
 }
 
@@ -55,15 +57,14 @@ assert_eq_size!(ntpark_unpark_handle, UnparkHandle);
 assert_eq_align!(ntpark_unpark_handle, UnparkHandle);
 
 impl ntpark_unpark_handle {
-    /// What a bad parker gives: it stands for no parker, and is told from the empty one by its backend, which
-    /// is odd.
+    /// The handle of a bad parker. Its odd backend distinguishes it from the empty handle.
     const INVALID: Self = Self { parker: ptr::null(), backend: ptr::without_provenance(1) };
 }
 
-/// Makes a parker of any memory. It parks on the process's backend.
+/// Initialises a parker for the process's backend.
 ///
 /// Parameters:
-/// - parker: memory for one, that nobody uses as a parker.
+/// - parker: memory that no thread uses as a parker.
 ///
 /// Returns: NTPARK_OK, NTPARK_INVALID.
 ///
@@ -74,15 +75,15 @@ pub unsafe extern "C" fn ntpark_thread_parker_init(parker: *mut ntpark_thread_pa
     unsafe { put(parker, ThreadParker::new()) }
 }
 
-/// Makes a parker of any memory. It parks on a backend of its own, whose clock its deadlines are of: see
+/// Initialises a parker for a backend of its own. Its deadlines are times of that backend's clock: see
 /// ntpark_backend_now.
 ///
 /// Parameters:
-/// - parker: memory for one, that nobody uses as a parker.
-/// - backend: from ntpark_backend_from_host; has to stay where it is for as long as parkers of it, or handles
-///   of theirs, are used.
+/// - parker: memory that no thread uses as a parker.
+/// - backend: from ntpark_backend_from_host. It must live, at the same address, as long as parkers of it, or their
+///   handles, are used.
 ///
-/// Returns: NTPARK_OK; NTPARK_INVALID, also for a backend that was not made.
+/// Returns: NTPARK_OK; NTPARK_INVALID, also for a backend that is not initialised.
 ///
 /// Threads: one, before others use the parker.
 #[unsafe(no_mangle)]
@@ -98,14 +99,14 @@ pub unsafe extern "C" fn ntpark_thread_parker_init_with(
     }
 }
 
-/// Gets ready to wait: before this thread is put in the queue.
+/// Announces a wait. Call it before the thread is put in the queue.
 ///
 /// Parameters:
 /// - parker: a parker.
 ///
-/// Returns: NTPARK_OK; NTPARK_BUSY, another thread is parked there; NTPARK_INVALID.
+/// Returns: NTPARK_OK; NTPARK_BUSY, another thread is parked here; NTPARK_INVALID.
 ///
-/// Threads: the one that waits.
+/// Threads: the waiting thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_thread_parker_prepare_park(parker: *mut ntpark_thread_parker) -> ntpark_status {
     // SAFETY: passed on from the caller.
@@ -116,34 +117,34 @@ pub unsafe extern "C" fn ntpark_thread_parker_prepare_park(parker: *mut ntpark_t
     }
 }
 
-/// Blocks until unparked. Returns at once if that has happened since ntpark_thread_parker_prepare_park.
+/// Blocks until unparked. Returns at once if that has happened since ntpark_thread_parker_prepare_park. There are no
+/// spurious returns.
 ///
 /// Parameters:
 /// - parker: a parker.
 ///
-/// Returns: NTPARK_OK, unparked; NTPARK_BUSY, another thread is parked there or
-/// ntpark_thread_parker_prepare_park has not come first; NTPARK_INVALID.
+/// Returns: NTPARK_OK, unparked; NTPARK_BUSY, another thread is parked here, or ntpark_thread_parker_prepare_park was
+/// not called before; NTPARK_INVALID.
 ///
-/// Threads: the one that waits.
+/// Threads: the waiting thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_thread_parker_park(parker: *mut ntpark_thread_parker) -> ntpark_status {
     // SAFETY: passed on from the caller.
     unsafe { ntpark_thread_parker_park_until(parker, Instant::MAX.ticks()) }
 }
 
-/// Blocks until unparked, or until a deadline. Returns at once if it has been unparked since
-/// ntpark_thread_parker_prepare_park.
+/// Blocks until unparked, or until a deadline. Returns at once if unparked since ntpark_thread_parker_prepare_park.
 ///
 /// Parameters:
 /// - parker: a parker.
-/// - deadline: a time of its backend's clock, in units of 100 ns: see ntpark_deadline. A past one does not
-///   block; NTPARK_FOREVER never comes.
+/// - deadline: a time of its backend's clock, in units of 100 ns: see ntpark_deadline. A past one does not wait;
+///   NTPARK_FOREVER never passes.
 ///
-/// Returns: NTPARK_OK, unparked; NTPARK_TIMEOUT, never early: now ntpark_thread_parker_timed_out decides;
-/// NTPARK_BUSY, another thread is parked there or ntpark_thread_parker_prepare_park has not come first;
+/// Returns: NTPARK_OK, unparked; NTPARK_TIMEOUT, never early: ntpark_thread_parker_timed_out decides now;
+/// NTPARK_BUSY, another thread is parked here, or ntpark_thread_parker_prepare_park was not called before;
 /// NTPARK_INVALID.
 ///
-/// Threads: the one that waits.
+/// Threads: the waiting thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_thread_parker_park_until(
     parker: *mut ntpark_thread_parker,
@@ -156,15 +157,15 @@ pub unsafe extern "C" fn ntpark_thread_parker_park_until(
     }
 }
 
-/// Whether a park that ran out of time has not been unparked since. To be asked with the queue's lock held.
+/// Tells whether a park that timed out has not been unparked since. Call it with the queue's lock held.
 ///
 /// Parameters:
 /// - parker: a parker.
 ///
-/// Returns: NTPARK_TIMEOUT, it has not, and the thread is still in the queue; NTPARK_OK, it has, or there was
-/// no such park; NTPARK_INVALID.
+/// Returns: NTPARK_TIMEOUT, not unparked, so the thread is still in the queue; NTPARK_OK, unparked, or no park has
+/// timed out; NTPARK_INVALID.
 ///
-/// Threads: the one that waits.
+/// Threads: the waiting thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_thread_parker_timed_out(parker: *mut ntpark_thread_parker) -> ntpark_status {
     // SAFETY: passed on from the caller.
@@ -175,16 +176,16 @@ pub unsafe extern "C" fn ntpark_thread_parker_timed_out(parker: *mut ntpark_thre
     }
 }
 
-/// Marks the thread that waits as unparked, quickly, with the queue's lock held. From here on that thread may
-/// return and free the parker; the handle does not mind.
+/// The first half of an unpark, for under the queue's lock: one atomic operation. From then on the waiting thread may
+/// return and free the parker; the handle stays valid.
 ///
 /// Parameters:
 /// - parker: a parker.
 ///
-/// Returns: a handle, to be given to ntpark_unpark_handle_unpark after unlocking. Of a bad pointer, one for
-/// which that returns NTPARK_INVALID.
+/// Returns: a handle for ntpark_unpark_handle_unpark, after unlocking. For a bad pointer, one for which that returns
+/// NTPARK_INVALID.
 ///
-/// Threads: any that holds the queue's lock; once for each ntpark_thread_parker_prepare_park.
+/// Threads: one that holds the queue's lock; once for each ntpark_thread_parker_prepare_park.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_thread_parker_unpark_lock(parker: *mut ntpark_thread_parker) -> ntpark_unpark_handle {
     // SAFETY: passed on from the caller.
@@ -195,12 +196,12 @@ pub unsafe extern "C" fn ntpark_thread_parker_unpark_lock(parker: *mut ntpark_th
     unsafe { transmute::<UnparkHandle, ntpark_unpark_handle>(parker.unpark_lock()) }
 }
 
-/// Wakes the thread, if it blocks.
+/// The second half of an unpark: wakes the thread, if it blocks.
 ///
 /// Parameters:
-/// - handle: from ntpark_thread_parker_unpark_lock, not used before. One that is all zero does nothing.
+/// - handle: from ntpark_thread_parker_unpark_lock, not used before. All zero does nothing.
 ///
-/// Returns: NTPARK_OK; NTPARK_INVALID, it was a bad parker's.
+/// Returns: NTPARK_OK; NTPARK_INVALID, the handle of a bad parker.
 ///
 /// Threads: any, at any time.
 #[unsafe(no_mangle)]
@@ -216,7 +217,7 @@ pub unsafe extern "C" fn ntpark_unpark_handle_unpark(handle: ntpark_unpark_handl
 }
 
 /// # Safety
-/// If it is good, it points to a parker that lives while the result is used.
+/// A good pointer points to a parker that lives as long as the result is used.
 unsafe fn get<'a>(parker: *mut ntpark_thread_parker) -> Option<&'a ThreadParker> {
     if !is_good(parker) {
         return None;
@@ -227,12 +228,12 @@ unsafe fn get<'a>(parker: *mut ntpark_thread_parker) -> Option<&'a ThreadParker>
 }
 
 /// # Safety
-/// If it is good, it points to memory for a parker that nobody else uses.
+/// A good pointer points to memory for a parker that no other thread uses.
 unsafe fn put(parker: *mut ntpark_thread_parker, new: ThreadParker) -> ntpark_status {
     if !is_good(parker) {
         return NTPARK_INVALID;
     }
-    // SAFETY: writable, and nobody else's, as the caller promises; a `ThreadParker` fits.
+    // SAFETY: writable and not shared, as the caller promises; a `ThreadParker` fits.
     unsafe { parker.cast::<ThreadParker>().write(new) };
     NTPARK_OK
 }

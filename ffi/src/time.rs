@@ -1,16 +1,20 @@
-//! Time, in C's units.
+//! Time, in the units of the C interface.
 
 use core::time::Duration;
 use ntpark_core::{Backend, Instant};
 use static_assertions::const_assert;
 
-/// The timeout, or the deadline, that never comes.
+/// A timeout or deadline that never passes.
+///
+/// Timeouts and deadlines are unsigned. A negative span that is cast to uint64_t is a wait of centuries: check its
+/// sign first.
 pub const NTPARK_FOREVER: u64 = u64::MAX;
 
-/// The time on the clock of the process's parkers. Chooses the process's backend, if this is its first use.
+/// Returns the time on the clock of the process's backend. Chooses the backend if this is its first use.
 ///
-/// Returns: units of 100 ns since some fixed point, not counting the time that the machine was asleep. It
-/// never goes backwards, and setting the wall clock does not change it.
+/// Returns: units of 100 ns since some fixed point, rounded up to the clock's next step. It never goes backwards, and
+/// setting the wall clock does not change it. On Windows 7 and later, and on a host, it stands still while the machine
+/// is asleep; on Windows XP and Vista it does not, and neither do timed waits.
 ///
 /// Threads: any, at any time.
 #[unsafe(no_mangle)]
@@ -18,13 +22,13 @@ pub extern "C" fn ntpark_now() -> u64 {
     Backend::get().now().ticks()
 }
 
-/// The deadline of a wait that may last so long from now.
+/// Returns the deadline of a wait that starts now and lasts this long.
 ///
 /// Parameters:
-/// - nanoseconds: any number; NTPARK_FOREVER is for ever.
+/// - nanoseconds: any number; NTPARK_FOREVER means no end.
 ///
-/// Returns: a deadline for the functions that take one; 0, which is always past, for a timeout of 0;
-/// NTPARK_FOREVER for that. Rounded up to a unit of 100 ns.
+/// Returns: a deadline, rounded up to a unit of 100 ns. 0, which has always passed, for 0; NTPARK_FOREVER for
+/// NTPARK_FOREVER.
 ///
 /// Threads: any, at any time.
 #[unsafe(no_mangle)]
@@ -36,8 +40,7 @@ pub extern "C" fn ntpark_deadline(nanoseconds: u64) -> u64 {
     }
 }
 
-/// Nanoseconds as a `Duration`, without the division of 64 bits that 32-bit MSVC targets do not have without
-/// a C runtime.
+/// Nanoseconds as a `Duration`, without a 64-bit division, for which 32-bit MSVC targets need a C runtime.
 #[inline(never)]
 pub(crate) const fn duration(nanoseconds: u64) -> Duration {
     const NANOS_PER_SECOND: u32 = 1_000_000_000;
@@ -45,14 +48,13 @@ pub(crate) const fn duration(nanoseconds: u64) -> Duration {
     const FIVES: u128 = 1_953_125;
     /// 2^75 / 5^9, rounded up.
     const RECIPROCAL: u128 = (1 << 75) / FIVES + 1;
-    // Multiplied by what is left of the largest number, the error of the rounding is still too small to reach
-    // the next whole quotient.
+    // Even for the largest number, the rounding error is too small to reach the next whole quotient.
     const_assert!((RECIPROCAL * FIVES - (1 << 75)) * ((u64::MAX >> 9) as u128) < 1 << 75);
 
     let seconds = (((nanoseconds >> 9) as u128 * RECIPROCAL) >> 75) as u64;
     let rest = nanoseconds.wrapping_sub(seconds.wrapping_mul(NANOS_PER_SECOND as u64)) as u32;
-    // The rest is less than a second already; the remainder tells the compiler, which then needs no carry,
-    // nor a panic for it.
+    // The rest is less than a second; the remainder operation tells the compiler so, which then emits neither a
+    // carry nor a panic.
     Duration::new(seconds, rest % NANOS_PER_SECOND)
 }
 

@@ -1,16 +1,16 @@
-//! The version, at compile time and at run time.
+//! The version of the header and of the library.
 
-/// First part of the version of this header.
+/// The major version of this header.
 pub const NTPARK_VERSION_MAJOR: u32 = 0;
-/// Second part of the version of this header.
+/// The minor version of this header.
 pub const NTPARK_VERSION_MINOR: u32 = 1;
-/// Third part of the version of this header.
+/// The patch version of this header.
 pub const NTPARK_VERSION_PATCH: u32 = 0;
 
-/// The version of this header as one number, which grows with it.
+/// The version of this header as one number; later versions are greater.
 pub const NTPARK_VERSION: u32 = NTPARK_VERSION_MAJOR << 16 | NTPARK_VERSION_MINOR << 8 | NTPARK_VERSION_PATCH;
 
-// The manifest has the last word: a version that is changed there only does not compile.
+// The manifest decides: a version that is changed there alone does not compile.
 const _: () = {
     assert!(
         NTPARK_VERSION_MAJOR == number(env!("CARGO_PKG_VERSION_MAJOR")),
@@ -26,9 +26,9 @@ const _: () = {
     );
 };
 
-/// The version of the library, which may be another than that of the header.
+/// Returns the version of the library, which may differ from that of the header.
 ///
-/// Returns: as NTPARK_VERSION: major * 0x10000 + minor * 0x100 + patch.
+/// Returns: like NTPARK_VERSION, major * 0x10000 + minor * 0x100 + patch.
 ///
 /// Threads: any, at any time.
 #[unsafe(no_mangle)]

@@ -3,12 +3,12 @@
 static SRWLOCK lock = SRWLOCK_INIT;
 static CONDITION_VARIABLE woken = CONDITION_VARIABLE_INIT;
 
-static void host_wait(void *context, const uintptr_t *word, uintptr_t expected, uint64_t timeout)
+static void NTPARK_CALL host_wait(void *context, const uintptr_t *word, uintptr_t expected, uint64_t timeout)
 {
     struct host_calls *calls = (struct host_calls *)context;
     DWORD milliseconds = INFINITE;
 
-    /* Too short is good, since it may return at any time. */
+    /* It may return at any time, so too short a wait is fine. */
     if (timeout != NTPARK_FOREVER)
         milliseconds = timeout > 10000000 ? 1000 : (DWORD)timeout / 10000 + 1;
     InterlockedIncrement(&calls->waits);
@@ -18,7 +18,7 @@ static void host_wait(void *context, const uintptr_t *word, uintptr_t expected, 
     ReleaseSRWLockExclusive(&lock);
 }
 
-static void host_wake(void *context, const uintptr_t *word)
+static void NTPARK_CALL host_wake(void *context, const uintptr_t *word)
 {
     struct host_calls *calls = (struct host_calls *)context;
 
@@ -29,7 +29,7 @@ static void host_wake(void *context, const uintptr_t *word)
     WakeAllConditionVariable(&woken);
 }
 
-static uint64_t host_now(void *context)
+static uint64_t NTPARK_CALL host_now(void *context)
 {
     struct host_calls *calls = (struct host_calls *)context;
     LARGE_INTEGER counts, frequency;
@@ -41,7 +41,7 @@ static uint64_t host_now(void *context)
            (uint64_t)(counts.QuadPart % frequency.QuadPart) * 10000000 / (uint64_t)frequency.QuadPart;
 }
 
-static void host_yield(void *context)
+static void NTPARK_CALL host_yield(void *context)
 {
     struct host_calls *calls = (struct host_calls *)context;
 
@@ -49,16 +49,16 @@ static void host_yield(void *context)
     Sleep(0);
 }
 
+static uintptr_t NTPARK_CALL host_current_thread(void *context)
+{
+    (void)context;
+    return GetCurrentThreadId();
+}
+
 ntpark_host host_new(struct host_calls *calls)
 {
-    ntpark_host host;
+    const ntpark_host host =
+        NTPARK_HOST_INIT(calls, host_wait, host_wake, host_now, host_yield, host_current_thread, 1, 10);
 
-    memset(&host, 0, sizeof host);
-    host.context = calls;
-    host.wait = host_wait;
-    host.wake = host_wake;
-    host.now = host_now;
-    host.yield_thread = host_yield;
-    host.spin = 10;
     return host;
 }

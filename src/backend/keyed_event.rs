@@ -37,14 +37,14 @@ use super::BackendKind;
 use super::process::Process;
 use super::rendezvous::Phase;
 use crate::state::Word;
-use crate::sys::loader::{NTDLL, Nt, VISTA};
+use crate::sys::loader::{Module, NTDLL, Nt, VISTA};
 use crate::sys::ntdll::{KeyedEventAccess, NtCreateKeyedEvent, NtReleaseKeyedEvent, NtWaitForKeyedEvent};
 use crate::sys::thread::{nap, thread_yield};
 use crate::sys::{FALSE, HANDLE, STATUS_SUCCESS, STATUS_TIMEOUT, is_error};
 use crate::time::{Instant, Remaining, Waited, nt_relative};
 use core::ffi::c_void;
 use core::mem::transmute;
-use core::ptr::{self, NonNull};
+use core::ptr;
 
 /// How long a call may block before the thread asks again whether the process is ending: a second.
 const SLICE: i64 = nt_relative(10_000_000);
@@ -55,15 +55,45 @@ const PATIENCE: u32 = 64;
 /// How often a waiter yields for its waker's acknowledgement before it sleeps: on XP a yield does not let threads of
 /// a lower priority run.
 const YIELDS: u32 = 16;
-/// The functions of keyed events, and a handle.
+/// Keyed events: their functions, and a handle.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct KeyedEvent {
     pub(crate) process: Process,
     handle: HANDLE,
-    wait: NtWaitForKeyedEvent,
-    release: NtReleaseKeyedEvent,
+    functions: KeyedEventFunctions,
     guarded: bool,
+}
+
+/// Functions that keep what their types' documentation says, may be called by any thread at any time and never unwind.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(crate) struct KeyedEventFunctions {
+    pub(crate) wait: NtWaitForKeyedEvent,
+    pub(crate) release: NtReleaseKeyedEvent,
+}
+
+impl KeyedEventFunctions {
+    /// The system's. None if it lacks one.
+    #[inline(always)]
+    pub(crate) fn find(ntdll: Module) -> Option<Self> {
+        let wait = ntdll.function(c"NtWaitForKeyedEvent");
+        // SAFETY: null or what ntdll exports under this name, which has this type.
+        let wait = unsafe { transmute::<*mut c_void, Option<NtWaitForKeyedEvent>>(wait) }?;
+        let release = ntdll.function(c"NtReleaseKeyedEvent");
+        // SAFETY: as above.
+        let release = unsafe { transmute::<*mut c_void, Option<NtReleaseKeyedEvent>>(release) }?;
+        Some(Self { wait, release })
+    }
+
+    /// Whether the kernel has the keyed event behind the null handle.
+    pub(crate) fn know_null_handle(self) -> bool {
+        let poll = 0i64;
+        // SAFETY: the key is an even address of our own that nobody else uses, and not read; a timeout of 0, which lies
+        // there, does not block.
+        let status = unsafe { (self.wait)(ptr::null_mut(), (&raw const poll).cast(), FALSE, &raw const poll) };
+        status == STATUS_TIMEOUT
+    }
 }
 
 // SAFETY: the handle is a name that is good on every thread of the process, and the functions may be called
@@ -77,37 +107,21 @@ impl KeyedEvent {
     /// the kernel is of the XP class.
     ///
     /// # Safety
-    /// The functions keep what their types' documentation says, may be called by any thread at any time and
-    /// never unwind. The handle is null or that of a keyed event with both accesses, and stays open.
+    /// The functions are what [`KeyedEventFunctions`] says. The handle is that of a keyed event with both accesses, and
+    /// stays open; or null, if the functions know that.
     pub(crate) const unsafe fn new(
         process: Process,
         handle: HANDLE,
-        wait: NtWaitForKeyedEvent,
-        release: NtReleaseKeyedEvent,
+        functions: KeyedEventFunctions,
         guarded: bool,
     ) -> Self {
-        Self { process, handle, wait, release, guarded }
+        Self { process, handle, functions, guarded }
     }
 
-    /// The system's functions, with a handle of our own, or else with the null handle. None if the system lacks a
-    /// function or does not know the null handle.
-    pub(crate) fn find(process: Process, own_handle: Option<NonNull<c_void>>) -> Option<Self> {
-        let nt = process.nt();
-        let wait = nt.find(NTDLL, c"NtWaitForKeyedEvent");
-        // SAFETY: null or what ntdll exports under this name, which has this type.
-        let wait = unsafe { transmute::<*mut c_void, Option<NtWaitForKeyedEvent>>(wait) }?;
-        let release = nt.find(NTDLL, c"NtReleaseKeyedEvent");
-        // SAFETY: as above.
-        let release = unsafe { transmute::<*mut c_void, Option<NtReleaseKeyedEvent>>(release) }?;
-        let handle = own_handle.map_or(ptr::null_mut(), NonNull::as_ptr);
-        if handle.is_null() && !knows_null_handle(wait) {
-            return None;
-        }
-        // The kernel's version decides, and not whether it knows the null handle: ReactOS, of version 5.2, does.
-        let guarded = nt.version() < VISTA;
-        // SAFETY: ntdll's own functions, which do what is documented where they are declared; the handle is null or
-        // that of a keyed event with both accesses, and stays open.
-        Some(unsafe { Self::new(process, handle, wait, release, guarded) })
+    /// Whether this kernel may hide a release behind a timeout. Its version decides, and not whether it knows the null
+    /// handle: ReactOS, of version 5.2, does.
+    pub(crate) fn needs_guard(nt: Nt) -> bool {
+        nt.version() < VISTA
     }
 
     /// Whether the guard for kernels of the XP class is on.
@@ -130,6 +144,8 @@ impl KeyedEvent {
     }
 
     /// The waiter's side, from `phase` on.
+    // Apart, so that its frame does not stand under that of another backend's wait.
+    #[inline(never)]
     fn rendezvous(&self, word: &Word, deadline: Instant, mut phase: Phase) -> Waited {
         let slice = if self.guarded { GUARDED_SLICE } else { SLICE };
         // Failed calls while receiving, then yields for the acknowledgement.
@@ -200,35 +216,28 @@ impl KeyedEvent {
         let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
         // SAFETY: function and handle are what `new` was promised; the timeout is null or that of a live i64,
         // negative.
-        unsafe { (self.wait)(self.handle, word.address().cast(), FALSE, timeout) }
+        unsafe { (self.functions.wait)(self.handle, word.address().cast(), FALSE, timeout) }
     }
 
     fn nt_release(&self, word: *const Word, timeout: Option<i64>) -> i32 {
         let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
         // SAFETY: function and handle are what `new` was promised; the timeout is null or that of a live i64,
         // negative; the key is not read.
-        unsafe { (self.release)(self.handle, word.cast(), FALSE, timeout) }
+        unsafe { (self.functions.release)(self.handle, word.cast(), FALSE, timeout) }
     }
 }
 
-/// Whether the kernel has the keyed event behind the null handle.
-fn knows_null_handle(wait: NtWaitForKeyedEvent) -> bool {
-    let poll = 0i64;
-    // SAFETY: the key is an even address of our own that nobody else uses, and not read; a timeout of 0, which lies
-    // there, does not block.
-    let status = unsafe { wait(ptr::null_mut(), (&raw const poll).cast(), FALSE, &raw const poll) };
-    status == STATUS_TIMEOUT
-}
-
-/// A new keyed event without a name. None if the system has no such thing, or no resources.
-pub(crate) fn create(nt: Nt) -> Option<NonNull<c_void>> {
-    let create = nt.find(NTDLL, c"NtCreateKeyedEvent");
+/// A new keyed event without a name; null if the system has no such thing, or no resources.
+pub(crate) fn create(nt: Nt) -> HANDLE {
+    let create = nt.module(NTDLL).map_or(ptr::null_mut(), |ntdll| ntdll.function(c"NtCreateKeyedEvent"));
     // SAFETY: null or what ntdll exports under this name, which has this type.
-    let create = unsafe { transmute::<*mut c_void, Option<NtCreateKeyedEvent>>(create) }?;
+    let create = unsafe { transmute::<*mut c_void, Option<NtCreateKeyedEvent>>(create) };
     let access = KeyedEventAccess::WAIT.union(KeyedEventAccess::WAKE).bits();
     let mut handle = ptr::null_mut();
-    // A call that fails leaves the handle null. SAFETY: the first argument points to a live handle, no attributes are
-    // allowed, and flags must be 0.
-    unsafe { create(&raw mut handle, access, ptr::null(), 0) };
-    NonNull::new(handle)
+    if let Some(create) = create {
+        // A call that fails leaves the handle null. SAFETY: the first argument points to a live handle, no attributes
+        // are allowed, and flags must be 0.
+        unsafe { create(&raw mut handle, access, ptr::null(), 0) };
+    }
+    handle
 }

@@ -7,7 +7,7 @@
 //! ends the process, as those of slim reader/writer locks and critical sections do.
 
 use crate::sys::FALSE;
-use crate::sys::loader::{NTDLL, Nt};
+use crate::sys::loader::{Module, Nt};
 use crate::sys::ntdll::RtlDllShutdownInProgress;
 use crate::time::clock::Clock;
 use crate::time::{Instant, Remaining};
@@ -29,21 +29,26 @@ unsafe impl Send for Process {}
 unsafe impl Sync for Process {}
 
 impl Process {
-    /// A process of this function and clock.
+    /// A process of this function, and of a clock that [`find_clock`](Self::find_clock) puts in.
     ///
     /// # Safety
     /// The function keeps what its type's documentation says, and may be called by any thread at any time.
-    pub(crate) const unsafe fn new(nt: Nt, is_ending: RtlDllShutdownInProgress, clock: Clock) -> Self {
-        Self { nt, is_ending, clock }
+    pub(crate) const unsafe fn new(nt: Nt, is_ending: RtlDllShutdownInProgress) -> Self {
+        Self { nt, is_ending, clock: Clock::unknown(nt) }
     }
 
-    /// This process. None if ntdll lacks the function, which every version since Windows 2000 has.
-    pub(crate) fn find(nt: Nt) -> Option<Self> {
-        let is_ending = nt.find(NTDLL, c"RtlDllShutdownInProgress");
+    /// This process's function, which every ntdll since Windows 2000 has.
+    pub(crate) fn find(ntdll: Module) -> Option<RtlDllShutdownInProgress> {
+        let is_ending = ntdll.function(c"RtlDllShutdownInProgress");
         // SAFETY: null or what ntdll exports under this name, which has this type.
-        let is_ending = unsafe { transmute::<*mut c_void, Option<RtlDllShutdownInProgress>>(is_ending) }?;
-        // SAFETY: ntdll's own function, which does what is documented where it is declared.
-        Some(unsafe { Self::new(nt, is_ending, Clock::find(nt)) })
+        unsafe { transmute::<*mut c_void, Option<RtlDllShutdownInProgress>>(is_ending) }
+    }
+
+    /// Puts in the best clock of this system.
+    // Apart, so that its frame does not stand beside that of what finds the backend.
+    #[inline(never)]
+    pub(crate) fn find_clock(&mut self) {
+        self.clock = Clock::find(self.nt);
     }
 
     /// Whether all other threads of the process have been killed.
@@ -54,6 +59,7 @@ impl Process {
 
     /// How long a wait may still last. Ends the process if that is for ever and the process is ending: nobody is
     /// left to unpark the caller.
+    #[inline(always)]
     pub(crate) fn remaining(&self, deadline: Instant) -> Remaining {
         let remaining = self.clock.remaining(deadline);
         if remaining == Remaining::Forever && self.is_ending() {

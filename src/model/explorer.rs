@@ -45,11 +45,12 @@ const STUCK: Rule = "a waiter is stuck though its token is there";
 const STUCK_RELEASE: Rule = "a release waits for a waiter that never comes";
 const FREED: Rule = "an unpark touches the word after the parker may be gone";
 
-/// How many states there may be in a setting, and places for them in the hash table.
-const STATES: usize = 1 << 9;
+/// How many states there may be in a setting, and places for them in the hash table. (With very many tokens there are
+/// ten times as many as without; the room costs the build nothing that can be measured.)
+const STATES: usize = 1 << 12;
 const PLACES: usize = 2 * STATES;
 /// A prime below it, by which all bits of a state have a say in its place.
-const PRIME: u64 = 1_021;
+const PRIME: u64 = 8_191;
 
 struct Explorer {
     setting: Setting,

@@ -8,6 +8,7 @@ use super::HANDLE;
 #[cfg(windows)]
 use super::{STATUS_THREAD_IS_TERMINATING, kernel32, ntdll};
 use core::ffi::{CStr, c_void};
+use core::ptr::NonNull;
 
 pub(crate) const KERNEL32: &CStr = c"kernel32.dll";
 pub(crate) const NTDLL: &CStr = c"ntdll.dll";
@@ -34,17 +35,10 @@ impl Nt {
         Some(Self(()))
     }
 
-    /// The address of a function of a loaded module; null if there is no such module or function.
-    #[inline(never)]
-    pub(crate) fn find(self, module: &CStr, function: &CStr) -> *mut c_void {
+    /// A module that is loaded already.
+    pub(crate) fn module(self, name: &CStr) -> Option<Module> {
         // SAFETY: the name is a string that ends with 0.
-        let module = unsafe { kernel32::GetModuleHandleA(module.as_ptr()) };
-        if module.is_null() {
-            return module;
-        }
-        // SAFETY: the module stays loaded: these are ntdll, kernel32 and kernelbase, which no process unloads; the
-        // name is a string that ends with 0.
-        unsafe { kernel32::GetProcAddress(module, function.as_ptr()) }
+        NonNull::new(unsafe { kernel32::GetModuleHandleA(name.as_ptr()) }).map(|handle| Module { handle, nt: self })
     }
 
     /// The kernel's own version, major times 256 plus minor: 0x501 is XP, 0x502 is 2003 and ReactOS. No compatibility
@@ -102,6 +96,28 @@ impl Nt {
     }
 }
 
+/// A module that is loaded, and stays: ntdll, kernel32 and kernelbase, which no process unloads.
+#[derive(Clone, Copy)]
+pub(crate) struct Module {
+    #[cfg_attr(not(windows), allow(dead_code, reason = "there is none"))]
+    handle: NonNull<c_void>,
+    pub(crate) nt: Nt,
+}
+
+impl Module {
+    /// The address of a function that it exports; null if it has none of that name.
+    #[cfg(windows)]
+    pub(crate) fn function(self, name: &CStr) -> *mut c_void {
+        // SAFETY: the module is loaded, and the name is a string that ends with 0.
+        unsafe { kernel32::GetProcAddress(self.handle.as_ptr(), name.as_ptr()) }
+    }
+
+    #[cfg(not(windows))]
+    pub(crate) fn function(self, _: &CStr) -> *mut c_void {
+        match self.nt.0 {}
+    }
+}
+
 /// A word of the shared page.
 #[cfg(windows)]
 fn read(address: usize) -> u32 {
@@ -115,7 +131,7 @@ impl Nt {
         None
     }
 
-    pub(crate) fn find(self, _: &CStr, _: &CStr) -> *mut c_void {
+    pub(crate) fn module(self, _: &CStr) -> Option<Module> {
         match self.0 {}
     }
 

@@ -16,7 +16,7 @@
 
 use super::{Instant, Remaining, UNITS_PER_SECOND};
 use crate::sys::kernel32::QueryTime;
-use crate::sys::loader::{KERNEL32, Nt, SYNCH, WINDOWS_7};
+use crate::sys::loader::{KERNEL32, Module, Nt, SYNCH, WINDOWS_7};
 use core::ffi::{CStr, c_void};
 use core::mem::transmute;
 
@@ -46,6 +46,11 @@ unsafe impl Send for Clock {}
 unsafe impl Sync for Clock {}
 
 impl Clock {
+    /// In place of a clock, as long as that has not been looked for.
+    pub(crate) const fn unknown(nt: Nt) -> Self {
+        Self { nt, query: None, scale: 0, granule: 0, is_biased: false }
+    }
+
     /// The best clock of this system.
     pub(crate) fn find(nt: Nt) -> Self {
         Self::find_counter(nt).unwrap_or_else(|| Self::ticking(nt))
@@ -59,11 +64,12 @@ impl Clock {
     /// The counter, where it counts through sleep: from Windows 8 on, which brought `WaitOnAddress`. (Wine may call
     /// itself by an older version, so the version does not tell.)
     fn find_counter(nt: Nt) -> Option<Self> {
-        if nt.find(SYNCH, c"WaitOnAddress").is_null() {
+        if nt.module(SYNCH)?.function(c"WaitOnAddress").is_null() {
             return None;
         }
-        let query = query_time(nt, c"QueryPerformanceCounter")?;
-        let query_frequency = query_time(nt, c"QueryPerformanceFrequency")?;
+        let kernel32 = nt.module(KERNEL32)?;
+        let query = query_time(kernel32, c"QueryPerformanceCounter")?;
+        let query_frequency = query_time(kernel32, c"QueryPerformanceFrequency")?;
         let mut frequency = 0;
         // SAFETY: the address is that of a live u64.
         unsafe { query_frequency(&raw mut frequency) };
@@ -126,8 +132,8 @@ impl Clock {
     }
 }
 
-fn query_time(nt: Nt, function: &CStr) -> Option<QueryTime> {
-    let function = nt.find(KERNEL32, function);
+fn query_time(kernel32: Module, function: &CStr) -> Option<QueryTime> {
+    let function = kernel32.function(function);
     // SAFETY: null or what the system exports under a name that `QueryTime` lists: it has this type.
     unsafe { transmute::<*mut c_void, Option<QueryTime>>(function) }
 }

@@ -4,7 +4,7 @@
 //! `cargo xtask stress` runs this on every backend. By itself, as on this machine:
 //!
 //! ```text
-//! cargo run --release --example stress -- --seconds 10
+//! cargo run -p ntpark-verify --release --example stress -- --seconds 10
 //! ```
 //!
 //! Each round of a scenario has a seed, from which all its random numbers come: how many threads, who waits
@@ -15,7 +15,7 @@
 //! The process ends with 0 if nothing was lost, doubled or early; with 1 at the first thing that was, or when
 //! nothing has moved for half a minute; with 2 if it was called wrongly.
 
-#[path = "../common/mod.rs"]
+#[path = "../../examples/common/mod.rs"]
 mod common;
 mod crowd;
 mod monitor;

@@ -2,6 +2,9 @@
 
 use clap::ValueEnum;
 
+/// Selects the backend in tests and examples.
+pub(crate) const BACKEND_VARIABLE: &str = "NTPARK_BACKEND";
+
 /// What a parker blocks on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum Backend {
@@ -20,19 +23,9 @@ pub(crate) enum Backend {
 impl Backend {
     /// The two that are made of NT's own primitives.
     pub(crate) const NT: [Self; 2] = [Self::WaitAddress, Self::KeyedEvent];
-    /// The backends of Windows, the preferred one first.
+    /// The backends of Windows.
     pub(crate) const WINDOWS: [Self; 4] = [Self::WaitAddress, Self::KeyedEvent, Self::KeyedEventNull, Self::Polling];
 
-    /// Those that were asked for, or else `windows` and, where there is one, the host.
-    pub(crate) fn asked_for(asked: &[Self], windows: &[Self]) -> Vec<Self> {
-        if !asked.is_empty() {
-            return asked.to_vec();
-        }
-        let host = (!cfg!(windows)).then_some(Self::Host);
-        windows.iter().copied().chain(host).collect()
-    }
-
-    /// The name, on the command line of an example and in the environment of a test.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::WaitAddress => "wait-address",

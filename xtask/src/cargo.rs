@@ -1,176 +1,122 @@
 //! Building programs with cargo and finding what was built.
 
-use std::path::{Path, PathBuf};
+use serde_json::Value;
 
-use anyhow::{Context as _, Result};
-use serde::Deserialize;
-
-use crate::process::Output;
-use crate::toolchain::Toolchain;
-use crate::workspace::Workspace;
-
-/// The flags for the loom tests.
-pub(crate) const LOOM: &str = "--cfg loom";
+use crate::prelude::*;
 
 /// What to build.
 #[derive(Clone, Copy)]
 pub(crate) enum What<'a> {
     /// One example of the package.
     Example(&'a str),
-    /// The programs of the package.
-    Programs,
     /// All examples of the package that are programs.
     Examples,
-    /// All test programs of the package: unit tests and integration tests.
+    /// The programs of the package.
+    Programs,
+    /// All test programs of the package, with the examples beside them.
     Tests,
-    /// The unit tests of the package's library.
-    LibraryTests,
-    /// The same, without the examples that cargo builds along with them.
+    /// The same without the examples.
     TestsAlone,
-    /// The unit tests of the package's program of the same name.
+    /// One integration test.
+    Test(&'a str),
+    /// The unit tests of the package's programs.
     UnitTests,
 }
 
-/// A build; the fields that are left at their default say nothing to cargo.
+/// A build.
+#[derive(Clone, Copy)]
 pub(crate) struct Build<'a> {
-    /// The package.
     pub(crate) package: &'a str,
-    /// What of it.
     pub(crate) what: What<'a>,
-    /// The profile; `None` is cargo's own choice.
+    /// `None` is cargo's own choice.
     pub(crate) profile: Option<&'a str>,
-    /// Features, beside the default ones.
-    pub(crate) features: &'a [&'a str],
+    /// The manifest, seen from the checkout's root, of a package in a workspace of its own.
+    pub(crate) manifest: Option<&'a str>,
     /// Flags for rustc. Different flags make cargo build everything anew, std included where it is built.
     pub(crate) rustflags: &'a str,
-    /// `cfg`s for the library's tests alone, which are all that is built anew for them.
-    pub(crate) cfgs: &'a [&'a str],
 }
 
 /// A program that cargo has built.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Program {
     /// The name of the cargo target: the example, the integration test, or the library itself.
     pub(crate) name: String,
-    /// The file.
     pub(crate) path: PathBuf,
-    /// The folder of its package, which cargo runs it in.
+    /// The folder of its package, in which cargo runs it.
     pub(crate) package_dir: PathBuf,
 }
 
 impl<'a> Build<'a> {
-    /// A plain build of `what` of `package`.
-    pub(crate) fn new(package: &'a str, what: What<'a>) -> Self {
-        Self { package, what, profile: None, features: &[], rustflags: "", cfgs: &[] }
+    pub(crate) const fn new(package: &'a str, what: What<'a>) -> Self {
+        Self { package, what, profile: None, manifest: None, rustflags: "" }
     }
 
-    /// Builds with `toolchain` and tells what programs came out of it. Cargo's messages go to standard error.
-    ///
-    /// # Errors
-    /// When cargo fails.
+    pub(crate) const fn release(package: &'a str, what: What<'a>) -> Self {
+        Self { profile: Some("release"), ..Self::new(package, what) }
+    }
+
+    /// Builds with `toolchain`. Cargo's messages go to standard error.
     pub(crate) fn run(&self, workspace: &Workspace, toolchain: &Toolchain) -> Result<Vec<Program>> {
-        let mut task = match self.what {
-            What::Example(name) => toolchain.cargo(workspace, "build").args(["--example", name]),
-            What::Programs => toolchain.cargo(workspace, "build").arg("--bins"),
-            What::Examples => toolchain.cargo(workspace, "build").arg("--examples"),
-            What::Tests => toolchain.cargo(workspace, "test").arg("--no-run"),
-            What::LibraryTests if self.cfgs.is_empty() => {
-                toolchain.cargo(workspace, "test").args(["--no-run", "--lib"])
-            }
-            What::LibraryTests => toolchain.cargo(workspace, "rustc").args(["--lib", "--profile", "test"]),
-            What::TestsAlone => toolchain.cargo(workspace, "test").args(["--no-run", "--lib", "--tests"]),
-            What::UnitTests => toolchain.cargo(workspace, "test").args(["--no-run", "--bin", self.package]),
+        let (subcommand, args): (&str, &[&str]) = match &self.what {
+            What::Example(name) => ("build", &["--example", name]),
+            What::Examples => ("build", &["--examples"]),
+            What::Programs => ("build", &["--bins"]),
+            What::Tests => ("test", &["--no-run"]),
+            What::TestsAlone => ("test", &["--no-run", "--lib", "--tests"]),
+            What::Test(name) => ("test", &["--no-run", "--test", name]),
+            What::UnitTests => ("test", &["--no-run", "--bins"]),
         };
-        task = task.args(["--package", self.package, "--message-format=json-render-diagnostics"]);
-        if let Some(profile) = self.profile {
-            task = task.args(["--profile", profile]);
-        }
-        if !self.features.is_empty() {
-            task = task.args(["--features", &self.features.join(",")]);
-        }
+        let mut task = toolchain.cargo(workspace, subcommand).args(args).args(["--package", self.package]);
+        task = task.arg("--message-format=json-render-diagnostics");
+        task = task.args(self.profile.map(|profile| format!("--profile={profile}")));
+        task = task.args(self.manifest.map(|path| format!("--manifest-path={path}")));
         if !self.rustflags.is_empty() {
             let users = std::env::var("RUSTFLAGS").unwrap_or_default();
             task = task.env("RUSTFLAGS", format!("{users} {}", self.rustflags).trim());
-        }
-        if !self.cfgs.is_empty() {
-            task = task.arg("--").args(self.cfgs.iter().flat_map(|cfg| ["--cfg", cfg]));
         }
         let mut finished = task.run(Output::KeepStdout)?;
         // The messages are for programs; what a person needs has been on standard error.
         let messages = std::mem::take(&mut finished.output);
         finished.check()?;
-        programs(&messages, matches!(self.what, What::Tests | What::LibraryTests | What::TestsAlone | What::UnitTests))
+        let programs = programs(&messages, subcommand == "test")?;
+        ensure!(!programs.is_empty(), "cargo built no program of {}", self.package);
+        Ok(programs)
+    }
+
+    /// Builds the only program that comes out of it.
+    pub(crate) fn one(&self, workspace: &Workspace, toolchain: &Toolchain) -> Result<Program> {
+        self.run(workspace, toolchain)?.pop().context("cargo built no program")
     }
 }
 
-/// The messages of cargo that tell of a program.
-#[derive(Deserialize)]
-struct Message {
-    reason: String,
-    manifest_path: Option<PathBuf>,
-    executable: Option<PathBuf>,
-    target: Option<MessageTarget>,
-    profile: Option<MessageProfile>,
-}
-
-#[derive(Deserialize)]
-struct MessageTarget {
-    name: String,
-}
-
-#[derive(Deserialize)]
-struct MessageProfile {
-    test: bool,
-}
-
-/// The programs in cargo's messages: the test programs, or those that are none.
-///
-/// # Errors
-/// When a message is not what cargo writes.
-pub(crate) fn programs(messages: &str, tests: bool) -> Result<Vec<Program>> {
+/// The programs in cargo's messages: the test programs, or the others.
+fn programs(messages: &str, is_test: bool) -> Result<Vec<Program>> {
     let mut programs = Vec::new();
     for line in messages.lines().filter(|line| line.starts_with('{')) {
-        let message: Message = serde_json::from_str(line).context("cargo's message can't be read")?;
-        if message.reason != "compiler-artifact" {
-            continue;
-        }
-        let (Some(path), Some(target), Some(profile)) = (message.executable, message.target, message.profile) else {
-            continue;
-        };
-        if profile.test == tests {
-            let package_dir = message.manifest_path.as_deref().and_then(Path::parent);
-            let package_dir = package_dir.context("cargo's message names no package")?.to_owned();
-            programs.push(Program { name: target.name, path, package_dir });
+        let message: Value = serde_json::from_str(line).context("cargo's message can't be read")?;
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let path = text(&message["executable"]).filter(|_| message["profile"]["test"] == is_test);
+        if let (Some(path), Some(name)) = (path, text(&message["target"]["name"])) {
+            let manifest = text(&message["manifest_path"]).context("cargo's message names no package")?;
+            let package_dir = Path::new(&manifest).parent().context("a manifest lies in no folder")?.to_owned();
+            programs.push(Program { name, path: path.into(), package_dir });
         }
     }
-    // Cargo tells of them as they are ready; two runs ought to look alike.
+    // Cargo reports them as they are ready; two runs should look alike.
     programs.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(programs)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MESSAGES: &str = r#"
-{"reason":"compiler-artifact","target":{"name":"bitflags","kind":["lib"]},"profile":{"test":false},"executable":null}
-{"reason":"compiler-artifact","manifest_path":"/p/Cargo.toml","target":{"name":"handoff","kind":["example"]},"profile":{"test":false},"executable":"/t/handoff.exe"}
-not JSON
-{"reason":"compiler-artifact","manifest_path":"/p/Cargo.toml","target":{"name":"token","kind":["test"]},"profile":{"test":true},"executable":"/t/token-1.exe"}
-{"reason":"build-script-executed","package_id":"x"}
-{"reason":"build-finished","success":true}
-"#;
-
-    #[test]
-    fn tests_and_programs_are_told_apart() {
-        let one =
-            |name: &str, path: &str| vec![Program { name: name.into(), path: path.into(), package_dir: "/p".into() }];
-        assert_eq!(programs(MESSAGES, true).expect("readable"), one("token", "/t/token-1.exe"));
-        assert_eq!(programs(MESSAGES, false).expect("readable"), one("handoff", "/t/handoff.exe"));
+#[test]
+fn tests_and_other_programs_are_distinguished() {
+    let message = |name: &str, test: bool| {
+        let manifest = r#"{"reason":"compiler-artifact","manifest_path":"/p/Cargo.toml","executable":"/t/x","#;
+        format!("{manifest}\"target\":{{\"name\":\"{name}\"}},\"profile\":{{\"test\":{test}}}}}\nnot JSON\n")
+    };
+    let messages = message("handoff", false) + &message("token", true) + r#"{"executable":null}"#;
+    for (is_test, name) in [(true, "token"), (false, "handoff")] {
+        let expected = Program { name: name.into(), path: "/t/x".into(), package_dir: "/p".into() };
+        assert_eq!(programs(&messages, is_test).expect("readable"), [expected]);
     }
-
-    #[test]
-    fn a_broken_message_is_an_error() {
-        assert!(programs("{\"reason\":", true).is_err());
-    }
+    assert!(programs("{\"reason\":", true).is_err(), "a broken message is an error");
 }

@@ -3,28 +3,41 @@
 //! This file is the command line; each verb has a file under `verbs/`.
 
 mod backend;
-#[cfg(test)]
-mod build_script;
-mod c_header;
-mod c_library;
 mod cargo;
-mod coff;
-mod image;
-mod libtest;
+mod debian;
+mod place;
 mod process;
 mod report;
 mod setup;
 mod toolchain;
-mod tools;
 mod verbs;
 mod wine;
 mod workspace;
 
-use std::process::ExitCode;
+/// What nearly every file of xtask uses.
+mod prelude {
+    pub(crate) use std::fs;
+    pub(crate) use std::path::{Path, PathBuf};
+    pub(crate) use std::time::{Duration, Instant};
+
+    pub(crate) use anyhow::{Context as _, Result, bail, ensure};
+
+    pub(crate) use crate::backend::{BACKEND_VARIABLE, Backend};
+    pub(crate) use crate::cargo::{Build, Program, What};
+    pub(crate) use crate::place::Place;
+    pub(crate) use crate::process::{Finished, Output, Task, on_path};
+    pub(crate) use crate::report::{Counts, Report};
+    pub(crate) use crate::setup::{Setup, Tool};
+    pub(crate) use crate::toolchain::{Target, Toolchain, WindowsTarget};
+    pub(crate) use crate::wine::Runner;
+    pub(crate) use crate::workspace::Workspace;
+}
 
 use clap::{Parser, Subcommand};
+use prelude::*;
 
-use workspace::Workspace;
+use verbs::programs::{demo, probe, stress};
+use verbs::{bench, dist, header, lint, miri, mutants, release, sanitize, size, targets, test};
 
 /// ntpark's own commands. Windows programs run under Wine here, on Windows directly.
 #[derive(Parser)]
@@ -32,63 +45,36 @@ use workspace::Workspace;
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
+    #[command(flatten)]
+    setup: setup::Options,
 }
 
-#[derive(Subcommand)]
-enum Verb {
-    Arm64(verbs::arm64::Options),
-    Bench(verbs::bench::Options),
-    Demo(verbs::demo::Options),
-    Diagram(verbs::diagram::Options),
-    Targets(verbs::targets::Options),
-    Test(verbs::test::Options),
-    Header(verbs::header::Options),
-    Dist(verbs::dist::Options),
-    Lint(verbs::lint::Options),
-    Msrv(verbs::msrv::Options),
-    Mutants(verbs::mutants::Options),
-    Probe(verbs::probe::Options),
-    Release(verbs::release::Options),
-    Sanitize(verbs::sanitize::Options),
-    Size(verbs::size::Options),
-    Stress(verbs::stress::Options),
-}
+/// Makes the subcommands, each of a module with `Options` and `run`.
+macro_rules! verbs {
+    ($($verb:ident: $module:ident,)*) => {
+        #[derive(Subcommand)]
+        enum Verb { $($verb($module::Options),)* }
 
-fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let result = Workspace::find().and_then(|workspace| match &cli.verb {
-        Verb::Arm64(options) => verbs::arm64::run(&workspace, options),
-        Verb::Bench(options) => verbs::bench::run(&workspace, options),
-        Verb::Demo(options) => verbs::demo::run(&workspace, options),
-        Verb::Diagram(options) => verbs::diagram::run(&workspace, options),
-        Verb::Targets(options) => verbs::targets::run(&workspace, options),
-        Verb::Test(options) => verbs::test::run(&workspace, options),
-        Verb::Header(options) => verbs::header::run(&workspace, options),
-        Verb::Dist(options) => verbs::dist::run(&workspace, options),
-        Verb::Lint(options) => verbs::lint::run(&workspace, options),
-        Verb::Msrv(options) => verbs::msrv::run(&workspace, options),
-        Verb::Mutants(options) => verbs::mutants::run(&workspace, options),
-        Verb::Probe(options) => verbs::probe::run(&workspace, options),
-        Verb::Release(options) => verbs::release::run(&workspace, options),
-        Verb::Sanitize(options) => verbs::sanitize::run(&workspace, options),
-        Verb::Size(options) => verbs::size::run(&workspace, options),
-        Verb::Stress(options) => verbs::stress::run(&workspace, options),
-    });
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+        fn run(workspace: &Workspace, verb: &Verb) -> Result<()> {
+            match verb { $(Verb::$verb(options) => $module::run(workspace, options),)* }
         }
-    }
+    };
 }
 
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory as _;
+verbs! {
+    Test: test, Demo: demo, Lint: lint, Probe: probe, Stress: stress, Sanitize: sanitize, Miri: miri, Mutants: mutants,
+    Size: size, Bench: bench, Header: header, Dist: dist, Targets: targets, Release: release,
+}
 
-    #[test]
-    fn the_command_line_is_consistent() {
-        super::Cli::command().debug_assert();
-    }
+fn main() -> std::process::ExitCode {
+    let Cli { verb, setup } = Cli::parse();
+    let workspace = process::end_children_on_interrupt().and_then(|()| Workspace::find(setup));
+    let done = workspace.and_then(|workspace| run(&workspace, &verb));
+    u8::from(done.inspect_err(|error| eprintln!("error: {error:#}")).is_err()).into()
+}
+
+#[test]
+fn the_command_line_is_consistent() {
+    use clap::CommandFactory as _;
+    Cli::command().debug_assert();
 }

@@ -1,16 +1,16 @@
 //! Child processes, each with a limit on its time.
 //!
-//! Everything that xtask starts goes through [`Task`]: no child may hang a run for ever, and one that takes
-//! too long is ended together with its own children, by name in the message.
+//! Everything that xtask starts goes through [`Task`]. A child leads a process group (on Unix): if it fails or exceeds
+//! its limit, the whole group is killed, and so are all groups when xtask is interrupted.
 
 use std::ffi::OsString;
-use std::fmt;
 use std::io::{Read as _, Seek as _};
-use std::path::PathBuf;
-use std::process::ExitStatus;
-use std::time::{Duration, Instant};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use anyhow::{Context as _, Result, bail};
+use wait_timeout::ChildExt as _;
+
+use crate::prelude::*;
 
 /// Where a child's output goes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,155 +35,111 @@ pub(crate) struct Task {
 
 /// How a [`Task`] ended.
 pub(crate) struct Finished {
-    command: String,
+    command: Command,
+    /// `None` if it was stopped at its limit.
     status: Option<ExitStatus>,
-    limit: Duration,
-    /// What was kept of its output; empty for [`Output::Show`].
+    /// What was kept of its output.
     pub(crate) output: String,
-    /// How long it ran.
     pub(crate) elapsed: Duration,
 }
 
 impl Task {
-    /// A task that runs `program` in the current directory, with the caller's environment and `limit` as its
-    /// time.
     pub(crate) fn new(program: impl Into<OsString>, limit: Duration) -> Self {
         Self { program: program.into(), args: Vec::new(), env: Vec::new(), dir: None, limit }
     }
 
-    /// Adds one argument.
     pub(crate) fn arg(mut self, arg: impl Into<OsString>) -> Self {
         self.args.push(arg.into());
         self
     }
 
-    /// Adds arguments.
     pub(crate) fn args<I: IntoIterator<Item: Into<OsString>>>(mut self, args: I) -> Self {
         self.args.extend(args.into_iter().map(Into::into));
         self
     }
 
-    /// Sets an environment variable of the child; the last word on a variable counts.
+    /// Sets an environment variable of the child; the last call for a variable counts.
     pub(crate) fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.env.push((name.into(), Some(value.into())));
         self
     }
 
-    /// Takes an environment variable away from the child.
     pub(crate) fn env_remove(mut self, name: impl Into<OsString>) -> Self {
         self.env.push((name.into(), None));
         self
     }
 
-    /// Runs the child in `dir`.
     pub(crate) fn dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.dir = Some(dir.into());
         self
     }
 
-    /// Runs the task to its end or to its limit. Standard input is empty.
-    ///
-    /// # Errors
-    /// When the program can't be started. A program that fails or is stopped at its limit is no error here:
-    /// see [`Finished::check`].
+    /// Runs the task to its end or to its limit, without input. That the program fails is no error here: see
+    /// [`Finished::check`].
     pub(crate) fn run(&self, output: Output) -> Result<Finished> {
-        let command = self.to_string();
         // A file, not a pipe: a grandchild that outlives the child can't keep us reading.
-        let mut kept = match output {
-            Output::Show => None,
-            Output::KeepStdout | Output::Keep => Some(tempfile::tempfile()?),
-        };
-        let mut expression = duct::cmd(&self.program, &self.args).stdin_null().unchecked();
-        if let Some(file) = &kept {
-            expression = expression.stdout_file(file.try_clone()?);
-            if output == Output::Keep {
-                expression = expression.stderr_file(file.try_clone()?);
-            }
+        let mut kept = tempfile::tempfile()?;
+        let mut command = Command::new(&self.program);
+        command.args(&self.args).stdin(Stdio::null());
+        if output != Output::Show {
+            command.stdout(kept.try_clone()?);
         }
-        // duct obeys the first word on a variable, a `Task` the last.
-        for (name, value) in self.env.iter().rev() {
-            expression = match value {
-                Some(value) => expression.env(name, value),
-                None => expression.env_remove(name),
+        if output == Output::Keep {
+            command.stderr(kept.try_clone()?);
+        }
+        // What the outer cargo says about xtask is not true of the child.
+        let outer = std::env::vars_os().map(|(name, _)| name).filter(|name| {
+            ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|beginning| name.to_string_lossy().starts_with(beginning))
+        });
+        for (name, value) in outer.map(|name| (name, None)).chain(self.env.iter().cloned()) {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
             };
         }
-        for name in env_of_outer_cargo() {
-            expression = expression.env_remove(name);
-        }
         if let Some(dir) = &self.dir {
-            expression = expression.dir(dir);
+            command.current_dir(dir);
         }
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
 
         let start = Instant::now();
-        let handle = expression.start().with_context(|| format!("cannot start `{command}`"))?;
-        let status = handle.wait_timeout(self.limit)?.map(|ended| ended.status);
-        if status.is_none() {
-            end_children_of(&handle.pids());
-            handle.kill()?;
+        let mut child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
+        running().push(child.id());
+        let status = child.wait_timeout(self.limit)?;
+        if !status.is_some_and(|status| status.success()) {
+            kill_group(child.id());
             // Not for ever: what hangs in the kernel stays there.
-            handle.wait_timeout(Duration::from_secs(5))?;
+            child.wait_timeout(Duration::from_secs(5))?;
         }
+        running().retain(|&id| id != child.id());
         let mut text = Vec::new();
-        if let Some(file) = &mut kept {
-            file.rewind()?;
-            file.read_to_end(&mut text)?;
-        }
-        Ok(Finished {
-            command,
-            status,
-            limit: self.limit,
-            output: String::from_utf8_lossy(&text).into_owned(),
-            elapsed: start.elapsed(),
-        })
-    }
-}
-
-impl fmt::Display for Task {
-    /// The command line, without the environment.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.program.to_string_lossy())?;
-        for arg in &self.args {
-            write!(f, " {}", arg.to_string_lossy())?;
-        }
-        Ok(())
+        kept.rewind()?;
+        kept.read_to_end(&mut text)?;
+        let output = String::from_utf8_lossy(&text).into_owned();
+        Ok(Finished { command, status, output, elapsed: start.elapsed() })
     }
 }
 
 impl Finished {
-    /// Whether the program ended by itself and reported success.
     pub(crate) fn success(&self) -> bool {
-        self.status.is_some_and(|status| status.success())
+        self.code() == Some(0)
     }
 
-    /// How the program ended, for a person: "exit status: 1", "stopped after 60 s".
+    pub(crate) fn code(&self) -> Option<i32> {
+        self.status.and_then(|status| status.code())
+    }
+
+    /// How the program ended, for a person.
     pub(crate) fn how(&self) -> String {
-        match self.status {
-            Some(status) => status.to_string(),
-            None => format!("stopped, it took longer than {} s", self.limit.as_secs()),
-        }
+        self.status.map_or_else(|| format!("stopped after {} s", self.elapsed.as_secs()), |status| status.to_string())
     }
 
-    /// Hands the result back if the program succeeded.
-    ///
-    /// # Errors
-    /// Otherwise, with the command, how it ended and what was kept of its output.
+    /// Makes an error of a failure, with the command, how it ended and what was kept of its output.
     pub(crate) fn check(self) -> Result<Self> {
-        if self.success() {
-            return Ok(self);
-        }
-        let output = self.output.trim_end();
-        let separator = if output.is_empty() { "" } else { "\n" };
-        bail!("`{}`: {}{separator}{output}", self.command, self.how());
+        ensure!(self.success(), "{:?}: {}\n{}", self.command, self.how(), self.output.trim_end());
+        Ok(self)
     }
-}
-
-/// What the cargo that runs xtask says about xtask. A cargo or a test that xtask runs must not take it for
-/// its own.
-fn env_of_outer_cargo() -> impl Iterator<Item = OsString> {
-    std::env::vars_os().map(|(name, _)| name).filter(|name| {
-        let name = name.to_string_lossy();
-        name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
-    })
 }
 
 /// Finds a program in the directories of `PATH`.
@@ -192,99 +148,61 @@ pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
     std::env::split_paths(&std::env::var_os("PATH")?).map(|dir| dir.join(&name)).find(|path| path.is_file())
 }
 
-/// Ends the children of the given processes, and theirs. Ending cargo alone would leave the test that hangs
-/// below it behind.
-fn end_children_of(pids: &[u32]) {
-    let limit = Duration::from_secs(10);
-    if cfg!(windows) {
-        for pid in pids {
-            let task = Task::new("taskkill", limit).args(["/T", "/F", "/PID", &pid.to_string()]);
-            // Best effort: it may have ended meanwhile.
-            let _ = task.run(Output::Keep);
-        }
-        return;
-    }
-    let mut family = pids.to_vec();
-    let mut doomed = Vec::new();
-    while let Some(parent) = family.pop() {
-        let children = children_of(parent);
-        family.extend(&children);
-        doomed.extend(children.iter().map(u32::to_string));
-    }
-    if !doomed.is_empty() {
-        let script = format!("kill -9 {}", doomed.join(" "));
-        // Best effort, as above.
-        let _ = Task::new("sh", limit).args(["-c", &script]).run(Output::Keep);
-    }
+/// The children that run now.
+fn running() -> MutexGuard<'static, Vec<u32>> {
+    static RUNNING: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The children of a process, as Linux tells them; none on systems without `/proc`.
-fn children_of(parent: u32) -> Vec<u32> {
-    let Ok(entries) = std::fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    entries
-        .filter_map(|entry| {
-            let entry = entry.ok()?;
-            let pid = entry.file_name().to_str()?.parse().ok()?;
-            let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
-            (parent_in_stat(&stat)? == parent).then_some(pid)
-        })
-        .collect()
+/// Makes an interrupt of xtask end its children too: in groups of their own, they do not get it from the terminal.
+pub(crate) fn end_children_on_interrupt() -> Result<()> {
+    Ok(ctrlc::set_handler(|| {
+        running().iter().copied().for_each(kill_group);
+        std::process::exit(130);
+    })?)
 }
 
-/// The parent's process id in a line of `/proc/PID/stat`: the second field after the name, which is in
-/// parentheses and may itself hold any character.
-fn parent_in_stat(stat: &str) -> Option<u32> {
-    let (_, after_name) = stat.rsplit_once(')')?;
-    after_name.split_whitespace().nth(1)?.parse().ok()
+/// Kills a process and its children, if there are any left.
+#[cfg(unix)]
+fn kill_group(leader: u32) {
+    use rustix::process::{Pid, Signal, kill_process_group};
+    let group = i32::try_from(leader).ok().and_then(Pid::from_raw);
+    let _ = group.map(|group| kill_process_group(group, Signal::KILL));
 }
 
-#[cfg(test)]
+#[cfg(windows)]
+fn kill_group(leader: u32) {
+    let _ = Command::new("taskkill").args(["/T", "/F", "/PID", &leader.to_string()]).output();
+}
+
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 
     #[test]
-    fn parent_is_found_behind_any_name() {
-        assert_eq!(parent_in_stat("7 (cargo) S 42 7 7 0 -1"), Some(42));
-        assert_eq!(parent_in_stat("7 (a) b (c)) R 43 7"), Some(43));
-        assert_eq!(parent_in_stat("7 (cargo"), None);
+    fn output_status_and_environment_are_those_of_the_child() {
+        let script = "echo $A $B $CARGO_MANIFEST_DIR; echo err >&2; exit 3";
+        let task = Task::new("sh", Duration::from_secs(30)).args(["-c", script]).env("A", "1").env("A", "2");
+        let task = task.env("B", "3").env_remove("B").env("CARGO_MANIFEST_DIR", "4");
+        let message = task.run(Output::Keep).expect("sh starts").check().err().expect("3 is a failure").to_string();
+        assert!(message.contains("exit status: 3") && message.ends_with("\n2 4\nerr"), "{message}");
     }
 
     #[test]
-    #[cfg(unix)]
-    fn output_and_status_are_kept() {
-        let task = Task::new("sh", Duration::from_secs(30)).args(["-c", "echo out; echo err >&2; exit 3"]);
-        let finished = task.run(Output::Keep).expect("sh starts");
-        assert_eq!(finished.output, "out\nerr\n");
-        assert!(!finished.success());
-        let message = finished.check().err().expect("3 is a failure").to_string();
-        assert!(message.contains("exit status: 3") && message.contains("out\nerr"), "{message}");
-    }
-
-    #[test]
-    #[cfg(unix)]
-    fn the_last_word_on_a_variable_counts() {
-        let task = Task::new("sh", Duration::from_secs(30)).args(["-c", "echo $A $B $CARGO_MANIFEST_DIR"]);
-        let task = task.env("A", "1").env("A", "2").env("B", "3").env_remove("B").env("CARGO_MANIFEST_DIR", "4");
-        assert_eq!(task.run(Output::Keep).expect("sh starts").output, "2 4\n");
-    }
-
-    #[test]
-    #[cfg(target_os = "linux")]
-    fn a_task_is_stopped_at_its_limit_with_its_children() {
-        let start = Instant::now();
-        let task = Task::new("sh", Duration::from_millis(300)).args(["-c", "echo begun; sleep 20 & wait"]);
-        let finished = task.run(Output::Keep).expect("sh starts");
-        assert!(finished.how().starts_with("stopped"), "{}", finished.how());
-        assert_eq!(finished.output, "begun\n");
-        assert!(start.elapsed() < Duration::from_secs(15), "the sleeping child was waited for");
-    }
-
-    #[test]
-    fn a_program_that_is_missing_is_named() {
-        let task = Task::new("there-is-no-such-program", Duration::from_secs(1)).arg("x");
-        let message = task.run(Output::Show).err().expect("cannot start").to_string();
-        assert!(message.contains("there-is-no-such-program x"), "{message}");
+    fn children_end_with_a_task_that_exceeds_its_limit_or_fails() {
+        for (script, limit, how) in [
+            ("sleep 60 & echo $!; wait", Duration::from_millis(300), "stopped"),
+            ("sleep 60 & echo $!; exit 1", Duration::from_secs(30), "exit status: 1"),
+        ] {
+            let finished = Task::new("sh", limit).args(["-c", script]).run(Output::Keep).expect("sh starts");
+            assert!(finished.how().starts_with(how), "{}", finished.how());
+            let stat = format!("/proc/{}/stat", finished.output.trim());
+            let start = Instant::now();
+            // A zombie (Z) has ended; whoever adopted it has yet to ask.
+            while std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z ")) {
+                assert!(start.elapsed() < Duration::from_secs(30), "the child still runs");
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
     }
 }

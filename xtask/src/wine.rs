@@ -6,145 +6,138 @@
 //! 32-bit programs run in the same prefix, without a 32-bit Wine: the 64-bit loader runs them once the i386
 //! builds of a few of Wine's DLLs are in their place ([`fetch_32_bit`]).
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use crate::debian::{self, Root};
+use crate::prelude::*;
 
-use anyhow::{Context as _, Result};
-
-use crate::process::{Output, Task};
-use crate::toolchain::{Gcc, Target};
-use crate::workspace::Workspace;
-
-/// Making a prefix takes 10 s, on a slow disk a minute.
-const PREFIX_LIMIT: Duration = Duration::from_secs(5 * 60);
-/// Compiling a stand-in DLL.
-const COMPILE_LIMIT: Duration = Duration::from_secs(60);
-/// Fetching a hundred megabytes.
-const FETCH_LIMIT: Duration = Duration::from_secs(15 * 60);
-/// How long the Wine server stays after its last program, in seconds: from one program of a run to the next.
-const SERVER_STAYS: &str = "-p60";
-
+/// Making a prefix takes 10 s, on a slow disk a minute; under emulation a few.
+const LIMIT: Duration = Duration::from_secs(10 * 60);
 /// What Rust's std loads, and what that loads in turn.
-const DLLS_32_BIT: [&str; 13] = [
-    "advapi32.dll",
-    "gdi32.dll",
-    "kernel32.dll",
-    "kernelbase.dll",
-    "msvcrt.dll",
-    "ntdll.dll",
-    "rpcrt4.dll",
-    "sechost.dll",
-    "ucrtbase.dll",
-    "user32.dll",
-    "userenv.dll",
-    "version.dll",
-    "win32u.dll",
-];
-
-/// Where the prefix keeps 64-bit DLLs, and 32-bit ones.
+const DLLS_32_BIT: &str = "advapi32 gdi32 kernel32 kernelbase msvcrt ntdll rpcrt4 sechost ucrtbase user32 userenv \
+                           version win32u";
+/// Where a prefix keeps 64-bit DLLs, and 32-bit ones.
 const SYSTEM32: &str = "drive_c/windows/system32";
 const SYSWOW64: &str = "drive_c/windows/syswow64";
 
-/// A way to run programs, ready for use.
+/// A way to run programs, ready for use: under a Wine, or directly.
 #[derive(Clone, Debug)]
-pub(crate) struct Runner {
-    /// `None` runs them directly.
-    wine: Option<Wine>,
-}
+pub(crate) struct Runner(Option<Wine>);
 
-/// Wine's settings.
+/// A Wine and its settings.
 #[derive(Clone, Debug)]
 struct Wine {
     prefix: PathBuf,
-    /// Where Wine finds the 32-bit DLLs that [`fetch_32_bit`] brought.
+    /// Where it finds the 32-bit DLLs that [`fetch_32_bit`] brought.
     dll_path: Option<PathBuf>,
+    /// The Debian that it belongs to; `None` is this machine's own Wine.
+    root: Option<Root>,
 }
 
 impl Runner {
+    /// For programs of this machine.
+    pub(crate) fn native() -> Self {
+        Self(None)
+    }
+
     /// For programs of `target`: makes the prefix if there is none, and wakes its server.
-    ///
-    /// # Errors
-    /// When Wine, or the compiler for a stand-in DLL, fails.
     pub(crate) fn windows(workspace: &Workspace, target: Target) -> Result<Self> {
         if cfg!(windows) {
             return Ok(Self::native());
         }
-        let mut wine = Wine { prefix: home(workspace).join("prefix"), dll_path: None };
-        if !wine.prefix.is_dir() {
-            wine.make_prefix(&home(workspace))?;
+        let mut wine = Wine { prefix: home(workspace).join("prefix"), dll_path: None, root: None };
+        wine.get_ready()?;
+        let (folder, stand_ins): (_, &[&str]) = match target == Target::I686 {
+            true => (SYSWOW64, &["bcryptprimitives", "ws2_32"]),
+            false => (SYSTEM32, &["bcryptprimitives"]),
+        };
+        let fetched = dlls_32_bit(workspace);
+        // From version 9 on, or with a 32-bit Wine, the prefix has its own.
+        if target == Target::I686 && fetched.is_dir() {
+            fs::create_dir_all(wine.prefix.join(SYSWOW64))?;
+            for dll in DLLS_32_BIT.split(' ').map(|name| format!("{name}.dll")) {
+                let place = wine.prefix.join(SYSWOW64).join(&dll);
+                if !place.exists() {
+                    fs::copy(fetched.join(&dll), &place).with_context(|| format!("cannot copy {dll}"))?;
+                }
+            }
+            wine.dll_path = fetched.parent().map(Path::to_owned);
         }
-        if target == Target::I686 {
-            wine.enable_32_bit(workspace)?;
+        for name in stand_ins {
+            let dll = wine.prefix.join(folder).join(name).with_extension("dll");
+            if let (false, Some(gcc)) = (dll.exists(), target.gcc) {
+                let flags = ["-shared", "-O2", "-s", "-Wall", "-Wextra", "-Wl,--kill-at", "-o"];
+                let task = Task::new(gcc.program, LIMIT).args(flags).arg(dll).dir(workspace.root());
+                task.arg(format!("xtask/wine/{name}.c")).arg("-ladvapi32").run(Output::Keep)?.check()?;
+            }
         }
-        wine.add_dll(workspace, target, "bcryptprimitives", &["-ladvapi32"])?;
-        wine.wake()?;
-        Ok(Self { wine: Some(wine) })
+        Ok(Self(Some(wine)))
     }
 
-    /// For programs of this machine.
-    pub(crate) fn native() -> Self {
-        Self { wine: None }
+    /// For programs that the Wine in `root` runs, in a prefix of this name.
+    pub(crate) fn in_root(workspace: &Workspace, root: Root, name: &str) -> Result<Self> {
+        let wine = Wine { prefix: home(workspace).join(name), dll_path: None, root: Some(root) };
+        wine.get_ready()?;
+        Ok(Self(Some(wine)))
     }
 
     /// A task that runs `program`, which gets no input and is stopped after `limit`.
     pub(crate) fn task(&self, program: &Path, limit: Duration) -> Task {
-        match &self.wine {
-            Some(wine) => wine.env(Task::new("wine", limit)).arg(program),
+        match &self.0 {
+            Some(wine) => wine.task("wine", limit).arg(program),
             None => Task::new(program, limit),
         }
     }
 
-    /// Lets cargo run programs of the target `triple` this way: doctests have no other.
+    /// A task whose children run Windows programs this way.
+    pub(crate) fn environment(&self, task: Task) -> Task {
+        self.0.as_ref().map_or(task.clone(), |wine| wine.env(task))
+    }
+
+    /// Lets cargo run programs of the target `triple` this way.
     pub(crate) fn as_cargo_runner(&self, task: Task, triple: &str) -> Task {
-        match &self.wine {
-            Some(wine) => {
-                let name = format!("CARGO_TARGET_{}_RUNNER", triple.to_uppercase().replace('-', "_"));
-                wine.env(task).env(name, "wine")
-            }
-            None => task,
-        }
+        let name = format!("CARGO_TARGET_{}_RUNNER", triple.to_uppercase().replace('-', "_"));
+        self.0.as_ref().map_or(task.clone(), |wine| wine.env(task).env(name, "wine"))
     }
 }
 
 impl Wine {
+    /// Runs Wine's program `wine` or `wineserver`.
+    fn task(&self, program: &str, limit: Duration) -> Task {
+        self.env(match &self.root {
+            Some(root) => root.task(&format!("/usr/lib/wine/{program}64"), limit),
+            None => Task::new(program, limit),
+        })
+    }
+
     fn env(&self, task: Task) -> Task {
         // No menu entries on the user's desktop, no questions about Mono and Gecko, no debugger that waits for a
-        // person.
-        let mut overrides = "winemenubuilder.exe,winedbg.exe,mscoree,mshtml=".to_owned();
-        let mut task = task.env("WINEPREFIX", &self.prefix).env("WINEDEBUG", "-all");
-        if let Some(dlls) = &self.dll_path {
-            overrides += ";ws2_32=n,b";
-            task = task.env("WINEDLLPATH", dlls);
+        // person, no window, and no backtraces, which take seconds.
+        let overrides = "winemenubuilder.exe,winedbg.exe,mscoree,mshtml=";
+        let mut task = task.env("WINEPREFIX", &self.prefix).env("WINEDEBUG", "-all").env("RUST_BACKTRACE", "0");
+        task = task.env("WINEDLLOVERRIDES", overrides).env_remove("WINEARCH").env_remove("DISPLAY");
+        if self.root.is_some() {
+            task = task.env("WINESERVER", "/usr/lib/wine/wineserver64");
         }
-        // Nor a window.
-        task.env("WINEDLLOVERRIDES", overrides).env_remove("WINEARCH").env_remove("DISPLAY")
+        match &self.dll_path {
+            Some(dlls) => task.env("WINEDLLPATH", dlls).env("WINEDLLOVERRIDES", format!("{overrides};ws2_32=n,b")),
+            None => task,
+        }
     }
 
-    /// Makes the prefix beside its place and moves it there when it is complete: a run that is interrupted
-    /// leaves no half of it behind, and of two runs at once one wins.
-    fn make_prefix(&self, home: &Path) -> Result<()> {
-        eprintln!("Making a Wine prefix in {}", self.prefix.display());
-        fs::create_dir_all(home)?;
-        let dir = tempfile::Builder::new().prefix("unfinished-").tempdir_in(home)?;
-        let unfinished = Self { prefix: dir.path().to_owned(), dll_path: None };
-        unfinished.start()?;
-        // Its server goes when nobody needs it. To kill it would leave a service behind that is just coming up.
-        unfinished.env(Task::new("wineserver", PREFIX_LIMIT)).arg("-w").run(Output::Keep)?.check()?;
-        let moved = fs::rename(dir.path(), &self.prefix);
-        if moved.is_ok() {
-            // There is nothing left to clean up.
-            let _ = dir.keep();
-        } else if !self.prefix.is_dir() {
-            moved.with_context(|| format!("cannot make {}", self.prefix.display()))?;
+    /// Makes the prefix, if there is none, and starts its services under a server that stays for a minute.
+    fn get_ready(&self) -> Result<()> {
+        if !self.prefix.is_dir() {
+            // Beside its place, and moved there when it is complete: a run that is interrupted leaves no half of it.
+            eprintln!("Making a Wine prefix in {}", self.prefix.display());
+            let home = self.prefix.parent().context("no folder for the prefix")?;
+            fs::create_dir_all(home)?;
+            let unfinished = Self { prefix: tempfile::tempdir_in(home)?.keep(), ..self.clone() };
+            unfinished.start()?;
+            // Its server goes when nobody needs it. To kill it would leave a service behind that is just coming up.
+            unfinished.task("wineserver", LIMIT).arg("-w").run(Output::Keep)?.check()?;
+            fs::rename(&unfinished.prefix, &self.prefix)?;
         }
-        Ok(())
-    }
-
-    /// Starts the prefix's services, if they don't run, under a server that stays for a while.
-    fn wake(&self) -> Result<()> {
         // Says no when a server runs already.
-        self.env(Task::new("wineserver", PREFIX_LIMIT)).arg(SERVER_STAYS).run(Output::Keep)?;
+        self.task("wineserver", LIMIT).arg("-p60").run(Output::Keep)?;
         self.start()
     }
 
@@ -153,47 +146,8 @@ impl Wine {
     /// it is a file that nobody waits for.
     fn start(&self) -> Result<()> {
         // Not wineboot: told to, it starts the services once more.
-        let program = self.env(Task::new("wine", PREFIX_LIMIT)).args(["cmd", "/c", "exit"]);
-        program.run(Output::Keep)?.check().context("Wine can't be started")?;
-        Ok(())
-    }
-
-    /// Puts the 32-bit DLLs into their place, unless Wine has done so itself: it does where a 32-bit Wine is
-    /// installed, and from version 9 on.
-    fn enable_32_bit(&mut self, workspace: &Workspace) -> Result<()> {
-        let fetched = dlls_32_bit(workspace);
-        if !fetched.is_dir() {
-            return Ok(());
-        }
-        self.dll_path = fetched.parent().map(Path::to_owned);
-        fs::create_dir_all(self.prefix.join(SYSWOW64))?;
-        for dll in DLLS_32_BIT {
-            let place = self.prefix.join(SYSWOW64).join(dll);
-            if !place.exists() {
-                fs::copy(fetched.join(dll), &place).with_context(|| format!("cannot copy {dll}"))?;
-            }
-        }
-        self.add_dll(workspace, Target::I686, "ws2_32", &["xtask/wine/ws2_32.def"])
-    }
-
-    /// Compiles the stand-in `xtask/wine/NAME.c` into the prefix, unless there is such a DLL already: ours or
-    /// Wine's.
-    fn add_dll(&self, workspace: &Workspace, target: Target, name: &str, rest: &[&str]) -> Result<()> {
-        let dir = if target == Target::I686 { SYSWOW64 } else { SYSTEM32 };
-        let dll = self.prefix.join(dir).join(name).with_extension("dll");
-        let Some(Gcc { program, .. }) = target.gcc else {
-            return Ok(());
-        };
-        if dll.exists() {
-            return Ok(());
-        }
-        let task = Task::new(program, COMPILE_LIMIT)
-            .args(["-shared", "-O2", "-s", "-Wall", "-Wextra", "-Wl,--kill-at", "-o"])
-            .arg(dll)
-            .arg(format!("xtask/wine/{name}.c"))
-            .args(rest);
-        task.dir(workspace.root()).run(Output::Keep)?.check()?;
-        Ok(())
+        let program = self.task("wine", LIMIT).args(["cmd", "/c", "exit"]);
+        program.run(Output::Keep)?.check().context("Wine can't be started").map(drop)
     }
 }
 
@@ -201,9 +155,9 @@ fn home(workspace: &Workspace) -> PathBuf {
     workspace.target().join("wine")
 }
 
-/// Where [`fetch_32_bit`] puts the DLLs; Wine wants the folder to have this name.
+/// Where [`fetch_32_bit`] puts the DLLs.
 fn dlls_32_bit(workspace: &Workspace) -> PathBuf {
-    home(workspace).join("32-bit/i386-windows")
+    home(workspace).join("32-bit/usr/lib/i386-linux-gnu/wine/i386-windows")
 }
 
 /// Whether 32-bit programs run, or will once the prefix is made.
@@ -212,46 +166,9 @@ pub(crate) fn has_32_bit(workspace: &Workspace) -> bool {
     dlls_32_bit(workspace).is_dir() || in_prefix.exists()
 }
 
-/// Fetches the package of Wine's i386 DLLs and takes from it what a program needs. Nothing is installed for
-/// that: apt works with lists of its own under the target directory, so that the system's architectures stay
-/// as they are.
-///
-/// # Errors
-/// When apt can't fetch the package that belongs to the Wine that is installed.
+/// Fetches Wine's i386 DLLs, in the version of the Wine that is installed.
 pub(crate) fn fetch_32_bit(workspace: &Workspace) -> Result<()> {
-    let place = dlls_32_bit(workspace);
-    let parent = place.parent().context("no folder for the DLLs")?;
-    fs::create_dir_all(parent)?;
-    let dir = tempfile::tempdir_in(parent)?;
-    for part in ["lists/partial", "cache/archives/partial", "all", "i386-windows"] {
-        fs::create_dir_all(dir.path().join(part))?;
-    }
-
-    let version = Task::new("dpkg-query", FETCH_LIMIT).args(["-W", "-f=${Version}", "libwine"]);
-    let version = version.run(Output::KeepStdout)?.check()?.output;
-    let apt = Task::new("apt-get", FETCH_LIMIT).dir(dir.path()).args(["-q", "-o", "Debug::NoLocking=1"]);
-    let lists = format!("Dir::State::Lists={}", dir.path().join("lists").display());
-    let cache = format!("Dir::Cache={}", dir.path().join("cache").display());
-    let apt = apt.args(["-o", &lists, "-o", &cache, "-o", "APT::Sandbox::User=root"]);
-    let apt =
-        apt.args(["-o", "APT::Architecture=i386", "-o", "APT::Architectures=i386", "-o", "Acquire::Languages=none"]);
-    // One index that is out of step, as security's often is for i386, makes this fail; what matters is the next
-    // step.
-    apt.clone().arg("update").run(Output::Keep)?;
-    let package = format!("libwine={}", version.trim());
-    apt.args(["download", &package]).run(Output::Keep)?.check()?;
-
-    let is_package = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "deb");
-    let mut files = fs::read_dir(dir.path())?.filter_map(|entry| Some(entry.ok()?.path()));
-    let package = files.find(is_package).context("apt-get has downloaded nothing")?;
-    let all = dir.path().join("all");
-    Task::new("dpkg-deb", FETCH_LIMIT).arg("-x").arg(package).arg(&all).run(Output::Keep)?.check()?;
-    let chosen = dir.path().join("i386-windows");
-    for dll in DLLS_32_BIT {
-        let source = all.join("usr/lib/i386-linux-gnu/wine/i386-windows").join(dll);
-        fs::copy(&source, chosen.join(dll))
-            .with_context(|| format!("{package} has no {dll}", package = version.trim()))?;
-    }
-    fs::rename(chosen, place)?;
-    Ok(())
+    let version = Task::new("dpkg-query", LIMIT).args(["-W", "-f=${Version}", "libwine"]);
+    let package = format!("libwine={}", version.run(Output::KeepStdout)?.check()?.output.trim());
+    debian::unpack_i386(&package, &home(workspace).join("32-bit"))
 }

@@ -14,11 +14,3 @@ __declspec(dllexport) int __stdcall ProcessPrng(unsigned char *buffer, size_t le
     }
     return 1;
 }
-
-int __stdcall DllMain(void *instance, unsigned long reason, void *reserved)
-{
-    (void)instance;
-    (void)reason;
-    (void)reserved;
-    return 1;
-}

@@ -1,25 +1,36 @@
 //! The real code, from the parkers down to the calls, on a simulated NT and under loom, which tries all
 //! interleavings and all values that the memory model allows.
 //!
-//! `cargo xtask test --suite loom`. Each test runs on every [`Platform`] and prints how many executions that
-//! took. In each, a thread that could go on gives way up to so many times as the test says
+//! `cargo test -p ntpark-verify --release --test loom`. Each test runs on every [`Platform`] and prints how many
+//! executions that took. In each, a thread that could go on gives way up to so many times as the test says
 //! (`LOOM_MAX_PREEMPTIONS` says otherwise), and whenever it blocks.
 
-pub(crate) mod nt;
-mod selection;
+#![cfg(not(windows))]
+
+mod freed;
+mod keyed_event;
+mod nt;
+mod selection_races;
+mod spin;
+mod sync;
+mod sys;
 mod token;
 mod two_phase;
 
-use crate::state::Word;
-use crate::{Backend, BackendKind};
-use core::cell::UnsafeCell;
-use core::ops::Deref;
+ntpark_verify::product!();
+
+use backend::{Backend, BackendKind};
 use loom::model::Builder;
-use loom::sync::atomic::AtomicUsize;
 use nt::System;
-use std::println;
+use std::io::Write as _;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+/// How long the executions of a test on one system may take. None takes a tenth of it on an idle machine.
+const LIMIT: Duration = Duration::from_secs(300);
 
 /// A system, and what threads park on there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +54,11 @@ impl Platform {
         }
     }
 
+    /// Whether a waiter leaves only after its wake.
+    fn is_rendezvous(self) -> bool {
+        matches!(self, Self::KeyedEvent | Self::KeyedEventNull | Self::XpClass)
+    }
+
     /// Makes the choice that is this platform's, in the execution that is running, and has it stored: the races of
     /// the first use are another test's matter.
     fn choose(self) {
@@ -58,7 +74,7 @@ impl Platform {
 }
 
 /// Tries the executions of `test` on every platform, with up to so many preemptions.
-fn on_every_platform(name: &str, preemptions: usize, test: impl Fn() + Copy + Send + Sync + 'static) {
+fn on_every_platform(name: &str, preemptions: usize, test: impl Fn(Platform) + Copy + Send + Sync + 'static) {
     on_platforms(name, &Platform::ALL, preemptions, test);
 }
 
@@ -67,12 +83,12 @@ fn on_platforms(
     name: &str,
     platforms: &[Platform],
     preemptions: usize,
-    test: impl Fn() + Copy + Send + Sync + 'static,
+    test: impl Fn(Platform) + Copy + Send + Sync + 'static,
 ) {
     for &platform in platforms {
         let executions = explore(platform.system(), preemptions, move || {
             platform.choose();
-            test();
+            test(platform);
         });
         println!("{name}, {platform:?}: {executions} executions");
     }
@@ -84,43 +100,21 @@ fn explore(system: System, preemptions: usize, test: impl Fn() + Send + Sync + '
     let mut builder = Builder::new();
     builder.preemption_bound = builder.preemption_bound.or(Some(preemptions));
     builder.max_branches = 10_000;
-    let executions = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let executions = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&executions);
+    // Dropped when this returns, or unwinds.
+    let (_alive, end) = channel::<()>();
+    let test_name = std::thread::current().name().unwrap_or("a test").to_owned();
+    std::thread::spawn(move || {
+        if end.recv_timeout(LIMIT) == Err(RecvTimeoutError::Timeout) {
+            // Written past the harness, which would keep it and lose it.
+            let _ = writeln!(std::io::stderr(), "{test_name} has run for {LIMIT:?}: giving up");
+            std::process::abort();
+        }
+    });
     builder.check(move || {
         counter.fetch_add(1, Relaxed);
         test();
     });
     executions.load(Relaxed)
-}
-
-/// A parker that its owner frees while others may still know its address.
-struct Freed<T>(UnsafeCell<T>);
-
-// SAFETY: shared like what is in it; for `free`, see there.
-unsafe impl<T: Sync> Sync for Freed<T> {}
-
-impl<T> Freed<T> {
-    fn new(parker: T) -> Self {
-        Self(UnsafeCell::new(parker))
-    }
-
-    /// What freeing the parker is to loom: all that others have done to its word comes before, and nothing
-    /// that they do comes after.
-    ///
-    /// `T` begins with its word.
-    fn free(&self) {
-        let word = self.0.get().cast::<Word>().cast::<AtomicUsize>();
-        // SAFETY: a `Word` is an `AtomicUsize`, and nobody uses it any more, which loom checks now.
-        let word = unsafe { &mut *word };
-        word.with_mut(|_| ());
-    }
-}
-
-impl<T> Deref for Freed<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        // SAFETY: `free` comes last.
-        unsafe { &*self.0.get() }
-    }
 }

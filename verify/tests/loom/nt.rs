@@ -1,24 +1,28 @@
 //! A simulated NT of loom's mutexes: `WaitOnAddress`, keyed events (with and without the flaw of XP), a host,
-//! a loader and a clock.
+//! a loader and a clock that advances by ticks.
 //!
 //! Time stands still at 0 until [`advance`] takes it past all deadlines. So a wait's timeout, which its
 //! caller has worked out from the time before, counts from 0, even if the call comes after. Only the slices
-//! in which a waiter on an XP-class kernel settles end by themselves, and only when there is something new to
+//! in which a waiter on an XP-class kernel receives its wake end by themselves, and only when there is something new to
 //! see: to end them sooner would only mean more rounds of the same.
 
-use crate::Host;
-use crate::backend::selection::{self, Loader};
+use crate::backend::Backend;
+use crate::backend::host::{Host, HostFunctions};
+use crate::backend::keyed_event::KeyedEvent;
+use crate::backend::process::Process;
 use crate::state::RELEASED;
-use crate::sys::kernel32::{INFINITE, WaitOnAddress, WakeByAddressSingle};
+use crate::sys::kernel32::{ERROR_TIMEOUT, INFINITE, WaitOnAddress, WakeByAddressSingle};
+use crate::sys::last_error::set_last_error;
+use crate::sys::loader::{NTDLL, SYNCH, VISTA};
 use crate::sys::ntdll::{NtCreateKeyedEvent, NtReleaseKeyedEvent, NtWaitForKeyedEvent, RtlDllShutdownInProgress};
 use crate::sys::{BOOL, BOOLEAN, HANDLE, NTSTATUS, STATUS_INVALID_HANDLE, STATUS_SUCCESS, STATUS_TIMEOUT};
 use core::ffi::{CStr, c_void};
+use core::num::NonZeroU32;
 use core::ptr;
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
 use loom::sync::atomic::AtomicUsize;
 use loom::sync::{Condvar, Mutex, MutexGuard};
 use std::cell::Cell;
-use std::vec::Vec;
 
 /// What a process finds itself on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +41,7 @@ pub(crate) enum System {
     None,
 }
 
-std::thread_local! {
+thread_local! {
     /// loom runs all threads of an execution on one thread of the system.
     static SYSTEM: Cell<System> = const { Cell::new(System::None) };
 }
@@ -71,6 +75,11 @@ struct State {
     blocked: usize,
     handles_made: usize,
     handles_closed: usize,
+    /// The process is ending.
+    is_ending: bool,
+    /// All calls of keyed events fail, and how many have.
+    is_broken: bool,
+    failures: u32,
 }
 
 /// A thread that waits for another.
@@ -127,6 +136,32 @@ pub(crate) fn advance(units: u64) {
     KERNEL.bell.notify_all();
 }
 
+/// Whether a thread is blocked at an address, and nobody has woken it.
+pub(crate) fn is_blocked_at<T>(address: *const T) -> bool {
+    lock().waiters.iter().any(|thread| thread.key == address.addr() && !thread.is_met)
+}
+
+/// Begins the end of the process.
+pub(crate) fn end() {
+    lock().is_ending = true;
+}
+
+/// Lets all calls of keyed events fail from now on.
+pub(crate) fn break_keyed_events() {
+    lock().is_broken = true;
+}
+
+/// How many calls have failed.
+pub(crate) fn failures() -> u32 {
+    lock().failures
+}
+
+/// Makes a call fail, if they do.
+fn fails(state: &mut State) -> bool {
+    state.failures += u32::from(state.is_broken);
+    state.is_broken
+}
+
 /// The handles that are open.
 pub(crate) fn open_handles() -> usize {
     let state = lock();
@@ -175,14 +210,21 @@ unsafe extern "system" fn wait_on_address(
     let expected = unsafe { compare.cast::<usize>().read() };
     let units = (milliseconds != INFINITE).then(|| u64::from(milliseconds) * 10_000);
     // SAFETY: the word is that of a parker whose thread is here.
-    BOOL::from(unsafe { compare_and_block(word, expected, units) })
+    let is_woken = unsafe { compare_and_block(word, expected, units) };
+    if !is_woken {
+        set_last_error(ERROR_TIMEOUT);
+    }
+    BOOL::from(is_woken)
 }
 
 unsafe extern "system" fn wake_by_address(word: *const c_void) {
     wake_at(word);
 }
 
-/// A millisecond: the slice of a waiter that settles on an XP-class kernel.
+/// The last error after a function that is not there. (The real loader leaves it alone where there is one.)
+const ERROR_PROC_NOT_FOUND: u32 = 127;
+
+/// A millisecond: the slice of a waiter that receives its wake on an XP-class kernel.
 const GUARDED_SLICE: i64 = -10_000;
 /// A second: as good as for ever, to whoever waits for a thread that is certain to come.
 const SLICE: i64 = -10_000_000;
@@ -202,6 +244,9 @@ unsafe extern "system" fn wait_for_keyed_event(
     let timeout = unsafe { timeout.as_ref() }.copied().filter(|&timeout| timeout != SLICE);
     assert!(timeout.is_none_or(|timeout| timeout <= 0), "a time of the wall clock");
     let mut state = lock();
+    if fails(&mut state) {
+        return STATUS_INVALID_HANDLE;
+    }
     if meet(&mut state.releasers, key.addr()) {
         return STATUS_SUCCESS;
     }
@@ -212,7 +257,7 @@ unsafe extern "system" fn wait_for_keyed_event(
     let name = thread.name;
     state.waiters.push(thread);
     if timeout == Some(GUARDED_SLICE) {
-        return settle(state, key, name);
+        return receive(state, key, name);
     }
     loop {
         if was_met(&mut state.waiters, name) {
@@ -231,9 +276,9 @@ unsafe extern "system" fn wait_for_keyed_event(
     }
 }
 
-/// A slice of a settle on an XP-class kernel: ends when the release is met, or when the waker has said that
+/// Such a slice: ends when the release is met, or when the waker has said that
 /// it is over.
-fn settle(mut state: MutexGuard<'static, State>, key: *const c_void, name: usize) -> NTSTATUS {
+fn receive(mut state: MutexGuard<'static, State>, key: *const c_void, name: usize) -> NTSTATUS {
     loop {
         // SAFETY: the key is the word of a parker whose thread is here, an atomic of loom's.
         let word = unsafe { &*key.cast::<AtomicUsize>() };
@@ -248,6 +293,13 @@ fn settle(mut state: MutexGuard<'static, State>, key: *const c_void, name: usize
         loom::thread::yield_now();
         state = lock();
     }
+}
+
+/// Lets a thread go that waits with this key, as the system's call does.
+pub(crate) fn release<T>(key: *const T) {
+    // SAFETY: there is a handle of this number, or it does not matter; the key is not read.
+    let status = unsafe { release_keyed_event(ptr::without_provenance_mut(4), key.cast(), 0, ptr::null()) };
+    assert_eq!(status, STATUS_SUCCESS);
 }
 
 unsafe extern "system" fn release_keyed_event(
@@ -268,6 +320,9 @@ unsafe extern "system" fn release_keyed_event(
         "a timed release has the flaw as well"
     );
     let mut state = lock();
+    if fails(&mut state) {
+        return STATUS_INVALID_HANDLE;
+    }
     if meet(&mut state.waiters, key.addr()) {
         return STATUS_SUCCESS;
     }
@@ -296,67 +351,100 @@ unsafe extern "system" fn create_keyed_event(
 }
 
 unsafe extern "system" fn is_ending() -> BOOLEAN {
-    0
+    lock().is_ending.into()
 }
 
-unsafe extern "system" fn query_time(time: *mut u64) {
-    let now = lock().now;
-    // SAFETY: the address is that of a live u64.
-    unsafe { time.write(now) };
-}
+/// The product's evidence that the process runs on NT, and its loader.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Nt(());
 
-impl Loader for selection::System {
-    fn module(self, name: &CStr) -> HANDLE {
-        let is_there = match name.to_bytes() {
-            b"ntdll.dll" | b"kernel32.dll" => SYSTEM.get() != System::None,
-            b"api-ms-win-core-synch-l1-2-0.dll" => SYSTEM.get() == System::Windows10,
-            // So that every system has an exact clock here.
-            b"api-ms-win-core-realtime-l1-1-1.dll" => true,
-            _ => false,
-        };
-        if is_there { ptr::without_provenance_mut(1) } else { ptr::null_mut() }
+impl Nt {
+    pub(crate) fn detect() -> Option<Self> {
+        (SYSTEM.get() != System::None).then_some(Self(()))
     }
 
-    fn function(self, _module: HANDLE, name: &CStr) -> *mut c_void {
-        match name.to_bytes() {
-            b"WaitOnAddress" => wait_on_address as WaitOnAddress as *mut c_void,
-            b"WakeByAddressSingle" => wake_by_address as WakeByAddressSingle as *mut c_void,
-            b"NtWaitForKeyedEvent" => wait_for_keyed_event as NtWaitForKeyedEvent as *mut c_void,
-            b"NtReleaseKeyedEvent" => release_keyed_event as NtReleaseKeyedEvent as *mut c_void,
-            b"NtCreateKeyedEvent" => create_keyed_event as NtCreateKeyedEvent as *mut c_void,
-            b"RtlDllShutdownInProgress" => is_ending as RtlDllShutdownInProgress as *mut c_void,
-            b"QueryUnbiasedInterruptTimePrecise" => query_time as crate::sys::kernel32::QueryTime as *mut c_void,
+    pub(crate) fn find(self, module: &CStr, function: &CStr) -> *mut c_void {
+        set_last_error(ERROR_PROC_NOT_FOUND);
+        let has_wait_address = SYSTEM.get() == System::Windows10;
+        match (module, function.to_bytes()) {
+            (module, b"WaitOnAddress") if module == SYNCH && has_wait_address => {
+                wait_on_address as WaitOnAddress as *mut c_void
+            }
+            (module, b"WakeByAddressSingle") if module == SYNCH && has_wait_address => {
+                wake_by_address as WakeByAddressSingle as *mut c_void
+            }
+            (module, name) if module == NTDLL => match name {
+                b"NtWaitForKeyedEvent" => wait_for_keyed_event as NtWaitForKeyedEvent as *mut c_void,
+                b"NtReleaseKeyedEvent" => release_keyed_event as NtReleaseKeyedEvent as *mut c_void,
+                b"NtCreateKeyedEvent" => create_keyed_event as NtCreateKeyedEvent as *mut c_void,
+                b"RtlDllShutdownInProgress" => is_ending as RtlDllShutdownInProgress as *mut c_void,
+                _ => ptr::null_mut(),
+            },
             _ => ptr::null_mut(),
         }
     }
 
-    fn close(self, _handle: HANDLE) {
+    pub(crate) fn version(self) -> u32 {
+        match SYSTEM.get() {
+            System::Windows10 => 0xA00,
+            System::Vista => VISTA,
+            System::Xp | System::ReactOs | System::Mistaken | System::None => 0x502,
+        }
+    }
+
+    pub(crate) fn is_single_processor(self) -> bool {
+        false
+    }
+
+    pub(crate) fn interrupt_time(self) -> u64 {
+        lock().now
+    }
+
+    pub(crate) fn interrupt_time_bias(self) -> u64 {
+        0
+    }
+
+    pub(crate) fn close(self, _: HANDLE) {
         lock().handles_closed += 1;
     }
 
-    fn major_version(self) -> u32 {
-        match SYSTEM.get() {
-            System::Windows10 => 10,
-            System::Vista => 6,
-            System::Xp | System::ReactOs | System::Mistaken => 5,
-            System::None => 0,
-        }
+    pub(crate) fn end_process(self) {
+        panic!("the process is not ending");
+    }
+
+    pub(crate) fn current_thread(self) -> usize {
+        1
     }
 }
 
 /// A keyed-event backend on an XP-class kernel that is taken for a newer one.
-pub(super) fn without_guard() -> crate::Backend {
-    // SAFETY: any even number is a handle here; the functions are what their types ask for.
-    let clock = unsafe { crate::Clock::precise(query_time) };
+pub(crate) fn without_guard() -> Backend {
+    let nt = Nt::detect().expect("an NT is simulated");
     let handle = ptr::without_provenance_mut(4);
-    // SAFETY: as above.
-    crate::Backend::KeyedEvent(unsafe {
-        crate::KeyedEvent::new(handle, wait_for_keyed_event, release_keyed_event, is_ending, clock, false)
-    })
+    // SAFETY: the function is what its type asks for.
+    let mut process = unsafe { Process::new(nt, is_ending) };
+    process.find_clock();
+    // SAFETY: as above; any even number is a handle here.
+    Backend::KeyedEvent(unsafe { KeyedEvent::new(process, handle, wait_for_keyed_event, release_keyed_event, false) })
 }
 
+/// A host, and a backend of it that no process has chosen.
+pub(crate) static OWN_HOST: Backend = Backend::Host(&HOST);
+
 // SAFETY: the functions do what their types ask for, on any thread, and a panic ends the test.
-pub(crate) static HOST: Host = unsafe { Host::new(ptr::null_mut(), host_wait, host_wake, host_now, host_yield, 1) };
+pub(crate) static HOST: Host = unsafe {
+    Host::new(
+        ptr::null_mut(),
+        HostFunctions {
+            wait: host_wait,
+            wake: host_wake,
+            now: host_now,
+            thread_yield: host_yield,
+            current_thread: host_current_thread,
+        },
+        NonZeroU32::MIN,
+    )
+};
 
 unsafe extern "C" fn host_wait(_: *mut c_void, word: *const usize, expected: usize, timeout: u64) {
     // SAFETY: the word is that of a parker whose thread is here.
@@ -373,4 +461,8 @@ unsafe extern "C" fn host_now(_: *mut c_void) -> u64 {
 
 unsafe extern "C" fn host_yield(_: *mut c_void) {
     loom::thread::yield_now();
+}
+
+unsafe extern "C" fn host_current_thread(_: *mut c_void) -> usize {
+    1
 }

@@ -1,13 +1,15 @@
 //! `cargo xtask dist`: the C library as its users get it.
 
-use std::path::PathBuf;
+use ar_archive_writer::{ArchiveKind, DEFAULT_OBJECT_READER, NewArchiveMember, write_archive_to_stream};
+use object::read::archive::ArchiveFile;
 
-use anyhow::Result;
-use clap::ValueEnum;
+use crate::prelude::*;
+use crate::verbs::header;
 
-use crate::c_library::{self, Flavour};
-use crate::setup::{self, Setup};
-use crate::workspace::Workspace;
+/// The profile that the library is built with: it makes it stand on its own.
+pub(crate) const PROFILE: &str = "ffi";
+const LLD: Tool =
+    Tool { program: "lld-link-19", package: "lld-19", purpose: "LLVM's linker, for Microsoft's kind of libraries" };
 
 /// Build the C library and lay it out: header, static library, DLL, pkg-config and CMake files
 ///
@@ -18,57 +20,125 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Only this target; may be given several times
-    #[arg(long, value_enum, value_name = "TARGET")]
-    target: Vec<Target>,
-    #[command(flatten)]
-    setup: setup::SetupOptions,
+    #[arg(long, value_name = "TARGET", value_parser = Flavour::ALL.map(|flavour| flavour.target.name))]
+    target: Vec<String>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-#[value(rename_all = "verbatim")]
-enum Target {
-    /// 64-bit Windows, for MinGW
-    #[value(name = "x86_64-pc-windows-gnu")]
-    X86_64Gnu,
-    /// 32-bit Windows, for MinGW
-    #[value(name = "i686-pc-windows-gnu")]
-    I686Gnu,
-    /// 64-bit Windows, for Microsoft's linker and LLVM's
-    #[value(name = "x86_64-pc-windows-msvc")]
-    X86_64Msvc,
-    /// 32-bit Windows, for Microsoft's linker and LLVM's
-    #[value(name = "i686-pc-windows-msvc")]
-    I686Msvc,
-}
-
-impl Target {
-    fn flavour(self) -> Flavour {
-        match self {
-            Self::X86_64Gnu => Flavour::X86_64_GNU,
-            Self::I686Gnu => Flavour::I686_GNU,
-            Self::X86_64Msvc => Flavour::X86_64_MSVC,
-            Self::I686Msvc => Flavour::I686_MSVC,
-        }
-    }
-}
-
-/// Builds and lays out what was asked for, and lists it.
+/// Builds and lays out what was asked for.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    let targets = if options.target.is_empty() { Target::value_variants() } else { &options.target };
+    let is_wanted =
+        |flavour: &Flavour| options.target.is_empty() || options.target.iter().any(|name| name == flavour.target.name);
     let out = match &options.out {
         Some(dir) => std::path::absolute(dir)?,
         None => workspace.target().join("dist"),
     };
-    let mut setup = Setup::new(workspace, &options.setup);
+    let mut setup = Setup::new(workspace);
     let mut builds = Vec::new();
-    for flavour in targets.iter().map(|target| target.flavour()) {
+    for flavour in Flavour::ALL.into_iter().filter(is_wanted) {
         builds.push((flavour, flavour.set_up(&mut setup)?));
     }
     setup.carry_out()?;
     for (flavour, toolchain) in builds {
         let dir = out.join(format!("ntpark-{}", flavour.target.name));
         flavour.build(workspace, &toolchain, &dir)?;
-        println!("{}\n{}", dir.display(), c_library::listing(&dir)?);
+        println!("{}", dir.display());
     }
     Ok(())
+}
+
+/// A kind of library: for which processor, and for whose linker.
+#[derive(Clone, Copy)]
+pub(crate) struct Flavour {
+    pub(crate) target: Target,
+    is_msvc: bool,
+}
+
+impl Flavour {
+    pub(crate) const X86_64_GNU: Self = Self { target: Target::X86_64_BARE, is_msvc: false };
+    pub(crate) const I686_GNU: Self = Self { target: Target::I686_BARE, is_msvc: false };
+    pub(crate) const X86_64_MSVC: Self = Self { target: Target::MSVC[0], is_msvc: true };
+    pub(crate) const I686_MSVC: Self = Self { target: Target::MSVC[1], is_msvc: true };
+    const ALL: [Self; 4] = [Self::X86_64_GNU, Self::I686_GNU, Self::X86_64_MSVC, Self::I686_MSVC];
+
+    /// The names under which its kind of linker looks for the static library and for the DLL's import
+    /// library.
+    pub(crate) fn library_names(self) -> (&'static str, &'static str) {
+        if self.is_msvc { ("ntpark.lib", "ntpark.dll.lib") } else { ("libntpark.a", "libntpark.dll.a") }
+    }
+
+    /// Notes what building it takes.
+    pub(crate) fn set_up(self, setup: &mut Setup<'_>) -> Result<Toolchain> {
+        if self.is_msvc {
+            setup.needs_tool(LLD);
+        } else {
+            setup.needs_linker(self.target);
+        }
+        setup.needs_target(self.target)
+    }
+
+    /// Builds it and lays it out in `dir`, which is made anew.
+    pub(crate) fn build(self, workspace: &Workspace, toolchain: &Toolchain, dir: &Path) -> Result<()> {
+        let mut task = toolchain.cargo(workspace, "build").args(["--package", "ntpark-ffi", "--profile", PROFILE]);
+        if let (true, false, Some(triple)) = (self.is_msvc, cfg!(windows), toolchain.triple()) {
+            let name = format!("CARGO_TARGET_{}_LINKER", triple.to_uppercase().replace('-', "_"));
+            task = task.env(name, LLD.program);
+        }
+        task.run(Output::Keep)?.check()?;
+        self.lay_out(workspace, &toolchain.artifacts(PROFILE), dir)
+            .with_context(|| format!("cannot lay the library out in {}", dir.display()))
+    }
+
+    fn lay_out(self, workspace: &Workspace, built: &Path, dir: &Path) -> Result<()> {
+        if dir.exists() {
+            fs::remove_dir_all(dir)?;
+        }
+        for folder in ["bin", "include", "lib/pkgconfig", "lib/cmake/ntpark"] {
+            fs::create_dir_all(dir.join(folder))?;
+        }
+        let (root, ffi) = (workspace.root(), workspace.root().join("ffi"));
+        let (static_library, import_library) = self.library_names();
+        let copy = |from: PathBuf, to: &str| {
+            fs::copy(&from, dir.join(to)).with_context(|| format!("cannot copy {}", from.display()))
+        };
+        copy(root.join("LICENSE-APACHE"), "LICENSE-APACHE")?;
+        copy(root.join("LICENSE-MIT"), "LICENSE-MIT")?;
+        copy(ffi.join("README.md"), "README.md")?;
+        copy(header::path(workspace), "include/ntpark.h")?;
+        copy(ffi.join("include/ntpark.hpp"), "include/ntpark.hpp")?;
+        copy(built.join("ntpark.dll"), "bin/ntpark.dll")?;
+        copy(built.join(import_library), &format!("lib/{import_library}"))?;
+        self.copy_own_objects(&built.join(static_library), &dir.join("lib").join(static_library))?;
+
+        let manifest = fs::read_to_string(root.join("Cargo.toml"))?;
+        let version = manifest.lines().find_map(|line| line.strip_prefix("version = \"")?.strip_suffix('"'));
+        let version = version.context("the manifest has no version")?;
+        let pointer_bytes = if self.target.name.starts_with("x86_64") { "8" } else { "4" };
+        for (template, to) in [
+            ("ntpark.pc.in", "lib/pkgconfig/ntpark.pc"),
+            ("ntpark-config.cmake.in", "lib/cmake/ntpark/ntpark-config.cmake"),
+            ("ntpark-config-version.cmake.in", "lib/cmake/ntpark/ntpark-config-version.cmake"),
+        ] {
+            let text = fs::read_to_string(ffi.join("package").join(template))?;
+            let text = text.replace("@VERSION@", version).replace("@POINTER_BYTES@", pointer_bytes);
+            let text = text.replace("@STATIC_LIBRARY@", static_library).replace("@IMPORT_LIBRARY@", import_library);
+            fs::write(dir.join(to), text)?;
+        }
+        Ok(())
+    }
+
+    /// Copies a static library without the run-time library of Rust's compiler. Nothing here calls that, and
+    /// its symbols must not meet C's own.
+    fn copy_own_objects(self, from: &Path, to: &Path) -> Result<()> {
+        let data = fs::read(from)?;
+        let (kind, name) =
+            if self.is_msvc { (ArchiveKind::Coff, "ntpark.obj") } else { (ArchiveKind::Gnu, "ntpark.o") };
+        let mut objects = Vec::new();
+        for member in ArchiveFile::parse(&*data)?.members() {
+            let member = member?;
+            if member.name().starts_with(b"ntpark.") {
+                objects.push(NewArchiveMember::new(member.data(&*data)?, &DEFAULT_OBJECT_READER, name.to_owned()));
+            }
+        }
+        Ok(write_archive_to_stream(&mut fs::File::create(to)?, &objects, kind, false, None)?)
+    }
 }

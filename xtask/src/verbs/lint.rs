@@ -1,78 +1,86 @@
-//! `cargo xtask lint`: formatting, clippy and documentation, without a warning.
+//! `cargo xtask lint`: formatting, clippy, documentation and the oldest compiler, without a warning.
 
-use anyhow::Result;
+use crate::prelude::*;
+use crate::toolchain;
+use crate::verbs::{dist, header};
 
-use crate::c_library;
-use crate::cargo::LOOM;
-use crate::process::{Output, Task};
-use crate::report::Report;
-use crate::setup::{self, Setup};
-use crate::toolchain::{Target, Toolchain};
-use crate::verbs::{diagram, header};
-use crate::workspace::Workspace;
+/// Packages in workspaces of their own, which this one knows nothing of.
+const APART: [&str; 2] = ["examples/no_crt/Cargo.toml", "benches/programs/Cargo.toml"];
+/// The oldest Rust that is promised: the workspace's `rust-version`, which xtask shares.
+const OLDEST: &str = env!("CARGO_PKG_RUST_VERSION");
+/// What it checks for, beside this machine.
+const OLDEST_FOR: &str = "x86_64-pc-windows-msvc";
 
-/// Check formatting, clippy and documentation, on this machine and for Windows
+/// Check formatting, clippy and documentation, on this machine and for Windows, and the oldest Rust
 ///
-/// Every warning is an error. Nothing is changed: `cargo fmt` formats.
+/// Every warning is an error, except those of the oldest Rust that is promised, which rustup provides. Nothing is
+/// changed: `cargo fmt` formats.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    #[command(flatten)]
-    setup: setup::SetupOptions,
+    /// Fail if the oldest Rust can't be had
+    #[arg(long)]
+    require: bool,
 }
 
 /// Runs all checks, and fails if one of them does.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    let mut setup = Setup::new(workspace, &options.setup);
+    let mut setup = Setup::new(workspace);
     setup.needs_clippy();
     let windows = setup.needs_target(Target::X86_64)?;
     let mut msvc = Vec::new();
     for target in Target::MSVC {
-        msvc.push((target, setup.needs_target(target)?));
+        msvc.push((target.name, setup.needs_target(target)?));
     }
     setup.carry_out()?;
     let host = Toolchain::host(workspace);
 
-    let mut steps = vec![
-        ("format".to_owned(), Toolchain::host(workspace).cargo(workspace, "fmt").args(["--all", "--check"])),
-        ("clippy, this machine".to_owned(), clippy(workspace, &host, &["--workspace", "--all-targets"])),
-        (format!("clippy, {}", Target::X86_64.name), clippy(workspace, &windows, &["--workspace", "--all-targets"])),
+    let clippy = |toolchain: &Toolchain, what: &[&str]| {
+        toolchain.cargo(workspace, "clippy").args(what).args(["--", "--deny", "warnings"])
+    };
+    let format = |what: &[&str]| host.cargo(workspace, "fmt").args(["--all", "--check"]).args(what);
+    let doc = |toolchain: &Toolchain| {
+        let task = toolchain.cargo(workspace, "doc").args(["--package", "ntpark", "--no-deps"]);
+        task.env("RUSTDOCFLAGS", "--deny warnings")
+    };
+    let all = ["--workspace", "--all-targets"];
+    let mut steps: Vec<(String, Task)> = vec![
+        ("format".into(), format(&[])),
+        ("clippy, this machine".into(), clippy(&host, &all)),
+        ("clippy, Windows".into(), clippy(&windows, &all)),
+        // In its own profile the C library is without std, on every target alike.
+        ("clippy, C library".into(), clippy(&msvc[0].1, &["--package", "ntpark-ffi", "--profile", dist::PROFILE])),
+        ("documentation, this machine".into(), doc(&host)),
+        ("documentation, Windows".into(), doc(&windows)),
     ];
-    for (target, toolchain) in &msvc {
-        steps.push((
-            format!("clippy, {}", target.name),
-            clippy(workspace, toolchain, &["--package", "ntpark", "--lib"]),
-        ));
+    for (name, toolchain) in &msvc {
+        steps.push((format!("clippy, {name}"), clippy(toolchain, &["--package", "ntpark", "--lib"])));
     }
-    // The library's tests on loom, some of whose code is theirs alone.
-    let loom = clippy(workspace, &host, &["--package", "ntpark", "--lib", "--profile", "test"]);
-    steps.push(("clippy, loom".to_owned(), loom.env("RUSTFLAGS", LOOM)));
-    // In its own profile the C library is without std, on every target alike.
-    let c_library = ["--package", "ntpark-ffi", "--profile", c_library::PROFILE];
-    steps.push(("clippy, C library".to_owned(), clippy(workspace, &msvc[0].1, &c_library)));
-    // Workspaces of their own, which this one knows nothing of.
-    for (name, manifest) in [("no_crt", "examples/no_crt/Cargo.toml"), ("programs", "benches/programs/Cargo.toml")] {
+    for manifest in APART {
         let of_it = ["--manifest-path", manifest];
-        let format = Toolchain::host(workspace).cargo(workspace, "fmt").arg("--all").args(of_it).arg("--check");
-        steps.push((format!("format, {name}"), format));
-        steps.push((format!("clippy, {name}"), clippy(workspace, &windows, &of_it)));
+        steps.push((format!("format, {manifest}"), format(&of_it)));
+        steps.push((format!("clippy, {manifest}"), clippy(&windows, &of_it)));
     }
-    steps.push(("documentation, this machine".to_owned(), doc(workspace, &host)));
-    steps.push((format!("documentation, {}", Target::X86_64.name), doc(workspace, &windows)));
 
     let mut report = Report::default();
+    report.group("lint");
     for (name, task) in steps {
         report.step(&name, || task.run(Output::Keep)?.check().map(drop))?;
     }
     report.step("C header", || header::check(workspace))?;
-    report.step("diagrams", || diagram::check(workspace))?;
-    report.verdict()
-}
-
-fn clippy(workspace: &Workspace, toolchain: &Toolchain, what: &[&str]) -> Task {
-    toolchain.cargo(workspace, "clippy").args(what).args(["--", "--deny", "warnings"])
-}
-
-fn doc(workspace: &Workspace, toolchain: &Toolchain) -> Task {
-    let task = toolchain.cargo(workspace, "doc").args(["--package", "ntpark", "--no-deps"]);
-    task.env("RUSTDOCFLAGS", "--deny warnings")
+    report.group(format!("Rust {OLDEST}"));
+    let rustc = toolchain::of_rustup(workspace, OLDEST, "rustc");
+    if !toolchain::has_core(&rustc, OLDEST_FOR) {
+        let install = ["toolchain", "install", OLDEST, "--profile", "minimal", "--target", OLDEST_FOR];
+        if let Err(reason) = toolchain::rustup(workspace, &install) {
+            ensure!(!options.require, "Rust {OLDEST}: not available here: {reason:#}");
+            println!("Rust {OLDEST}: not available here: {reason:#}");
+            return report.summary();
+        }
+    }
+    for (name, what) in [("this machine", &["--all-targets"][..]), (OLDEST_FOR, &["--lib", "--target", OLDEST_FOR])] {
+        let cargo = toolchain::of_rustup(workspace, OLDEST, "cargo").args(["check", "--package", "ntpark"]).args(what);
+        let task = cargo.env("CARGO_TARGET_DIR", workspace.target().join("oldest"));
+        report.step(name, || task.run(Output::Keep)?.check().map(drop))?;
+    }
+    report.summary()
 }

@@ -1,18 +1,15 @@
-//! The verbs, a file each: its options, and `run`.
+//! The verbs, one a file; those that run a program of the project's share one.
 
-pub(crate) mod arm64;
 pub(crate) mod bench;
-pub(crate) mod demo;
-pub(crate) mod diagram;
+mod build_cost;
 pub(crate) mod dist;
 pub(crate) mod header;
 pub(crate) mod lint;
-pub(crate) mod msrv;
+pub(crate) mod miri;
 pub(crate) mod mutants;
-pub(crate) mod probe;
+pub(crate) mod programs;
 pub(crate) mod release;
 pub(crate) mod sanitize;
 pub(crate) mod size;
-pub(crate) mod stress;
 pub(crate) mod targets;
 pub(crate) mod test;

@@ -1,32 +1,21 @@
-//! `cargo xtask test`: every suite, on every target and backend.
-//!
-//! A suite is a function that returns rows; to add one, add a variant of [`Suite`], its description and its
-//! function.
+//! `cargo xtask test`: every suite, in every place, on every backend.
 
 mod c;
-mod examples;
 
-use std::io::Write as _;
-use std::time::{Duration, Instant};
-
-use anyhow::{Result, bail};
 use clap::ValueEnum;
 
-use crate::backend::Backend;
-use crate::cargo::{Build, LOOM, Program, What};
-use crate::libtest::{self, Counts};
-use crate::process::{Finished, Output, Task};
-use crate::setup::{self, Setup};
-use crate::toolchain::{Target, Toolchain, WindowsTarget};
-use crate::verbs::stress::Stress;
-use crate::verbs::{mutants, size};
-use crate::wine::Runner;
-use crate::workspace::Workspace;
+use crate::prelude::*;
+use crate::verbs::programs::stress;
+use crate::verbs::size;
+use crate::verbs::targets::NO_CRT;
 
-/// Selects the backend in the test programs.
-const BACKEND_VARIABLE: &str = "NTPARK_BACKEND";
 /// How long the suite `stress` runs on each backend.
 const STRESS_SECONDS: u64 = 20;
+/// The test that tries all seeded faults, each with a limit of its own, and how long they may take together.
+const FAULTS: &str = "faults";
+const FAULTS_SECONDS: u64 = 60 * 60;
+/// The example that is the verb `demo`.
+const DEMO: &str = "handoff";
 
 /// Run all tests, on every target and backend
 ///
@@ -37,12 +26,15 @@ pub(crate) struct Options {
     /// Only this suite; may be given several times
     #[arg(long, value_enum, value_name = "NAME")]
     suite: Vec<Suite>,
-    /// List the suites and stop
-    #[arg(long)]
-    list: bool,
     /// Windows target to test; may be given several times [default: x86_64]
     #[arg(long, value_enum, value_name = "TARGET")]
     target: Vec<WindowsTarget>,
+    /// Run the Windows suites under this Wine instead of the one that is installed
+    ///
+    /// It lies in a Debian of its own under cargo's target directory, which is made if there is none. That takes
+    /// root's rights, 0.7 GB and a minute.
+    #[arg(long, value_name = "VERSION", value_parser = clap::value_parser!(u32).range(10..=10))]
+    wine: Option<u32>,
     /// Only this backend; may be given several times
     #[arg(long, value_enum, value_name = "BACKEND")]
     backend: Vec<Backend>,
@@ -52,8 +44,6 @@ pub(crate) struct Options {
     /// Arguments for the test programs, such as a part of a test's name
     #[arg(last = true, value_name = "FILTER")]
     filter: Vec<String>,
-    #[command(flatten)]
-    setup: setup::SetupOptions,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -62,22 +52,24 @@ enum Suite {
     Native,
     /// The examples in the documentation, on this machine
     Doc,
-    /// The crate's tests as Windows programs, on each NT backend
-    Windows,
-    /// The examples in the documentation, as Windows programs
-    WindowsDoc,
-    /// The example `stress` on each backend, for 20 seconds
-    Stress,
     /// The examples on this machine, on the host backend
     Examples,
-    /// The examples as Windows programs, on each NT backend
+    /// The program `stress` on each backend, for 20 seconds
+    Stress,
+    /// The crate's tests as Windows programs, on each backend
+    Windows,
+    /// The examples as Windows programs, on each backend
     WindowsExamples,
     /// The C interface: its libraries, and C and C++ programs that use them
     C,
+    /// The crate's own code on a simulated NT and on hosts that break the rules
+    Simulated,
+    /// The states that the compile-time model explores, and what the build leaves to a test
+    Model,
     /// The crate's own code on a simulated NT, in every interleaving that loom finds
     Loom,
-    /// The faults that the compile-time model, or loom, has to reject
-    Mutants,
+    /// Faults that are put into a copy of the sources, each of which the build or a test has to notice
+    Faults,
     /// The size of the smallest program, its imports and its stack, against their goals
     Size,
     /// The tests of these commands themselves
@@ -85,187 +77,105 @@ enum Suite {
 }
 
 impl Suite {
-    /// On Windows, there is no host backend, and "this machine" is what the Windows suites run on.
-    fn is_covered_here(self) -> bool {
-        cfg!(windows) && matches!(self, Self::Native | Self::Doc | Self::Examples)
+    /// Under another Wine, only what runs as a Windows program is of interest. On Windows there is no host
+    /// backend, and "this machine" is what the Windows suites run on.
+    fn is_default(self, options: &Options) -> bool {
+        match self {
+            Self::Windows | Self::WindowsExamples => true,
+            Self::Native | Self::Doc | Self::Examples => options.wine.is_none() && cfg!(not(windows)),
+            _ => options.wine.is_none(),
+        }
     }
-
-    /// Whether it runs Windows programs.
-    fn is_windows(self) -> bool {
-        matches!(self, Self::Windows | Self::WindowsDoc | Self::Stress | Self::WindowsExamples)
-    }
-}
-
-/// A line of the summary: what was tested where, and what came of it.
-struct Row {
-    label: String,
-    counts: Counts,
-    elapsed: Duration,
 }
 
 /// A run of this verb.
 struct Session<'a> {
     workspace: &'a Workspace,
     options: &'a Options,
-    /// The Windows targets, each with the toolchain that builds it; empty if no suite needs any.
-    windows: Vec<(Target, Toolchain)>,
-    rows: Vec<Row>,
+    report: Report,
 }
 
 /// Runs the tests.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    if options.list {
-        for suite in Suite::value_variants() {
-            let value = suite.to_possible_value().expect("no suite is hidden");
-            println!("{:<17} {}", value.get_name(), value.get_help().map(ToString::to_string).unwrap_or_default());
-        }
-        return Ok(());
+    let mut suites = options.suite.clone();
+    if suites.is_empty() {
+        suites.extend(Suite::value_variants().iter().filter(|suite| suite.is_default(options)));
     }
-    let suites = match options.suite.as_slice() {
-        [] => Suite::value_variants().iter().copied().filter(|suite| !suite.is_covered_here()).collect(),
-        wanted => wanted.to_vec(),
-    };
-    let mut session = Session { workspace, options, windows: Vec::new(), rows: Vec::new() };
-    if suites.iter().any(|suite| suite.is_windows()) {
-        session.set_windows_up()?;
-    }
+    let mut session = Session { workspace, options, report: Report::default() };
     for suite in suites {
         match suite {
-            Suite::Native => session.native()?,
-            Suite::Doc => session.doc()?,
-            Suite::Windows => session.windows()?,
-            Suite::WindowsDoc => session.windows_doc()?,
+            Suite::Native => session.tests(&Place::native(workspace))?,
+            Suite::Windows => session.windows()?.iter().try_for_each(|place| session.tests(place))?,
+            Suite::Examples => session.examples(&Place::native(workspace))?,
+            Suite::WindowsExamples => session.windows()?.iter().try_for_each(|place| session.examples(place))?,
             Suite::Stress => session.stress()?,
-            Suite::Examples => examples::native(&mut session)?,
-            Suite::WindowsExamples => examples::windows(&mut session)?,
+            Suite::Doc => session.doc()?,
             Suite::C => c::run(&mut session)?,
-            Suite::Loom => session.loom()?,
-            Suite::Mutants => session.mutants()?,
-            Suite::Size => session.size()?,
-            Suite::Xtask => session.xtask()?,
+            Suite::Simulated => session.proof(Build::new("ntpark-verify", What::Test("simulated")))?,
+            Suite::Model => session.proof(Build::new("ntpark-verify", What::Test("model")))?,
+            Suite::Loom => session.proof(Build::release("ntpark-verify", What::Test("loom")))?,
+            Suite::Faults => session.proof(Build::new("ntpark-verify", What::Test(FAULTS)))?,
+            Suite::Size => size::check(workspace, &mut session.report)?,
+            Suite::Xtask => session.proof(Build::new("xtask", What::UnitTests))?,
         }
     }
-    session.summary()
+    session.report.summary()
 }
 
-impl Session<'_> {
-    fn set_windows_up(&mut self) -> Result<()> {
-        let mut setup = Setup::new(self.workspace, &self.options.setup);
-        let targets = if self.options.target.is_empty() { &[WindowsTarget::X86_64][..] } else { &self.options.target };
-        for target in targets {
-            let target = target.target();
-            setup.needs_linker(target);
-            setup.needs_wine(target);
-            self.windows.push((target, setup.needs_target(target)?));
-        }
-        setup.carry_out()
+impl<'a> Session<'a> {
+    /// The Windows places that were asked for.
+    fn windows(&self) -> Result<Vec<Place<'a>>> {
+        let asked = &self.options.target;
+        let targets = if asked.is_empty() { &[WindowsTarget::X86_64][..] } else { asked };
+        targets.iter().map(|&target| Place::windows(self.workspace, target, self.options.wine)).collect()
     }
 
-    fn native(&mut self) -> Result<()> {
-        let programs = Build::new("ntpark", What::Tests).run(self.workspace, &Toolchain::host(self.workspace))?;
-        for backend in self.chosen(&[Backend::Host]) {
-            self.programs(&format!("native {}", backend.name()), &programs, &Runner::native(), Some(backend))?;
-        }
-        Ok(())
+    fn tests(&mut self, place: &Place<'_>) -> Result<()> {
+        let programs = place.build(Build::new("ntpark", What::Tests))?;
+        self.on_each_backend(&place.name, place, &programs, Counts::of_tests)
     }
 
-    fn doc(&mut self) -> Result<()> {
-        let task = Toolchain::host(self.workspace).cargo(self.workspace, "test");
-        self.doctests("native doctests", task)
-    }
-
-    fn windows(&mut self) -> Result<()> {
-        for (target, toolchain) in self.windows.clone() {
-            let programs = Build::new("ntpark", What::Tests).run(self.workspace, &toolchain)?;
-            for backend in self.chosen(&Backend::WINDOWS) {
-                let runner = Runner::windows(self.workspace, target)?;
-                self.programs(&format!("{} {}", target.name, backend.name()), &programs, &runner, Some(backend))?;
-            }
+    /// An example is a program that checks what it shows: it passes if it ends with success.
+    fn examples(&mut self, place: &Place<'_>) -> Result<()> {
+        let mut programs = place.build(Build::new("ntpark", What::Examples))?;
+        programs.retain(|program| program.name != DEMO);
+        if place.backends.contains(&Backend::WaitAddress) {
+            programs.extend(place.build(NO_CRT)?);
         }
-        Ok(())
-    }
-
-    fn windows_doc(&mut self) -> Result<()> {
-        for (target, toolchain) in self.windows.clone() {
-            let runner = Runner::windows(self.workspace, target)?;
-            let mut task = toolchain.cargo(self.workspace, "test");
-            if let Some(triple) = toolchain.triple() {
-                task = runner.as_cargo_runner(task, triple);
-            }
-            self.doctests(&format!("{} doctests", target.name), task)?;
-        }
-        Ok(())
+        self.on_each_backend(&format!("examples {}", place.name), place, &programs, Counts::of_program)
     }
 
     /// In cargo's own profile, for which std has been built for the other suites; `cargo xtask stress` takes
     /// the release profile.
     fn stress(&mut self) -> Result<()> {
-        for backend in self.chosen(&[Backend::Host]) {
-            let stress = Stress::native(self.workspace, None)?;
-            self.stress_on("native", &stress, backend)?;
-        }
-        for (target, toolchain) in self.windows.clone() {
-            let backends = self.chosen(&[Backend::WaitAddress, Backend::KeyedEvent]);
-            if !backends.is_empty() {
-                let stress = Stress::windows(self.workspace, &toolchain, target, None)?;
-                for backend in backends {
-                    self.stress_on(target.name, &stress, backend)?;
-                }
+        let native = cfg!(not(windows)).then(|| Place::native(self.workspace));
+        for place in self.windows()?.into_iter().chain(native) {
+            let backends = [Backend::WaitAddress, Backend::KeyedEvent, Backend::Host];
+            for backend in self.chosen(&backends).into_iter().filter(|backend| place.backends.contains(backend)) {
+                let (program, runner) = place.program(Build { profile: None, ..stress::PROGRAM })?;
+                self.report.group(format!("stress {} {}", place.name, backend.name()));
+                let task = stress::task(&program, &runner, backend, STRESS_SECONDS);
+                self.report.program("stress", &task, Counts::of_program)?;
             }
         }
         Ok(())
     }
 
-    fn stress_on(&mut self, target: &str, stress: &Stress, backend: Backend) -> Result<()> {
-        let label = format!("{target} {} stress", backend.name());
-        println!("== {label}");
-        announce("stress")?;
-        let finished = stress.run(backend, STRESS_SECONDS, &[], Output::Keep)?;
-        let counts = if finished.success() {
-            // The last line sums all scenarios up.
-            println!("ok: {}", finished.output.trim_end().lines().next_back().unwrap_or_default());
-            Counts { passed: 1, ..Counts::default() }
-        } else {
-            println!("FAILED\n{}\n{}", finished.output.trim_end(), finished.how());
-            Counts { failed: 1, ..Counts::default() }
-        };
-        self.rows.push(Row { label, counts, elapsed: finished.elapsed });
-        Ok(())
+    fn doc(&mut self) -> Result<()> {
+        self.report.group("documentation");
+        let task = Toolchain::host(self.workspace).cargo(self.workspace, "test");
+        let task = task.args(["--package", "ntpark", "--doc", "--"]).args(&self.options.filter);
+        self.report.program("doctests", &task, Counts::of_tests)
     }
 
-    fn loom(&mut self) -> Result<()> {
-        let build = Build { rustflags: LOOM, ..Build::new("ntpark", What::LibraryTests) };
-        let programs = build.run(self.workspace, &Toolchain::host(self.workspace))?;
-        self.programs("loom", &programs, &Runner::native(), None)
-    }
-
-    fn mutants(&mut self) -> Result<()> {
-        println!("== seeded faults");
-        let start = Instant::now();
-        let counts = mutants::seeded(self.workspace)?;
-        self.rows.push(Row { label: "seeded faults".to_owned(), counts, elapsed: start.elapsed() });
-        Ok(())
-    }
-
-    fn size(&mut self) -> Result<()> {
-        println!("== size");
-        let start = Instant::now();
-        let mut counts = Counts::default();
-        for item in size::core(self.workspace, &self.options.setup)? {
-            println!("{}", item.line());
-            match item.met {
-                Some(true) => counts.passed += 1,
-                Some(false) => counts.failed += 1,
-                None => {}
-            }
+    /// Tests of this machine that choose what they run on themselves.
+    fn proof(&mut self, build: Build<'_>) -> Result<()> {
+        for program in build.run(self.workspace, &Toolchain::host(self.workspace))? {
+            self.report.group(&program.name);
+            let limit = self.options.timeout.max(if program.name == FAULTS { FAULTS_SECONDS } else { 0 });
+            self.program(&program, &Runner::native(), None, Counts::of_tests, limit)?;
         }
-        self.rows.push(Row { label: "size".to_owned(), counts, elapsed: start.elapsed() });
         Ok(())
-    }
-
-    fn xtask(&mut self) -> Result<()> {
-        let programs = Build::new("xtask", What::UnitTests).run(self.workspace, &Toolchain::host(self.workspace))?;
-        self.programs("xtask", &programs, &Runner::native(), None)
     }
 
     /// Those of the backends that were asked for; all of them if none was.
@@ -274,88 +184,36 @@ impl Session<'_> {
         backends.iter().copied().filter(|backend| wanted.is_empty() || wanted.contains(backend)).collect()
     }
 
-    /// Runs test programs one after the other and adds a row for them.
-    fn programs(&mut self, label: &str, programs: &[Program], runner: &Runner, backend: Option<Backend>) -> Result<()> {
-        println!("== {label}");
-        let start = Instant::now();
-        let watchdog = Duration::from_secs(self.options.timeout);
-        let mut counts = Counts::default();
-        for program in programs {
-            // As cargo runs them.
-            let dir = &program.package_dir;
-            let mut task = runner.task(&program.path, watchdog).dir(dir).env("CARGO_MANIFEST_DIR", dir);
-            task = task.args(&self.options.filter);
-            if let Some(backend) = backend {
-                task = task.env(BACKEND_VARIABLE, backend.name());
+    fn on_each_backend(
+        &mut self,
+        label: &str,
+        place: &Place<'_>,
+        programs: &[Program],
+        judge: fn(&Finished) -> Counts,
+    ) -> Result<()> {
+        for backend in self.chosen(place.backends) {
+            self.report.group(format!("{label} {}", backend.name()));
+            let runner = place.runner()?;
+            for program in programs {
+                self.program(program, &runner, Some(backend), judge, self.options.timeout)?;
             }
-            announce(&program.name)?;
-            counts += judge(&program.name, &task.run(Output::Keep)?);
-        }
-        self.rows.push(Row { label: label.to_owned(), counts, elapsed: start.elapsed() });
-        Ok(())
-    }
-
-    /// Lets cargo run the crate's doctests and adds a row for them.
-    fn doctests(&mut self, label: &str, task: Task) -> Result<()> {
-        println!("== {label}");
-        let task = task.args(["--package", "ntpark", "--doc", "--"]).args(&self.options.filter);
-        announce("doctests")?;
-        let finished = task.run(Output::Keep)?;
-        let counts = if finished.success() && libtest::counts(&finished.output).is_none() {
-            println!("left out: before 1.89, cargo runs no doctests of another target");
-            Counts::default()
-        } else {
-            judge("doctests", &finished)
-        };
-        self.rows.push(Row { label: label.to_owned(), counts, elapsed: finished.elapsed });
-        Ok(())
-    }
-
-    fn summary(&self) -> Result<()> {
-        println!();
-        let mut sum = Counts::default();
-        for Row { label, counts, elapsed } in &self.rows {
-            println!("{label:<32} {} in {:.1} s", in_words(*counts), elapsed.as_secs_f64());
-            sum += *counts;
-        }
-        println!("\n{} passed, {} failed", sum.passed, sum.failed);
-        if sum.failed > 0 {
-            bail!("tests failed");
-        }
-        if sum.passed == 0 {
-            bail!("no test was run");
         }
         Ok(())
     }
-}
 
-/// Begins the line of one test program, which may take its time.
-fn announce(name: &str) -> Result<()> {
-    print!("{name:<28} ");
-    Ok(std::io::stdout().flush()?)
-}
-
-/// Ends the line of one test program, and adds its output if it failed. One that ends without a verdict, or
-/// with a verdict that its exit code contradicts, has failed.
-fn judge(name: &str, finished: &Finished) -> Counts {
-    let counts = match libtest::counts(&finished.output) {
-        Some(counts) if finished.success() == (counts.failed == 0) => counts,
-        verdict => {
-            let counts = verdict.unwrap_or_default();
-            Counts { failed: counts.failed.max(1), ..counts }
-        }
-    };
-    println!("{} in {:.1} s", in_words(counts), finished.elapsed.as_secs_f64());
-    if counts.failed > 0 {
-        println!("{}\n{name}: {}", finished.output.trim_end(), finished.how());
+    /// Runs a program as cargo would.
+    fn program(
+        &mut self,
+        program: &Program,
+        runner: &Runner,
+        backend: Option<Backend>,
+        judge: fn(&Finished) -> Counts,
+        seconds: u64,
+    ) -> Result<()> {
+        let dir = &program.package_dir;
+        let task = runner.task(&program.path, Duration::from_secs(seconds));
+        let task = task.dir(dir).env("CARGO_MANIFEST_DIR", dir).args(&self.options.filter);
+        let task = backend.map_or(task.clone(), |backend| task.env(BACKEND_VARIABLE, backend.name()));
+        self.report.program(&program.name, &task, judge)
     }
-    counts
-}
-
-fn in_words(counts: Counts) -> String {
-    let mut words = format!("{} passed, {} failed", counts.passed, counts.failed);
-    if counts.ignored > 0 {
-        words += &format!(", {} ignored", counts.ignored);
-    }
-    words
 }

@@ -1,0 +1,187 @@
+//! The faults as they are written down: a file for each file of the product.
+//!
+//! ```toml
+//! file = "src/state.rs"
+//!
+//! [[fault]]
+//! name = "unpark-swaps"
+//! slip = "an unpark erases PARKED"
+//! find = "self.0.fetch_add(NOTIFIED, Release)"
+//! replace = "self.0.swap(NOTIFIED, Release)"
+//! noticed-by = "build"
+//! says = "a second thread gets in before the first has left"
+//! ```
+//!
+//! `find` must occur exactly once; it may span lines. `and` has further pairs of `find` and `replace`. `noticed-by` is `build`, which is the compile-time model, or a
+//! test program of this package and the test in it. `[[without]]` names text that can have no fault, and the reason.
+
+use serde::Deserialize;
+use std::collections::HashSet;
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// All faults, and all text that needs none.
+pub(crate) struct Catalogue {
+    pub(crate) faults: Vec<Fault>,
+    pub(crate) without: Vec<Without>,
+}
+
+/// A fault.
+pub(crate) struct Fault {
+    pub(crate) name: String,
+    pub(crate) slip: String,
+    /// The product's file, from the root.
+    pub(crate) file: PathBuf,
+    /// What changes there, from the beginning on.
+    pub(crate) changes: Vec<Change>,
+    pub(crate) net: Net,
+    pub(crate) says: String,
+}
+
+/// A replacement.
+pub(crate) struct Change {
+    /// What is replaced, by what.
+    pub(crate) place: Range<usize>,
+    pub(crate) replace: String,
+    /// What of it really changes, in whole words: neither the text around it nor what stays.
+    pub(crate) range: Range<usize>,
+    /// Whether all that changes is that an ordering becomes Relaxed.
+    pub(crate) weakens: bool,
+}
+
+/// Who notices it.
+pub(crate) enum Net {
+    Build,
+    Test { program: String, test: String },
+}
+
+/// Text of the product that can have no fault.
+pub(crate) struct Without {
+    pub(crate) file: PathBuf,
+    pub(crate) place: Range<usize>,
+    pub(crate) text: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Page {
+    file: PathBuf,
+    fault: Vec<Entry>,
+    #[serde(default)]
+    without: Vec<Exception>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Entry {
+    name: String,
+    slip: String,
+    find: String,
+    replace: String,
+    #[serde(default)]
+    and: Vec<Replacement>,
+    noticed_by: String,
+    says: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Replacement {
+    find: String,
+    replace: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Exception {
+    find: String,
+    reason: String,
+}
+
+impl Catalogue {
+    /// Reads `verify/faults` of the tree at `root`.
+    pub(crate) fn read(root: &Path) -> Result<Self, String> {
+        let folder = root.join("verify/faults");
+        let entries = fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        let mut pages: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        pages.sort();
+        let mut all = Self { faults: Vec::new(), without: Vec::new() };
+        for page in pages {
+            all.add(root, &page).map_err(|error| format!("{}: {error}", page.display()))?;
+        }
+        let mut names = HashSet::new();
+        match all.faults.iter().find(|fault| !names.insert(&fault.name)) {
+            Some(twice) => Err(format!("two faults are called {}", twice.name)),
+            None => Ok(all),
+        }
+    }
+
+    fn add(&mut self, root: &Path, page: &Path) -> Result<(), String> {
+        let page = fs::read_to_string(page).map_err(|error| error.to_string())?;
+        let page: Page = toml::from_str(&page).map_err(|error| error.to_string())?;
+        let source = fs::read_to_string(root.join(&page.file)).map_err(|error| error.to_string())?;
+        for entry in page.fault {
+            let fault = Fault::new(&page.file, &source, entry)?;
+            self.faults.push(fault);
+        }
+        for exception in page.without {
+            if exception.reason.is_empty() {
+                return Err(format!("no reason is given why this has no fault: {}", exception.find));
+            }
+            let place = place_of(&exception.find, &source)?;
+            self.without.push(Without { file: page.file.clone(), place, text: exception.find });
+        }
+        Ok(())
+    }
+}
+
+impl Fault {
+    fn new(file: &Path, source: &str, entry: Entry) -> Result<Self, String> {
+        let first = Replacement { find: entry.find, replace: entry.replace };
+        let changes = [first].into_iter().chain(entry.and).map(|replacement| Change::new(source, replacement));
+        let changes: Result<Vec<_>, _> = changes.collect();
+        let mut changes = changes.map_err(|error| format!("{}: {error}", entry.name))?;
+        changes.sort_by_key(|change| change.place.start);
+        if !changes.is_sorted_by(|one, two| one.place.end <= two.place.start) {
+            return Err(format!("{}: changes overlap", entry.name));
+        }
+        let net = match entry.noticed_by.split_once(' ') {
+            Some((program, test)) => Net::Test { program: program.to_owned(), test: test.to_owned() },
+            None if entry.noticed_by == "build" => Net::Build,
+            None => return Err(format!("{}: noticed by {}: which test there?", entry.name, entry.noticed_by)),
+        };
+        Ok(Self { name: entry.name, slip: entry.slip, file: file.to_owned(), changes, net, says: entry.says })
+    }
+}
+
+/// The one place of a text.
+fn place_of(text: &str, source: &str) -> Result<Range<usize>, String> {
+    let mut places = source.match_indices(text);
+    match (places.next(), places.next()) {
+        (Some((start, _)), None) => Ok(start..start + text.len()),
+        (None, _) => Err(format!("this text does not occur:\n{text}")),
+        (Some(_), Some(_)) => Err(format!("this text occurs more than once:\n{text}")),
+    }
+}
+
+impl Change {
+    fn new(source: &str, Replacement { find, replace }: Replacement) -> Result<Self, String> {
+        let is_word = |character: char| character.is_alphanumeric() || character == '_';
+        let place = place_of(&find, source)?;
+        let same = |one: &mut dyn Iterator<Item = char>, two: &mut dyn Iterator<Item = char>| -> String {
+            one.zip(two).take_while(|(one, two)| one == two).map(|(one, _)| one).collect()
+        };
+        // What is the same at the beginning and at the end does not change; but a word changes as a whole.
+        let before = same(&mut find.chars(), &mut replace.chars()).trim_end_matches(is_word).len();
+        let (old, new) = (&find[before..], &replace[before..]);
+        let after = same(&mut old.chars().rev(), &mut new.chars().rev()).trim_end_matches(is_word).len();
+        let (old, new) = (&old[..old.len() - after], &new[..new.len() - after]);
+        if old == new {
+            return Err(format!("this changes nothing:\n{find}"));
+        }
+        let range = place.start + before..place.end - after;
+        let weakens = matches!(old, "Acquire" | "Release") && new == "Relaxed";
+        Ok(Self { place, replace, range, weakens })
+    }
+}
