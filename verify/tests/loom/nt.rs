@@ -8,7 +8,7 @@
 
 use crate::backend::Backend;
 use crate::backend::host::{Host, HostFunctions};
-use crate::backend::keyed_event::KeyedEvent;
+use crate::backend::keyed_event::{KeyedEvent, KeyedEventFunctions};
 use crate::backend::process::Process;
 use crate::state::RELEASED;
 use crate::sys::kernel32::{ERROR_TIMEOUT, INFINITE, WaitOnAddress, WakeByAddressSingle};
@@ -358,12 +358,29 @@ unsafe extern "system" fn is_ending() -> BOOLEAN {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Nt(());
 
+/// A module, whether or not it is there.
+#[derive(Clone, Copy)]
+pub(crate) struct Module {
+    name: &'static CStr,
+    pub(crate) nt: Nt,
+}
+
+impl Module {
+    pub(crate) fn function(self, name: &CStr) -> *mut c_void {
+        self.nt.find(self.name, name)
+    }
+}
+
 impl Nt {
     pub(crate) fn detect() -> Option<Self> {
         (SYSTEM.get() != System::None).then_some(Self(()))
     }
 
-    pub(crate) fn find(self, module: &CStr, function: &CStr) -> *mut c_void {
+    pub(crate) fn module(self, name: &'static CStr) -> Option<Module> {
+        Some(Module { name, nt: self })
+    }
+
+    fn find(self, module: &CStr, function: &CStr) -> *mut c_void {
         set_last_error(ERROR_PROC_NOT_FOUND);
         let has_wait_address = SYSTEM.get() == System::Windows10;
         match (module, function.to_bytes()) {
@@ -424,8 +441,9 @@ pub(crate) fn without_guard() -> Backend {
     // SAFETY: the function is what its type asks for.
     let mut process = unsafe { Process::new(nt, is_ending) };
     process.find_clock();
+    let functions = KeyedEventFunctions { wait: wait_for_keyed_event, release: release_keyed_event };
     // SAFETY: as above; any even number is a handle here.
-    Backend::KeyedEvent(unsafe { KeyedEvent::new(process, handle, wait_for_keyed_event, release_keyed_event, false) })
+    Backend::KeyedEvent(unsafe { KeyedEvent::new(process, handle, functions, false) })
 }
 
 /// A host, and a backend of it that no process has chosen.

@@ -4,7 +4,7 @@ pub(crate) use crate::product::sys::*;
 
 /// The simulated loader.
 pub(crate) mod loader {
-    pub(crate) use crate::nt::Nt;
+    pub(crate) use crate::nt::{Module, Nt};
     pub(crate) use crate::product::sys::loader::*;
 }
 

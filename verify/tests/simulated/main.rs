@@ -89,13 +89,26 @@ mod sys {
         #[derive(Clone, Copy, Debug)]
         pub(crate) struct Nt(());
 
+        /// A module, whether or not it is there.
+        #[derive(Clone, Copy)]
+        pub(crate) struct Module {
+            name: &'static CStr,
+            pub(crate) nt: Nt,
+        }
+
+        impl Module {
+            pub(crate) fn function(self, name: &CStr) -> *mut c_void {
+                nt::sys::find(self.name, name)
+            }
+        }
+
         impl Nt {
             pub(crate) fn detect() -> Option<Self> {
                 nt::sys::is_nt().then_some(Self(()))
             }
 
-            pub(crate) fn find(self, module: &CStr, function: &CStr) -> *mut c_void {
-                nt::sys::find(module, function)
+            pub(crate) fn module(self, name: &'static CStr) -> Option<Module> {
+                Some(Module { name, nt: self })
             }
 
             pub(crate) fn version(self) -> u32 {

@@ -18,7 +18,7 @@ mod calls;
 mod kernel;
 
 use crate::backend::Backend;
-use crate::backend::keyed_event::KeyedEvent;
+use crate::backend::keyed_event::{KeyedEvent, KeyedEventFunctions};
 use crate::backend::process::Process;
 use crate::sys::ntdll::KeyedEventAccess;
 use crate::sys::{HANDLE, STATUS_SUCCESS, last_error, loader};
@@ -84,9 +84,11 @@ impl Nt {
     /// A backend on keyed events that tells the time by this clock.
     pub(crate) fn keyed_event_by(&self, clock: Clock, handle: HANDLE, guarded: bool) -> &'static Backend {
         // SAFETY: the function does what its type says, on the threads that are in a system.
-        let process = unsafe { Process::new(here(), calls::is_ending, clock) };
+        let mut process = unsafe { Process::new(here(), calls::is_ending) };
+        process.clock = clock;
+        let functions = KeyedEventFunctions { wait: calls::nt_wait, release: calls::nt_release };
         // SAFETY: as above; the handle is what the test wants it to be, and the simulation stands all handles.
-        let keyed_event = unsafe { KeyedEvent::new(process, handle, calls::nt_wait, calls::nt_release, guarded) };
+        let keyed_event = unsafe { KeyedEvent::new(process, handle, functions, guarded) };
         Box::leak(Box::new(Backend::KeyedEvent(keyed_event)))
     }
 
