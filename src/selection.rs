@@ -193,6 +193,9 @@ impl Selection {
         if !Self::has(kind) {
             return Err(SelectError::Unavailable(kind));
         }
+        if kind == BackendKind::KeyedEvent {
+            self.open_handle();
+        }
         self.publish(kind).map_err(SelectError::InUse)
     }
 
