@@ -105,7 +105,9 @@ typedef int32_t ntpark_status;
  * suspended between announcing itself and blocking; a timed park that an unpark has met lasts, beyond its deadline, as
  * long as the unparking thread is suspended. On the other backends a suspended thread delays no other.
  *
- * End of the process: see ntpark_process_is_ending.
+ * End of the process: once ExitProcess has killed all other threads, and only DllMain functions and what they call
+ * still run, an unpark wakes no thread, and a park without a time limit that finds no token ends the process, as
+ * waiting for a critical section does.
  */
 typedef struct ntpark_parker {
     /**
@@ -632,19 +634,6 @@ ntpark_status NTPARK_CALL ntpark_backend_from_host(struct ntpark_backend *backen
  * Threads: any, at any time.
  */
 NTPARK_API ntpark_status NTPARK_CALL ntpark_backend_now(const struct ntpark_backend *backend, uint64_t *now);
-
-/**
- * Tells whether the process is ending: ExitProcess has killed all other threads, and only DllMain functions and what
- * they call still run. Then an unpark wakes no thread, and a park without a time limit that finds no token ends the
- * process, as waiting for a critical section does. On a host, always false. Chooses the backend if this is its first
- * use.
- *
- * Returns: true if it is.
- *
- * Threads: any, at any time.
- */
-NTPARK_API
-bool NTPARK_CALL ntpark_process_is_ending(void);
 
 /**
  * Returns the name of a kind of backends.

@@ -220,19 +220,6 @@ pub unsafe extern "C" fn ntpark_backend_now(backend: *const ntpark_backend, now:
     NTPARK_OK
 }
 
-/// Tells whether the process is ending: ExitProcess has killed all other threads, and only DllMain functions and what
-/// they call still run. Then an unpark wakes no thread, and a park without a time limit that finds no token ends the
-/// process, as waiting for a critical section does. On a host, always false. Chooses the backend if this is its first
-/// use.
-///
-/// Returns: true if it is.
-///
-/// Threads: any, at any time.
-#[unsafe(no_mangle)]
-pub extern "C" fn ntpark_process_is_ending() -> bool {
-    Backend::get().is_process_ending()
-}
-
 /// Returns the name of a kind of backends.
 ///
 /// Parameters: any number.

@@ -24,7 +24,9 @@ use static_assertions::{assert_eq_align, assert_eq_size};
 /// suspended between announcing itself and blocking; a timed park that an unpark has met lasts, beyond its deadline, as
 /// long as the unparking thread is suspended. On the other backends a suspended thread delays no other.
 ///
-/// End of the process: see ntpark_process_is_ending.
+/// End of the process: once ExitProcess has killed all other threads, and only DllMain functions and what they call
+/// still run, an unpark wakes no thread, and a park without a time limit that finds no token ends the process, as
+/// waiting for a critical section does.
 #[repr(C)]
 pub struct ntpark_parker {
     /// Private.

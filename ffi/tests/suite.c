@@ -85,8 +85,6 @@ static void backend(void)
     CHECK(ntpark_backend_available() & NTPARK_KIND_BIT(NTPARK_KIND_POLLING));
     CHECK(!(ntpark_backend_available() & NTPARK_KIND_BIT(NTPARK_KIND_HOST)));
 
-    CHECK(!ntpark_process_is_ending());
-
     /* The choice stands, and a refused host leaves no trace. */
     for (kind = NTPARK_KIND_WAIT_ADDRESS; kind <= NTPARK_KIND_POLLING; kind++)
         CHECK_STATUS(ntpark_backend_force(kind), NTPARK_IN_USE);

@@ -104,7 +104,7 @@ impl Task {
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
 
         let start = Instant::now();
-        let mut child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
+        let mut child = command.spawn().with_context(|| format!("cannot start `{}`", line_of(&command)))?;
         running().push(child.id());
         let status = child.wait_timeout(self.limit)?;
         if !status.is_some_and(|status| status.success()) {
@@ -137,9 +137,14 @@ impl Finished {
 
     /// Makes an error of a failure, with the command, how it ended and what was kept of its output.
     pub(crate) fn check(self) -> Result<Self> {
-        ensure!(self.success(), "{:?}: {}\n{}", self.command, self.how(), self.output.trim_end());
+        ensure!(self.success(), "`{}`: {}\n{}", line_of(&self.command), self.how(), self.output.trim_end());
         Ok(self)
     }
+}
+
+fn line_of(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
 /// Finds a program in the directories of `PATH`.

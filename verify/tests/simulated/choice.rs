@@ -314,6 +314,8 @@ fn threads_that_race_make_one_choice() {
             assert!(truth.contains(result), "{result:?} in round {round}, where {in_use:?} is in use");
         }
         assert!(results.iter().filter(|(result, _)| *result == Some(Ok(()))).count() <= 1);
+        let has_host = Backend::available().contains(BackendKinds::HOST);
+        assert_eq!(has_host, in_use.0 == BackendKind::Host, "in round {round}: a refused host leaves no trace");
         assert_eq!(nt.open_handles(), usize::from(in_use.0 == BackendKind::KeyedEvent), "in round {round}");
     }
 }

@@ -4,15 +4,16 @@
 use crate::Watchdog;
 use crate::backend::{Backend, BackendKind};
 use crate::choice::sets_of;
-use crate::nt::{Class, Nt, SECOND, here};
-use crate::platform::wait_from_timeout_to_timeout;
+use crate::nt::{Call, Class, Nt, SECOND, here};
 use crate::sys::kernel32::INFINITE;
-use crate::sys::three_words;
+use crate::sys::{STATUS_TIMEOUT, three_words};
+use crate::thread_parker::ThreadParker;
 use crate::time::clock::Clock;
 use crate::time::{Instant, Remaining, milliseconds, nt_relative};
 use fastrand::Rng;
 use proptest::prelude::*;
 use std::cell::Cell;
+use std::thread;
 use std::time::Duration;
 
 /// The longest clock tick, with a little to spare.
@@ -64,6 +65,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
+    #[cfg_attr(miri, ignore = "nothing but arithmetic")]
     fn what_remains(deadline in numbers(), reading in numbers()) {
         match Remaining::until(Instant::from_ticks(deadline), || reading) {
             Remaining::Forever => prop_assert_eq!(deadline, u64::MAX),
@@ -77,6 +79,7 @@ proptest! {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "nothing but arithmetic")]
     fn native_timeouts_are_relative(units in 1..=u64::MAX, bits in 0..64_u32) {
         let units = (units >> bits).max(1);
         let timeout = nt_relative(units);
@@ -87,6 +90,7 @@ proptest! {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "nothing but arithmetic")]
     fn milliseconds_are_rounded_up(units in numbers()) {
         let units = units.max(1);
         let timeout = milliseconds(units);
@@ -102,6 +106,7 @@ proptest! {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "nothing but arithmetic")]
     fn counters_are_never_fast(counts in numbers(), frequency in numbers(), bias in numbers()) {
         COUNTS.set(counts);
         let nt = Nt::boot(Class::Seven);
@@ -123,6 +128,7 @@ proptest! {
     /// A deadline is made from the latest time that it can be: a clock that has moved on by less than the span has not
     /// reached it, wherever within a count the span began.
     #[test]
+    #[cfg_attr(miri, ignore = "nothing but arithmetic")]
     fn counters_of_any_frequency_are_never_early(
         // From a count that takes a second to one that takes a third of a nanosecond.
         frequency in 1..3_000_000_000_u64,
@@ -145,6 +151,7 @@ proptest! {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "nothing but arithmetic")]
     fn counters_never_go_back(counts in numbers(), more in numbers(), frequency in numbers()) {
         let _nt = Nt::boot(Class::Seven);
         // SAFETY: as above.
@@ -276,27 +283,39 @@ fn time_asleep_does_not_count() {
     assert_eq!(Instant::now(), before + Duration::from_secs(1));
 }
 
-/// On each clock, from anywhere within a tick or a count.
+/// On each clock, from anywhere within a tick or a count, while the kernel ends waits for no reason: so the clock decides.
 #[test]
 #[cfg_attr(miri, ignore = "nothing but arithmetic, over and over")]
 fn no_wait_is_early_on_any_clock() {
     let _watchdog = Watchdog::new();
     let clocks = [None, Some(1_000), Some(1_193_182), Some(3_579_545), Some(10_000_000), Some(3_000_000_000)];
-    let kinds = [BackendKind::WaitAddress, BackendKind::KeyedEventNull];
-    for (clock, kind) in clocks.into_iter().flat_map(|clock| kinds.map(|kind| (clock, kind))) {
-        // A ticking clock belongs to systems without `WaitOnAddress`.
+    let kinds = [(BackendKind::WaitAddress, Call::WaitOnAddress), (BackendKind::KeyedEventNull, Call::Wait)];
+    for (clock, (kind, call)) in clocks.into_iter().flat_map(|clock| kinds.map(|kind| (clock, kind))) {
         let lacking: &[&str] = if clock.is_none() { &["QueryPerformanceCounter"] } else { &[] };
         let nt = Nt::boot_without(Class::Vista, lacking);
         nt.set_frequency(clock.unwrap_or(SECOND));
         assert_eq!(Backend::force(kind), Ok(()));
         let backend = nt.chosen();
-        for seed in 0..if cfg!(miri) { 2 } else { 20 } {
+        for seed in 0..100 {
             let mut random = Rng::with_seed(seed);
             nt.advance(random.u64(0..200_000));
             let span = random.u64(1..300_000);
             let begun = nt.now();
             let deadline = backend.deadline(Duration::from_nanos(span * 100));
-            assert!(!wait_from_timeout_to_timeout(&nt, backend, deadline), "{clock:?} Hz, seed {seed}");
+            let parker = ThreadParker::with_backend(backend);
+            parker.prepare_park();
+            thread::scope(|scope| {
+                let waiter = nt.spawn(scope, || parker.park_until(deadline));
+                while !waiter.is_finished() {
+                    if nt.blocked(call) == 1 {
+                        // From here until it blocks again, or has returned, no time goes by.
+                        nt.advance(random.u64(1..20_000));
+                        nt.interrupt(call, STATUS_TIMEOUT);
+                    }
+                    thread::yield_now();
+                }
+                assert!(!waiter.join().expect("a wait does not panic"), "{clock:?} Hz, seed {seed}");
+            });
             let lasted = nt.now().ticks() - begun.ticks();
             assert!(lasted >= span, "{clock:?} Hz, {kind}, seed {seed}: {lasted} instead of {span}");
         }

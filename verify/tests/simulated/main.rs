@@ -4,8 +4,6 @@
 //! `sys::thread` and `sys::last_error` lead to the [simulated NT](nt) that the calling thread is in, and what a
 //! process has once, each system has once.
 
-#![allow(clippy::upper_case_acronyms, reason = "spelt as in the SDK, and not public here")]
-
 mod backends;
 mod choice;
 mod clocks;
@@ -18,31 +16,17 @@ mod token;
 mod two_phase;
 mod watchdog;
 
-#[path = "../../../src"]
-#[allow(
-    dead_code,
-    unreachable_pub,
-    unused_imports,
-    unused_macros,
-    reason = "some of it is replaced below, and some is the model's"
-)]
-mod product {
-    pub(crate) mod backend;
-    pub(crate) mod parker;
-    pub(crate) mod selection;
-    pub(crate) mod spin;
-    pub(crate) mod state;
-    pub(crate) mod sync;
-    pub(crate) mod sys;
-    pub(crate) mod thread_parker;
-    pub(crate) mod time;
-}
+ntpark_verify::product!(spin);
 
-use product::{backend, parker, spin, state, thread_parker, time};
+/// The product's own, of which one macro is replaced.
+#[path = "../../../src/sync.rs"]
+#[allow(unused_macros, unused_imports, reason = "`process_static` is replaced below")]
+mod product_sync;
+
 use watchdog::Watchdog;
 
 mod sync {
-    pub(crate) use crate::product::sync::{UnsafeCell, assert_words, atomic, const_constructor};
+    pub(crate) use crate::product_sync::{UnsafeCell, assert_words, atomic, const_constructor};
     use std::collections::BTreeMap;
     use std::ops::Deref;
     use std::sync::Mutex;
@@ -89,26 +73,13 @@ mod sys {
         #[derive(Clone, Copy, Debug)]
         pub(crate) struct Nt(());
 
-        /// A module, whether or not it is there.
-        #[derive(Clone, Copy)]
-        pub(crate) struct Module {
-            name: &'static CStr,
-            pub(crate) nt: Nt,
-        }
-
-        impl Module {
-            pub(crate) fn function(self, name: &CStr) -> *mut c_void {
-                nt::sys::find(self.name, name)
-            }
-        }
-
         impl Nt {
             pub(crate) fn detect() -> Option<Self> {
                 nt::sys::is_nt().then_some(Self(()))
             }
 
-            pub(crate) fn module(self, name: &'static CStr) -> Option<Module> {
-                Some(Module { name, nt: self })
+            pub(crate) fn module(self, name: &CStr) -> Option<Module> {
+                nt::sys::module(name).map(|number| Module { number, nt: self })
             }
 
             pub(crate) fn version(self) -> u32 {
@@ -141,6 +112,18 @@ mod sys {
                     static HERE: u8 = const { 0 };
                 }
                 HERE.with(|here| std::ptr::from_ref(here).addr())
+            }
+        }
+
+        #[derive(Clone, Copy)]
+        pub(crate) struct Module {
+            number: usize,
+            pub(crate) nt: Nt,
+        }
+
+        impl Module {
+            pub(crate) fn function(self, name: &CStr) -> *mut c_void {
+                nt::sys::function(self.number, name)
             }
         }
     }

@@ -82,7 +82,10 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         }
     }
     [QEMU, MMDEBSTRAP].into_iter().filter(|_| options.emulate).for_each(|tool| setup.needs_tool(tool));
+    setup.needs_tool(LLD);
     setup.carry_out()?;
+
+    make_libraries(workspace)?;
 
     let mut report = Report::default();
     let mut table = HEADING.to_owned();
@@ -117,6 +120,21 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     report.summary()
 }
 
+/// Makes what clang links with: empty libraries, and one of ntdll for ARM64, for which mingw-w64 is no package.
+fn make_libraries(workspace: &Workspace) -> Result<()> {
+    let folder = |arch| workspace.target().join("libraries").join(arch);
+    for arch in ["x86_64", "i686", "aarch64"] {
+        fs::create_dir_all(folder(arch))?;
+        for library in EMPTY {
+            fs::write(folder(arch).join(format!("lib{library}.a")), "!<arch>\n")?;
+        }
+    }
+    let definition = "LIBRARY ntdll.dll\nEXPORTS\nmemcmp\nmemcpy\nmemmove\nmemset\nstrlen\n";
+    fs::write(folder("aarch64").join("ntdll.def"), definition)?;
+    let make = ["/lib", "/machine:arm64", "/def:ntdll.def", "/out:libntdll.a"];
+    Task::new(LLD.program, LIMIT).args(make).dir(folder("aarch64")).run(Output::Keep)?.check().map(drop)
+}
+
 fn yes(is_so: bool) -> &'static str {
     if is_so { "yes" } else { "no" }
 }
@@ -138,11 +156,7 @@ fn toolchain(workspace: &Workspace, setup: &mut Setup<'_>, triple: &'static str,
         Linker::Clang => {
             setup.needs_tool(CLANG);
             setup.needs_tool(LLD);
-            let dir = workspace.target().join("empty-libraries");
-            fs::create_dir_all(&dir)?;
-            for library in EMPTY {
-                fs::write(dir.join(format!("lib{library}.a")), "!<arch>\n")?;
-            }
+            let dir = workspace.target().join("libraries").join(arch);
             let flags =
                 format!("--target={arch}-w64-windows-gnu -Clink-arg=-fuse-ld=lld-19 -Clink-arg=-L{}", dir.display());
             Ok(toolchain.with_env(variable, CLANG.program).with_env("RUSTFLAGS", format!("-Clink-arg={flags}")))

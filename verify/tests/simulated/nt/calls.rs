@@ -11,6 +11,7 @@ use std::ptr;
 use std::sync::Arc;
 
 /// What a look-up that finds nothing leaves as the last error.
+const ERROR_MOD_NOT_FOUND: u32 = 126;
 const ERROR_PROC_NOT_FOUND: u32 = 127;
 /// What closing a handle leaves as the last error, if it was not open.
 const ERROR_INVALID_HANDLE: u32 = 6;
@@ -125,19 +126,19 @@ const MODULES: [(&str, &[&str]); 3] = [
     ("api-ms-win-core-synch-l1-2-0.dll", &["WaitOnAddress", "WakeByAddressSingle"]),
 ];
 
-/// `GetModuleHandleA` and `GetProcAddress`: null for a module or a function that the system lacks.
-pub(super) fn find(module: &CStr, function: &CStr) -> *mut c_void {
-    // Both fail with this error, or change nothing; a caller who relies on the latter is caught.
+/// `GetModuleHandleA`: the number of a module that the system has.
+pub(super) fn module(name: &CStr) -> Option<usize> {
+    // If it fails. If it does not, the last error means nothing.
+    last_error::set(ERROR_MOD_NOT_FOUND);
+    let name = name.to_str().unwrap_or_default();
+    MODULES.iter().position(|module| module.0 == name && system().lock().has(name))
+}
+
+/// `GetProcAddress`, for the modules of [`module`].
+pub(super) fn function(module: usize, name: &CStr) -> *mut c_void {
     last_error::set(ERROR_PROC_NOT_FOUND);
-    let (module, function) = (module.to_str().unwrap_or_default(), function.to_str().unwrap_or_default());
-    let exports = MODULES.iter().find(|(name, _)| *name == module).map_or(&[][..], |(_, exports)| exports);
-    let system = system();
-    let system = system.lock();
-    if !exports.contains(&function) || !system.has(module) || !system.has(function) {
-        return ptr::null_mut();
-    }
-    drop(system);
-    address_of(function)
+    let name = name.to_str().unwrap_or_default();
+    if MODULES[module].1.contains(&name) && system().lock().has(name) { address_of(name) } else { ptr::null_mut() }
 }
 
 fn address_of(function: &str) -> *mut c_void {

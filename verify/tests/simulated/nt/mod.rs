@@ -78,14 +78,9 @@ impl Nt {
 
     /// A backend on keyed events, with this handle. Such a backend is never freed.
     pub(crate) fn keyed_event(&self, handle: HANDLE, guarded: bool) -> &'static Backend {
-        self.keyed_event_by(Self::clock(), handle, guarded)
-    }
-
-    /// A backend on keyed events that tells the time by this clock.
-    pub(crate) fn keyed_event_by(&self, clock: Clock, handle: HANDLE, guarded: bool) -> &'static Backend {
         // SAFETY: the function does what its type says, on the threads that are in a system.
         let mut process = unsafe { Process::new(here(), calls::is_ending) };
-        process.clock = clock;
+        process.clock = Self::clock();
         let functions = KeyedEventFunctions { wait: calls::nt_wait, release: calls::nt_release };
         // SAFETY: as above; the handle is what the test wants it to be, and the simulation stands all handles.
         let keyed_event = unsafe { KeyedEvent::new(process, handle, functions, guarded) };
@@ -317,8 +312,12 @@ pub(crate) mod sys {
         calls::try_system().is_some()
     }
 
-    pub(crate) fn find(module: &CStr, function: &CStr) -> *mut c_void {
-        calls::find(module, function)
+    pub(crate) fn module(name: &CStr) -> Option<usize> {
+        calls::module(name)
+    }
+
+    pub(crate) fn function(module: usize, name: &CStr) -> *mut c_void {
+        calls::function(module, name)
     }
 
     pub(crate) fn version() -> u32 {
