@@ -2,8 +2,8 @@
 //!
 //! This library holds what the test programs share: the seam through which they compile the product's own modules.
 
-/// Compiles the product's modules into a test program that lies in `verify/tests/NAME/main.rs`. To be called at its root,
-/// through which the modules refer to each other.
+/// Compiles the product's modules into a test program that lies in `verify/tests/NAME/main.rs`. To be called at its
+/// root, through which the modules refer to each other.
 ///
 /// A module that the program declares there itself takes the product's place, which is then compiled and not used:
 ///
