@@ -3,6 +3,8 @@
 //! What an unpark does with them depends on their number alone, so the build need not combine it with everything else;
 //! here it is combined, on each kernel.
 
+mod diagram;
+
 ntpark_verify::product!();
 
 use model::explorer::{Kernel, Setting, explore};

@@ -6,6 +6,8 @@ use crate::prelude::*;
 
 /// A small program and a handful of dependencies.
 const LIMIT: Duration = Duration::from_secs(10 * 60);
+/// How often each program is built.
+const ROUNDS: usize = 7;
 /// The line by which the model is a part of the crate.
 const MODEL: &str = "mod model;";
 
@@ -23,9 +25,8 @@ const PEERS: [(&str, &str, &str); 7] = [
 
 /// Builds each program several times from clean, in turns. For each, the medians of the whole, and of what is built
 /// anew if only the crate itself changes.
-pub(crate) fn measure(workspace: &Workspace, quick: bool) -> Result<Vec<Value>> {
+pub(crate) fn measure(workspace: &Workspace) -> Result<Vec<Value>> {
     let home = tempfile::tempdir()?;
-    let rounds = if quick { 1 } else { 7 };
     let copy = home.path().join("copy");
     copy_without_model(workspace, &copy)?;
     for (name, dependency, source) in PEERS {
@@ -40,9 +41,9 @@ pub(crate) fn measure(workspace: &Workspace, quick: bool) -> Result<Vec<Value>> 
         cargo(workspace, &dir, "fetch").run(Output::Keep)?.check()?;
     }
     let mut times = vec![(Vec::new(), Vec::new()); PEERS.len()];
-    for round in 1..=rounds {
+    for round in 1..=ROUNDS {
         for ((name, dependency, _), (whole, alone)) in PEERS.iter().zip(&mut times) {
-            eprintln!("building {name}, {round} of {rounds}");
+            eprintln!("building {name}, {round} of {ROUNDS}");
             let dir = home.path().join(name);
             let build = || {
                 let finished = cargo(workspace, &dir, "build").arg("--offline").run(Output::Keep)?.check()?;
@@ -61,7 +62,7 @@ pub(crate) fn measure(workspace: &Workspace, quick: bool) -> Result<Vec<Value>> 
     let costs = PEERS.iter().zip(times).map(|((name, ..), (whole, alone))| {
         let (whole, alone) = (median(whole), median(alone));
         println!("{name:<22} {:>8.2} s {:>16.2} s", whole.unwrap_or(0.0), alone.unwrap_or(0.0));
-        json!({ "subject": name, "seconds": whole, "alone": alone, "builds": rounds })
+        json!({ "subject": name, "seconds": whole, "alone": alone, "builds": ROUNDS })
     });
     Ok(costs.collect())
 }
@@ -73,7 +74,8 @@ fn median(mut times: Vec<f64>) -> Option<f64> {
 
 /// Copies the package, apart from the workspace's other members.
 fn copy_without_model(workspace: &Workspace, to: &Path) -> Result<()> {
-    let files = Task::new("git", LIMIT).dir(workspace.root()).args(["ls-files", "Cargo.toml", "build.rs", "src"]);
+    let files =
+        Task::new("git", LIMIT).dir(workspace.root()).args(["ls-files", "Cargo.toml", "README.md", "build.rs", "src"]);
     for file in files.run(Output::KeepStdout)?.check()?.output.lines() {
         let path = to.join(file);
         fs::create_dir_all(path.parent().context("a file without a folder")?)?;
