@@ -38,21 +38,22 @@ use wait_address::WaitAddress;
 
 /// What a parker blocks on.
 ///
-/// A process chooses once, at the first use of a parker, the best that it has: the [host](Host) that was
-/// [installed](Backend::install); [`WaitAddress`]; [`KeyedEvent`], with the null handle where the kernel knows it, else
-/// with a handle of its own; [`Polling`]. So parking never fails. The choice can be [forced](Backend::force) before.
+/// A process chooses once, at the first use, the best that is available: the [host](Host) that was
+/// [installed](Backend::install); [`WaitAddress`]; [`KeyedEvent`], with the null handle if the kernel knows it, else
+/// with a handle of its own; [`Polling`], which always is. So parking never fails. Before the first use, the choice can
+/// be [forced](Backend::force).
 ///
 /// **The first use** is whichever comes first: a park that does not find a token and may wait; an unpark that has to
 /// wake a thread; asking for the time or a deadline; [`Backend::get`]. Creating parkers, leaving and taking tokens
 /// without waiting, [`thread_yield`](crate::thread_yield), [`SpinWait`](crate::SpinWait) and
 /// [`Backend::available`] choose nothing.
 ///
-/// **On a kernel that is not NT**, install a host before the first use. Whether one will be cannot be known at
-/// compile time, as any part of a program may install it. Without a host a parker polls, by a clock that
-/// stands still, so that only waits of zero ever time out; [`Backend::kind`] then says [`BackendKind::Polling`].
+/// **On a kernel that is not NT**, install a host before the first use. Nothing checks that at compile time. Without a
+/// host, parkers poll, and as there is no clock, only timeouts of zero ever end; [`Backend::kind`] then says
+/// [`BackendKind::Polling`].
 ///
-/// **Two copies of this library in one process** choose each for itself, and make the same choice if nothing was
-/// forced or installed in either: then parkers may be shared between them, from Windows Vista on.
+/// **Two copies of this library in one process** each choose for themselves. They make the same choice if nothing was
+/// forced or installed in either; then, from Windows Vista on, they may share parkers.
 ///
 /// A [`ThreadParker`](crate::ThreadParker) may have a backend of its own, see
 /// [`with_backend`](crate::ThreadParker::with_backend).
@@ -89,7 +90,7 @@ pub enum BackendKind {
 }
 
 impl BackendKind {
-    /// All kinds, by their numbers.
+    /// All kinds, in the order of their numbers.
     pub const ALL: [Self; 5] = [Self::WaitAddress, Self::KeyedEvent, Self::KeyedEventNull, Self::Host, Self::Polling];
 
     /// The kind of this number.
@@ -104,7 +105,7 @@ impl BackendKind {
         }
     }
 
-    /// Its name: lower case, words joined by hyphens.
+    /// The kind's name: lower case, words joined by hyphens.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -152,8 +153,8 @@ impl From<BackendKind> for BackendKinds {
 pub enum SelectError {
     /// A backend of this kind is already in use.
     InUse(BackendKind),
-    /// This system does not have the kind that was asked for, or no host was installed. Nothing has been
-    /// chosen.
+    /// This system lacks the kind that was asked for, or it is [`BackendKind::Host`], which is installed and not
+    /// forced. Nothing has been chosen.
     Unavailable(BackendKind),
 }
 
@@ -169,7 +170,7 @@ impl fmt::Display for SelectError {
 impl core::error::Error for SelectError {}
 
 impl Backend {
-    /// Its kind.
+    /// The kind of this backend.
     #[must_use]
     pub fn kind(&self) -> BackendKind {
         match self {
@@ -191,8 +192,8 @@ impl Backend {
         }
     }
 
-    /// The step of its clock in units of 100 ns, rounded up: how far [`now`](Self::now) is ahead of the earliest
-    /// time that it can be. 0 if it has no clock.
+    /// The step of this backend's clock in units of 100 ns, rounded up: how far [`now`](Self::now) may be ahead of the
+    /// real time. 0 if there is no clock.
     #[must_use]
     pub fn clock_granule(&self) -> u32 {
         match (self, self.process()) {
@@ -209,8 +210,8 @@ impl Backend {
         if timeout.is_zero() { Instant::MIN } else { self.now() + timeout }
     }
 
-    /// A number that names the calling thread as long as it lives, different from that of every other thread that
-    /// lives. None where there is neither NT nor a host.
+    /// A number that identifies the calling thread: unique among live threads, the same as long as the thread lives.
+    /// None if there is neither NT nor a host.
     #[must_use]
     pub fn current_thread(&self) -> Option<NonZeroUsize> {
         match (self, self.process()) {
@@ -220,7 +221,7 @@ impl Backend {
         }
     }
 
-    /// Gives way to another thread that is ready to run, of any processor.
+    /// Yields to another thread that is ready to run, on any processor.
     pub fn thread_yield(&self) {
         match self {
             Self::Host(backend) => backend.thread_yield(),

@@ -5,6 +5,8 @@
 extern crate std;
 
 mod backend;
+#[cfg(doc)]
+pub mod guide;
 mod model;
 mod parker;
 mod selection;

@@ -11,21 +11,20 @@ use core::{fmt, ptr};
 
 /// Blocks a thread until another thread leaves it a token.
 ///
-/// **The token.** A parker holds at most one, and starts without. [`unpark`](Self::unpark) leaves one, if
-/// none is there. [`park`](Self::park) takes it, or waits until there is one to take. So an unpark before the
-/// park is not lost: the park returns at once. Two unparks with no park in between leave one token.
+/// **The token.** A parker holds at most one token, and starts without. [`unpark`](Self::unpark) leaves a token.
+/// [`park`](Self::park) takes it, or waits until there is one. So an unpark before the park is not lost: the park
+/// returns immediately. Two unparks with no park in between leave one token.
 ///
-/// What happened before an unpark is visible after the park that its token ends, also for each of several
-/// unparks whose tokens became one.
+/// Everything before an unpark is visible after the park that takes its token, for each of several unparks whose tokens
+/// were merged.
 ///
-/// **Who may call.** Any thread, anything, at any time. One thread at a time can be parked: while one is,
-/// another that parks gets [`UnparkReason::Busy`] at once, and nothing else happens. Tokens belong to the
-/// parker, not to a thread: whoever parks takes them.
+/// **Threads.** Any thread may call any method at any time. One thread at a time can be parked: meanwhile another that
+/// parks gets [`UnparkReason::Busy`] immediately, and nothing else happens. Tokens belong to the parker, not to a
+/// thread.
 ///
-/// **Lifetime.** An unpark does not touch the parker any more once the thread that it wakes can know of it,
-/// so the parker may live on the stack of the thread that parks and go when `park` has returned. (Two
-/// exceptions: an unpark that finds 2^27 tokens or more still uncollected; and on kernels of the XP class the
-/// parked thread itself waits for the last access.)
+/// **Lifetime.** An unpark does not touch the parker once the thread that it wakes can know of it. So the parker may
+/// live on the stack of the thread that parks, and be freed when `park` has returned. (Two exceptions: an unpark that
+/// finds 2^27 or more uncollected tokens; and before Windows Vista the parked thread itself waits for the last access.)
 ///
 /// **One address in one process.** A parker in memory that two processes share, or that is mapped at two addresses, is
 /// two parkers to the system: an unpark through one address does not wake a park at the other, and on keyed events
@@ -63,12 +62,12 @@ static_assertions::assert_impl_all!(Parker: Send, Sync);
 /// Why a park returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum UnparkReason {
-    /// A token was there, or came; it has been taken.
+    /// A token was taken.
     Unparked,
-    /// The time ran out and there was no token.
+    /// The deadline passed without a token.
     TimedOut,
-    /// Another thread is parked there. Nothing was waited for, and **no token was taken**: whoever ignores this goes
-    /// on without the event that it meant to wait for.
+    /// Another thread is parked here. The call returned immediately and **took no token**: code that ignores this goes
+    /// on without the event that it wants to wait for.
     Busy,
 }
 
@@ -83,8 +82,8 @@ impl Parker {
 
     /// Takes the token; if there is none, blocks until there is.
     ///
-    /// Returns [`UnparkReason::Unparked`], or [`UnparkReason::Busy`] if another thread is already parked here;
-    /// never for no reason. At the end of the process, when nobody is left to unpark, it ends the process
+    /// Returns [`UnparkReason::Unparked`], or [`UnparkReason::Busy`] if another thread is already parked here. There
+    /// are no spurious wakeups. While the process is ending, when nobody is left to unpark, it ends the process
     /// ([`Backend::is_process_ending`]).
     #[inline]
     pub fn park(&self) -> UnparkReason {
@@ -93,8 +92,8 @@ impl Parker {
 
     /// Takes the token; if there is none, blocks until there is, but no longer than `timeout`.
     ///
-    /// Never times out early, not by a nanosecond; see [`Instant`] for time that the machine is asleep. Zero only
-    /// looks; what is longer than the clock can count, some 58,000 years, is for ever.
+    /// Never times out early, not by a nanosecond; see [`Instant`] for time in which the machine is asleep. A timeout
+    /// of zero does not wait. One that is longer than the clock can count, some 58,000 years, never ends.
     #[inline]
     #[must_use = "only `Unparked` means that a token was taken"]
     pub fn park_timeout(&self, timeout: Duration) -> UnparkReason {
@@ -103,8 +102,7 @@ impl Parker {
 
     /// Takes the token; if there is none, blocks until there is, or until `deadline`.
     ///
-    /// [`Instant::MIN`] only looks, and any other past deadline does not wait either; [`Instant::MAX`] never
-    /// comes.
+    /// A past deadline does not wait, [`Instant::MIN`] without reading the clock. [`Instant::MAX`] is never reached.
     #[inline]
     #[must_use = "only `Unparked` means that a token was taken"]
     pub fn park_until(&self, deadline: Instant) -> UnparkReason {
@@ -113,10 +111,9 @@ impl Parker {
 
     /// A view of this parker that never spins.
     ///
-    /// Where there are several processors, a thread that parks first looks for the token a few times, which
-    /// saves blocking if it comes within microseconds, and stops doing so where it does not help. Through
-    /// this view a thread blocks at once: where nothing is expected soon, to save power, or to leave the processor to
-    /// others.
+    /// On several processors, a thread that parks first looks for the token for some microseconds, which saves blocking
+    /// if it comes soon, and stops doing so on parkers where that does not help. Through this view a thread blocks
+    /// immediately: if nothing is expected soon, to save power, or to leave the processor to others.
     ///
     /// ```
     /// use ntpark::{Parker, UnparkReason};
@@ -132,10 +129,10 @@ impl Parker {
         NoSpin { parker: self }
     }
 
-    /// Leaves a token, and wakes the thread that is parked, if one is. True if one was; false if the token was left for
-    /// the next park, or one was already there.
+    /// Leaves a token, and wakes the parked thread, if there is one. True if there was; false if the token was left for
+    /// the next park.
     ///
-    /// Does not block, except, on keyed events, until the parked thread has arrived in the system.
+    /// Does not block, except on keyed events, where it waits until the parked thread has arrived in the system.
     #[inline]
     pub fn unpark(&self) -> bool {
         unpark(&self.word) && {
@@ -168,8 +165,8 @@ impl Parker {
     /// ```
     #[must_use]
     pub fn waker(&'static self) -> Waker {
-        // SAFETY: the functions keep the contract of `RawWaker`: the data is a parker that lives for ever and may be used
-        // by any thread, and there is nothing to drop.
+        // SAFETY: the functions keep the contract of `RawWaker`: the data is a parker that lives for ever and may be
+        // used by any thread, and there is nothing to drop.
         unsafe { Waker::from_raw(raw_waker(ptr::from_ref(self).cast())) }
     }
 }

@@ -50,8 +50,9 @@ const fn fallback_after(kind: BackendKind) -> BackendKind {
 impl Backend {
     /// The process's backend; chooses it if this is the first use.
     ///
-    /// Lock-free: threads that come here at once all work out the choice, and one of them publishes it for
-    /// all. Loads nothing, allocates nothing, cannot fail.
+    /// Lock-free: threads that race here all work out the choice, and one of them publishes it for all. Loads and
+    /// allocates nothing, and cannot fail. The first call looks functions up, which takes the loader's lock: if another
+    /// thread may hold that and wait for the caller, call this earlier.
     #[must_use]
     #[inline(never)]
     pub fn get() -> Self {
@@ -61,7 +62,7 @@ impl Backend {
     /// Makes this kind the process's backend. [`BackendKind::Host`] is refused: [install](Backend::install) one.
     ///
     /// # Errors
-    /// [`SelectError::InUse`] with the kind in use, even if it is the same, once the choice has been made;
+    /// [`SelectError::InUse`] with the kind in use, once the choice has been made, even if it is the same kind;
     /// [`SelectError::Unavailable`] if this system lacks that kind.
     pub fn force(kind: BackendKind) -> Result<(), SelectError> {
         SELECTION.force(kind)
@@ -75,8 +76,8 @@ impl Backend {
         SELECTION.install(host)
     }
 
-    /// The kinds that this process could use, asked anew each time; chooses nothing. The host is one of them once it
-    /// is in use.
+    /// The kinds that this process could use, found out anew on each call; chooses nothing. The host is among them once
+    /// it is in use.
     #[must_use]
     pub fn available() -> BackendKinds {
         SELECTION.available()
@@ -234,8 +235,8 @@ impl Selection {
     fn choose_and_store(&self) -> Option<&Backend> {
         // FREE=>CLAIMED. Relaxed: there is nothing to read yet.
         self.init_state.compare_exchange(FREE, CLAIMED, Relaxed, Relaxed).ok()?;
-        // SAFETY: only the thread that has taken `init_state` from FREE comes here, once, and nobody reads before that is
-        // STORED.
+        // SAFETY: only the thread that has taken `init_state` from FREE comes here, once, and nobody reads before that
+        // is STORED.
         Some(self.choose_in(self.backend.with_mut(|place| unsafe { &mut *place })))
     }
 
@@ -254,7 +255,9 @@ impl Selection {
         if let Some(process) = backend.process_mut() {
             process.find_clock();
         }
-        if self.backend.with(|stored| ptr::eq(stored.cast(), backend)) {
+        // By the addresses alone: another thread may be writing there.
+        let offset = ptr::from_ref(backend).addr().wrapping_sub(ptr::from_ref(&self.backend).addr());
+        if offset < size_of_val(&self.backend) {
             self.init_state.store(STORED, Release);
         }
         backend

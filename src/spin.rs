@@ -8,8 +8,8 @@
 //! - **Bounded.** No spin is longer than twice the limit of looks, which is about as long as to block and be woken. So
 //!   a park takes at most twice as long as if it had known what is best (the ski-rental argument).
 //! - **It learns.** Each miss makes the next spin on that parker four times shorter, down to none, since the
-//!   pattern that missed is likely to miss again. A hit starts over. After 255 misses in a row it spins once more for the
-//!   full length, in case the pattern has changed: two threads may keep each other asleep because a wake takes
+//!   pattern that missed is likely to miss again. A hit starts over. After 255 misses in a row it spins once more for
+//!   the full length, in case the pattern has changed: two threads may keep each other asleep because a wake takes
 //!   longer than a spin. If that hits, all parkers that have given up start anew, above all the other side's.
 //! - **None where it cannot help**: on a system with one processor, where the token cannot come while we look; from
 //!   the deadline on; and through [`Parker::no_spin`](crate::Parker::no_spin).
@@ -61,16 +61,15 @@ const GIVEN_UP: u8 = 5;
 /// Spin once more for the full length; a miss makes it [`FIRST`].
 const RETRY: u8 = u8::MAX;
 
-/// Gives way to another thread that is ready to run, of any processor: `Sleep(0)` on Windows, the
-/// [host](crate::Host)'s own way once that is in use. Chooses no backend.
+/// Yields to another thread that is ready to run, on any processor. Chooses no backend.
 ///
-/// On Windows XP only threads of the same priority get their turn.
+/// Calls the [host](crate::Host)'s function once that is in use; on Windows `Sleep(0)`, which on XP lets only threads
+/// of the same priority run.
 pub fn thread_yield() {
     Backend::chosen().map_or_else(thread::thread_yield, Backend::thread_yield);
 }
 
-/// A wait that begins with a few instructions and doubles, for those who build locks: spin while it says so,
-/// then park.
+/// Waits in steps that double, for authors of locks: spin while it says so, then park.
 ///
 /// ```
 /// # use ntpark::SpinWait;
@@ -85,8 +84,7 @@ pub fn thread_yield() {
 /// }
 /// ```
 ///
-/// **Layout.** One `u32`, zero when new, the same as C's `ntpark_spin_wait`; any other value is one that is
-/// further on.
+/// **Layout.** One `u32`, zero when new, the same as C's `ntpark_spin_wait`. Any value is valid.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(transparent)]
 pub struct SpinWait {
@@ -99,7 +97,7 @@ impl SpinWait {
     /// Rounds in all; in the rest, the thread yields.
     const ROUNDS: u32 = 10;
 
-    /// At the beginning.
+    /// A wait that has not begun.
     #[must_use]
     pub const fn new() -> Self {
         Self { round: 0 }
@@ -110,8 +108,8 @@ impl SpinWait {
         self.round = 0;
     }
 
-    /// Waits for a moment: three times on the spot, then by yielding. False, without waiting, after ten times: park
-    /// instead.
+    /// Waits briefly: three times by pausing, then seven times by yielding. After that it returns false without
+    /// waiting: time to park.
     pub fn spin(&mut self) -> bool {
         if self.round >= Self::ROUNDS {
             return false;
@@ -125,8 +123,8 @@ impl SpinWait {
         true
     }
 
-    /// Waits for a moment on the spot, at most 1,024 pauses, without ever yielding. For loops that end after a few
-    /// instructions on another processor.
+    /// Waits briefly by pausing, at most 1,024 times, and never yields: for what takes another processor a few
+    /// instructions.
     pub fn spin_no_yield(&mut self) {
         self.round = if self.round < Self::ROUNDS { self.round + 1 } else { Self::ROUNDS };
         pauses(1 << self.round);

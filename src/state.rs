@@ -15,7 +15,7 @@
 //! |---|---|---|
 //! | token | `try_take`: NOTIFIED=>EMPTY; `begin_wait`: EMPTY=>PARKED | `unpark`: +NOTIFIED |
 //! | two-phase | `prepare`: =>ARMED; `begin_prepared`: ARMED=>PARKED; `is_timed_out` | `unpark`: +NOTIFIED |
-//! | both | `is_waiting`; `cancel_wait`: PARKED=>EMPTY or TIMED_OUT; `finish_wait`: =>EMPTY | `saturate`; `release`: +RELEASED |
+//! | both | `is_waiting`; `cancel_wait`: PARKED=>EMPTY, TIMED_OUT; `finish_wait`: =>EMPTY | `saturate`; `release`: +RELEASED |
 //!
 //! # One spelling
 //! A transition is a method: **one** atomic operation, and what its caller does next, given what the operation

@@ -1,4 +1,4 @@
-//! [`ThreadParker`] and [`UnparkHandle`]: the two-phase protocol, for those who build locks.
+//! [`ThreadParker`] and [`UnparkHandle`]: the two-phase protocol, for authors of locks.
 
 use crate::backend::Backend;
 use crate::parker::{self, UnparkReason};
@@ -8,12 +8,12 @@ use crate::time::Instant;
 use core::panic::RefUnwindSafe;
 use core::{fmt, ptr};
 
-/// Blocks one thread in a queue of its user's, in two phases.
+/// Blocks one thread that waits in the queue of a lock, in two phases.
 ///
-/// The queue has a lock. The thread that waits does, in this order:
+/// The queue is the user's, and has a lock. The thread that waits does, in this order:
 ///
 /// 1. [`prepare_park`](Self::prepare_park), then put itself in the queue, under the lock;
-/// 2. anything, also what makes another thread, or itself, unpark it;
+/// 2. anything; an unpark may come from here on, from this thread too;
 /// 3. [`park`](Self::park) or [`park_until`](Self::park_until), without the lock;
 /// 4. if `park_until` returned false: lock the queue and ask [`timed_out`](Self::timed_out). True: it is
 ///    still in the queue and takes itself out. False: it has been unparked after all, and what the unpark handed over
@@ -25,21 +25,21 @@ use core::{fmt, ptr};
 /// There is no way to wait on after a time-out: a waiter that finds itself out of the queue has been unparked, and one
 /// that is still in it may [prepare](Self::prepare_park) again, under the lock.
 ///
-/// An unpark that meets a thread between 1 and 3 is one atomic operation, and that thread's park returns at
-/// once: no system call, on any backend. That thread may be the one that unparks: it happens when a condition
-/// variable moves a waiter over to a mutex which that waiter is about to unlock.
+/// An unpark between 1 and 3 is one atomic operation, and the park then returns immediately: no system call, on any
+/// backend. The thread may unpark itself there: that happens when a condition variable moves a waiter to a mutex which
+/// that waiter is about to unlock.
 ///
-/// **Ordering.** What happened before `unpark_lock` is visible once `park` has returned, `park_until` has
+/// **Ordering.** Everything before `unpark_lock` is visible once `park` has returned, `park_until` has
 /// returned true, or `timed_out` has returned false. The queue's lock is not needed for it.
 ///
-/// **Who may call.** One thread at a time waits: `prepare_park`, `park`, `park_until` and `timed_out` are
-/// that thread's. While it is parked, and until it has left, another thread that prepares or parks is refused and changes
-/// nothing. `unpark_lock` is called once for each `prepare_park` at the most. Every other order of calls is safe, but
-/// then a thread may wait for ever.
+/// **Threads.** One thread at a time waits: it calls `prepare_park`, `park`, `park_until` and `timed_out`. While it is
+/// parked, and until it has left, another thread that prepares or parks is refused and changes nothing. `unpark_lock`
+/// is called at most once for each `prepare_park`. Any other order of calls is safe, but may leave a thread waiting for
+/// ever.
 ///
 /// **Lifetime.** Once `park` has returned, `park_until` has returned true or `timed_out` has returned false, the parker
-/// may go, although `unpark_lock` may not have returned and its handle not been used. It belongs to one address in one
-/// process, and suspended threads delay others on keyed events, as with a [`Parker`](crate::Parker).
+/// may be freed, even if `unpark_lock` has not returned or its handle has not been used. It belongs to one address in
+/// one process, and suspended threads delay others on keyed events, as with a [`Parker`](crate::Parker).
 ///
 /// **Layout.** Two words, all zero when new: the state, and which backend. Zero is the process's.
 #[repr(C)]
@@ -76,7 +76,7 @@ impl OwnBackend {
 
 impl ThreadParker {
     const_constructor! {
-        /// A parker of the process's backend, which is only looked at when a thread really has to block or be woken.
+        /// A parker on the process's backend, which is chosen when a thread first has to block or be woken.
         #[must_use]
         pub fn new() -> Self {
             Self { word: Word::new(), backend: OwnBackend::new(None) }
@@ -84,14 +84,14 @@ impl ThreadParker {
     }
 
     const_constructor! {
-        /// A parker of a backend of its own. Deadlines are those of its clock, see [`Backend::now`].
+        /// A parker on a backend of its own. Deadlines are on that backend's clock: see [`Backend::now`].
         #[must_use]
         pub fn with_backend(backend: &'static Backend) -> Self {
             Self { word: Word::new(), backend: OwnBackend::new(Some(backend)) }
         }
     }
 
-    /// The backend it parks on. Chooses the process's, if it has none of its own and this is the first use.
+    /// The backend that this parker uses. Chooses the process's, if it has none of its own and this is the first use.
     #[must_use]
     pub fn backend(&self) -> Backend {
         self.backend.get().copied().unwrap_or_else(Backend::get)
@@ -104,8 +104,8 @@ impl ThreadParker {
         let _ = self.try_prepare_park();
     }
 
-    /// As [`prepare_park`](Self::prepare_park), for callers who are not known to keep the order: false, and nothing
-    /// changes, while a thread is parked here, until that thread has left.
+    /// As [`prepare_park`](Self::prepare_park), but detects an occupied parker: false, without a change, from when a
+    /// thread parks here until it has left.
     #[must_use]
     #[inline]
     pub fn try_prepare_park(&self) -> bool {
@@ -119,10 +119,10 @@ impl ThreadParker {
         }
     }
 
-    /// Blocks until unparked. Returns at once if that has happened since `prepare_park`.
+    /// Blocks until unparked. Returns immediately if that has happened since `prepare_park`.
     ///
-    /// Without a `prepare_park` before it, it returns at once and has waited for nothing. At the end of the process,
-    /// when nobody is left to unpark, it ends the process ([`Backend::is_process_ending`]).
+    /// Without a `prepare_park` before it, it returns immediately. While the process is ending, when nobody is left to
+    /// unpark, it ends the process ([`Backend::is_process_ending`]).
     #[inline]
     pub fn park(&self) {
         let _ = self.try_park_until(Instant::MAX);
@@ -160,7 +160,7 @@ impl ThreadParker {
     /// The first half of an unpark: marks the thread as unparked, quickly, with the queue's lock held. The handle is
     /// for the second half, after unlocking.
     ///
-    /// From here on the thread may return and free the parker; the handle stays valid.
+    /// From here on the waiting thread may return and free the parker; the handle stays valid.
     #[inline]
     pub fn unpark_lock(&self) -> UnparkHandle {
         // Before the addition that may be the parker's last moment, the handle takes along what it needs.
@@ -203,7 +203,7 @@ impl fmt::Debug for ThreadParker {
 /// **It has to be used.** If it is dropped instead, the thread that blocks may never wake. On keyed events,
 /// that thread can then not time out either.
 ///
-/// Two words, all zero when there is nothing to do.
+/// **Layout.** Two words, all zero when there is nothing to do.
 #[derive(Debug)]
 #[must_use = "without `unpark`, the thread may never wake"]
 #[repr(C)]

@@ -32,17 +32,16 @@ const LONGEST_RELATIVE: u64 = 1 << 60;
 
 /// A point in time on the clock of the process's parkers, in units of 100 ns since some fixed point.
 ///
-/// Comparable within one boot of one machine and between its processes, if they use the same kind of clock. It
-/// is *not* the wall clock, and setting that changes nothing here. Whether it advances while the machine is
-/// asleep depends on the system: not from Windows 7 on, nor on a host that follows [`HostNow`](crate::HostNow);
-/// on XP and Vista it does, and so do timed waits there. All arithmetic saturates: [`Instant::MAX`], and whatever
-/// would lie after it, is never reached.
+/// Comparable between all processes of one boot of a machine, if they use the same kind of clock. It is *not* the wall
+/// clock, and setting that changes nothing here. Whether it advances while the machine is asleep depends on the system:
+/// from Windows 7 on, and on a host that follows [`HostNow`](crate::HostNow), it does not; on XP and Vista it does, and
+/// so do timed waits. All arithmetic saturates: [`Instant::MAX`], and whatever would lie after it, is never reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
 pub struct Instant(u64);
 
 impl Instant {
-    /// Always past: a wait until then looks once and does not block.
+    /// Always past: a wait until then does not block.
     pub const MIN: Self = Self(0);
     /// Never reached: a wait until then has no time limit.
     pub const MAX: Self = Self(u64::MAX);

@@ -6,13 +6,74 @@ use crate::time::{Instant, Remaining, Waited};
 use core::ffi::c_void;
 use core::num::{NonZeroU32, NonZeroUsize};
 
-/// What a kernel has to provide to be parked on. Plain words, the same in C.
+/// What a kernel provides so that threads can park on it: five functions and the step of its clock.
 ///
 /// A static `Host` can be made the process's backend with [`Backend::install`](super::Backend::install), or that
 /// of single parkers with [`ThreadParker::with_backend`](crate::ThreadParker::with_backend).
 ///
 /// **Layout.** As C's `ntpark_host`: the size of the struct, the context, the functions in the order of
 /// [`HostFunctions`], the granule, the spin limit. Fields of later versions come at the end.
+///
+/// # Example
+/// A kernel of one lock and one condition variable, here std's. `wait` compares while it holds the lock that `wake`
+/// takes, so no wake comes between the comparison and going to sleep.
+///
+/// ```
+/// use ntpark::{Backend, Host, HostFunctions, Parker};
+/// use std::ffi::c_void;
+/// use std::num::NonZeroU32;
+/// use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+/// use std::sync::{Condvar, LazyLock, Mutex};
+/// use std::time::{Duration, Instant};
+///
+/// static LOCK: Mutex<()> = Mutex::new(());
+/// static WOKEN: Condvar = Condvar::new();
+/// static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+///
+/// unsafe extern "C" fn wait(_: *mut c_void, word: *const usize, expected: usize, timeout: u64) {
+///     let Ok(lock) = LOCK.lock() else { return };
+///     // SAFETY: the word is alive while this runs, and only used as an atomic.
+///     let word = unsafe { AtomicUsize::from_ptr(word.cast_mut()) };
+///     if word.load(Relaxed) == expected {
+///         if timeout == u64::MAX {
+///             drop(WOKEN.wait(lock));
+///         } else {
+///             drop(WOKEN.wait_timeout(lock, Duration::from_nanos(timeout.saturating_mul(100))));
+///         }
+///     }
+/// }
+///
+/// unsafe extern "C" fn wake(_: *mut c_void, _word: *const usize) {
+///     let _lock = LOCK.lock();
+///     WOKEN.notify_all(); // other words' waiters look again: a wait may return at any time
+/// }
+///
+/// unsafe extern "C" fn now(_: *mut c_void) -> u64 {
+///     (START.elapsed().as_nanos() / 100) as u64
+/// }
+///
+/// unsafe extern "C" fn thread_yield(_: *mut c_void) {
+///     std::thread::yield_now();
+/// }
+///
+/// unsafe extern "C" fn current_thread(_: *mut c_void) -> usize {
+///     thread_local!(static PLACE: u8 = const { 0 });
+///     PLACE.with(|place| std::ptr::from_ref(place).addr())
+/// }
+///
+/// static HOST: Host = {
+///     let functions = HostFunctions { wait, wake, now, thread_yield, current_thread };
+///     // SAFETY: the functions do what their types' documentation says, on any thread, and do not unwind.
+///     unsafe { Host::new(std::ptr::null_mut(), functions, NonZeroU32::MIN) }
+/// };
+///
+/// static PARKER: Parker = Parker::new();
+///
+/// Backend::install(&HOST)?;
+/// std::thread::spawn(|| PARKER.unpark());
+/// PARKER.park();
+/// # Ok::<(), ntpark::SelectError>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct Host {
@@ -27,15 +88,15 @@ pub struct Host {
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct HostFunctions {
-    /// Compares and blocks.
+    /// Compares the word and blocks.
     pub wait: HostWait,
-    /// Wakes.
+    /// Wakes the thread that waits on a word.
     pub wake: HostWake,
     /// Tells the time.
     pub now: HostNow,
-    /// Yields.
+    /// Yields the processor.
     pub thread_yield: HostYield,
-    /// Names the calling thread.
+    /// Identifies the calling thread.
     pub current_thread: HostCurrentThread,
 }
 
@@ -56,14 +117,14 @@ pub type HostWait = unsafe extern "C" fn(context: *mut c_void, word: *const usiz
 /// waits needs a sequentially consistent fence before that look, and one in [`HostWait`] between announcing the
 /// waiter and comparing the word.
 pub type HostWake = unsafe extern "C" fn(context: *mut c_void, word: *const usize);
-/// The time in units of 100 ns: that of the last granule, never a later one. Never goes backwards, and stands still
-/// while timed waits do.
+/// Returns the time in units of 100 ns, rounded down to a granule: never later than it is. Never goes backwards, and
+/// stands still whenever timed waits do.
 pub type HostNow = unsafe extern "C" fn(context: *mut c_void) -> u64;
-/// Gives way to another thread that is ready to run. Threads of a lower priority need not get their turn: parkers
-/// never wait for another thread by yielding alone.
+/// Yields to another thread that is ready to run. Threads of a lower priority need not get their turn: parkers never
+/// wait for another thread by yielding alone.
 pub type HostYield = unsafe extern "C" fn(context: *mut c_void);
-/// A number that names the calling thread: not 0, the same as long as the thread lives, and different from that
-/// of every other thread that lives.
+/// Returns a number that identifies the calling thread: not 0, unique among live threads, and the same as long as the
+/// thread lives.
 pub type HostCurrentThread = unsafe extern "C" fn(context: *mut c_void) -> usize;
 
 // SAFETY: `new` was promised that everything in it may be used on any thread.
@@ -72,10 +133,11 @@ unsafe impl Send for Host {}
 unsafe impl Sync for Host {}
 
 impl Host {
-    /// The highest spin limit; greater ones count as this.
+    /// The highest spin limit. Greater values are clamped to it.
     pub const MAX_SPIN_LIMIT: u32 = 10_000;
 
-    /// A kernel of these functions, on which parkers do not spin. Each is given `context`, which may be null.
+    /// A host of these functions, on which parkers do not spin. Each function is given `context`, which may be null.
+    ///
     /// `granule` is the step of the clock, in units of 100 ns, rounded up: how far [`HostNow`] may be behind. A
     /// clock that advances with a tick of 10 ms has a granule of 100,000.
     ///
@@ -88,9 +150,10 @@ impl Host {
         Self { size: size_of::<Self>(), context, functions, granule, spin_limit: 0 }
     }
 
-    /// The same host with a spin limit: how often a thread may look at its word before it blocks, at most
-    /// [`MAX_SPIN_LIMIT`](Self::MAX_SPIN_LIMIT). Looking should take about half as long as to block and be woken. 0
-    /// where there is one processor.
+    /// The same host with a spin limit: how often a thread looks at its word before it blocks, at most
+    /// [`MAX_SPIN_LIMIT`](Self::MAX_SPIN_LIMIT) times.
+    ///
+    /// So many looks should take about half as long as blocking and being woken. Use 0 on a single processor.
     #[must_use]
     pub const fn with_spin_limit(mut self, looks: u32) -> Self {
         self.spin_limit = looks;

@@ -55,7 +55,8 @@ const PATIENCE: u32 = 64;
 /// How often a waiter yields for its waker's acknowledgement before it sleeps: on XP a yield does not let threads of
 /// a lower priority run.
 const YIELDS: u32 = 16;
-/// Keyed events: their functions, and a handle.
+
+/// The backend on keyed events, since Windows XP.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct KeyedEvent {

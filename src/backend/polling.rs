@@ -8,7 +8,9 @@ use crate::time::{Instant, Remaining, Waited};
 /// Looks between which the thread only gives way, before it sleeps.
 const LOOKS: u32 = 64;
 
-/// The clock of NT, or none: then only waits of zero ever time out.
+/// The backend that polls the word: always available, slow.
+///
+/// Without NT there is no clock, so only timeouts of zero ever end.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct Polling {

@@ -10,7 +10,7 @@ use crate::time::{Instant, Remaining, Waited, milliseconds};
 use core::ffi::c_void;
 use core::mem::transmute;
 
-/// `WaitOnAddress` and its wake.
+/// The backend on `WaitOnAddress`, since Windows 8.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct WaitAddress {

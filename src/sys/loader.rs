@@ -56,8 +56,8 @@ impl Nt {
     pub(crate) fn interrupt_time(self) -> u64 {
         let time = core::ptr::with_exposed_provenance::<u64>(ntdll::KUSER_INTERRUPT_TIME);
         if cfg!(target_pointer_width = "64") {
-            // SAFETY: readable in every process and aligned (see the declaration); the kernel writes it meanwhile, hence
-            // volatile, in one piece.
+            // SAFETY: readable in every process and aligned (see the declaration); the kernel writes it meanwhile,
+            // hence volatile, in one piece.
             return unsafe { time.read_volatile() };
         }
         // x86 keeps loads in order.

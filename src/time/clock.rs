@@ -81,7 +81,8 @@ impl Clock {
     /// frequency is 0.
     ///
     /// # Safety
-    /// `query` writes counts to the address that it is given, may be called by any thread at any time and never unwinds.
+    /// `query` writes counts to the address that it is given, may be called by any thread at any time and never
+    /// unwinds.
     pub(crate) unsafe fn counter(nt: Nt, query: QueryTime, frequency: u64) -> Option<Self> {
         let scale = divide(UNITS_PER_SECOND << 32, frequency)?;
         // The count that has begun; and the unit that has begun, where counts are not whole units.

@@ -3,10 +3,11 @@
 //! What an unpark does with them depends on their number alone, so the build need not combine it with everything else;
 //! here it is combined, on each kernel.
 
-ntpark_verify::product!(model, spin, sync);
+mod diagram;
+
+ntpark_verify::product!();
 
 use model::explorer::{Kernel, Setting, explore};
-use product::sys;
 
 /// Without [`Setting::many`] there are at most 246.
 const AT_LEAST: usize = 1_000;

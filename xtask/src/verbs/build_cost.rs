@@ -74,7 +74,8 @@ fn median(mut times: Vec<f64>) -> Option<f64> {
 
 /// Copies the package, apart from the workspace's other members.
 fn copy_without_model(workspace: &Workspace, to: &Path) -> Result<()> {
-    let files = Task::new("git", LIMIT).dir(workspace.root()).args(["ls-files", "Cargo.toml", "build.rs", "src"]);
+    let files =
+        Task::new("git", LIMIT).dir(workspace.root()).args(["ls-files", "Cargo.toml", "README.md", "build.rs", "src"]);
     for file in files.run(Output::KeepStdout)?.check()?.output.lines() {
         let path = to.join(file);
         fs::create_dir_all(path.parent().context("a file without a folder")?)?;

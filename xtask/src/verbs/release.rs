@@ -7,7 +7,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// What a package holds, and nothing else: the beginnings of paths.
 const SHIPPED: &str =
-    "CHANGELOG.md Cargo.lock Cargo.toml LICENSE-APACHE LICENSE-MIT README.md build.rs examples/ src/ tests/";
+    "CHANGELOG.md Cargo.lock Cargo.toml LICENSE-APACHE LICENSE-MIT README.md build.rs docs/ examples/ src/ tests/";
 
 /// Check what a release would ship: the package, dependencies and the interface
 ///

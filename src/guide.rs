@@ -1,0 +1,13 @@
+//! Pages about ntpark. They exist in the documentation only and are no part of the interface.
+
+#[doc = include_str!("../docs/protocols.md")]
+pub mod protocols {}
+
+#[doc = include_str!("../docs/verification.md")]
+pub mod verification {}
+
+#[doc = include_str!("../docs/faults.md")]
+pub mod faults {}
+
+#[doc = include_str!("../docs/performance.md")]
+pub mod performance {}
