@@ -17,6 +17,7 @@ pub(crate) mod demo {
     /// backends as a Windows program (under Wine, unless this is Windows), the host backend natively. Fails if a
     /// handoff was lost or a wait ended early.
     #[derive(clap::Args)]
+    #[group(skip)]
     pub(crate) struct Options {
         /// Shorter rounds, whose times mean little
         #[arg(long)]
