@@ -33,6 +33,7 @@ thread_local! {
         timeout: Cell::new(0),
         unpark: Cell::new(None),
         leap: Cell::new(u32::MAX),
+        act: Cell::new(None),
     } };
 }
 
@@ -50,6 +51,8 @@ struct State {
     unpark: Cell<Option<(&'static Parker, u32)>>,
     /// The reading before which a second passes.
     leap: Cell<u32>,
+    /// What happens at the next reading.
+    act: Cell<Option<fn()>>,
 }
 
 unsafe extern "C" fn wait(_: *mut c_void, word: *const usize, expected: usize, timeout: u64) {
@@ -76,6 +79,9 @@ unsafe extern "C" fn wake(_: *mut c_void, _: *const usize) {}
 unsafe extern "C" fn now(_: *mut c_void) -> u64 {
     STATE.with(|state| {
         state.readings.set(state.readings.get() + 1);
+        if let Some(act) = state.act.take() {
+            act();
+        }
         if let Some((parker, _)) = state.unpark.get().filter(|&(_, reading)| reading == state.readings.get()) {
             state.unpark.set(None);
             parker.unpark();
@@ -239,26 +245,41 @@ fn a_deadline_ends_a_spin_and_teaches_nothing() {
     });
 }
 
-/// A thread that finds another one parked while it spins has not missed a token.
+#[test]
+fn a_token_that_is_there_at_the_first_look_teaches_nothing() {
+    on(&HOST, "a_token_that_is_there_at_the_first_look_teaches_nothing", || {
+        let parker = new();
+        (0..2).for_each(|_| _ = miss(parker));
+        for _ in 0..3 {
+            // It comes just before the thread would spin.
+            assert_eq!(park(parker, Some(0)), Park { looks: 0, blocked: false });
+        }
+        assert_eq!(miss(parker), LIMIT / 4, "two misses, and no hit");
+    });
+}
+
+/// A thread that finds another one parked while it spins has neither missed nor hit.
 #[test]
 fn a_busy_parker_teaches_nothing() {
+    static PARKER: Parker = Parker::new();
     on(&HOST, "a_busy_parker_teaches_nothing", || {
-        let parker = new();
-        let park = || {
-            STATE.with(|state| state.unpark.set(None));
-            parker.park()
-        };
-        // It blocks for as long as the host does: until it is sent something.
+        (0..2).for_each(|_| _ = miss(&PARKER));
+        // Until this is false again, as long as a host may.
         BLOCKING.store(true, SeqCst);
-        let blocked = std::thread::spawn(park);
-        common::await_parked(parker);
-        for _ in 0..3 {
-            assert_eq!(park(), UnparkReason::Busy);
-        }
+        STATE.with(|state| {
+            state.unpark.set(None);
+            state.act.set(Some(|| {
+                std::thread::spawn(|| PARKER.no_spin().park());
+                common::await_parked(&PARKER);
+            }));
+        });
+        assert_eq!(PARKER.park_until(FAR), UnparkReason::Busy);
         BLOCKING.store(false, SeqCst);
-        assert!(parker.unpark());
-        assert_eq!(blocked.join().expect("a park does not panic"), UnparkReason::Unparked);
-        assert_eq!(miss(parker), LIMIT, "the one of the thread that blocked");
+        assert!(PARKER.unpark());
+        while PARKER.park_timeout(Duration::ZERO) == UnparkReason::Busy {
+            std::thread::yield_now();
+        }
+        assert_eq!(miss(&PARKER), LIMIT / 4, "two misses, and no hit");
     });
 }
 
@@ -333,7 +354,7 @@ fn timeouts_go_up_to_the_last_unit() {
 }
 
 /// The bound of `src/spin.rs`: with 2 L for a block and a wake, spinning takes at most two thirds of the blocking that it
-/// replaced, 43 % of the blocking that took place, and 10/3 L once for each parker.
+/// replaced, 43 % of the blocking that took place (1.1 % with one parker), and 10/3 L once for each parker.
 #[test]
 fn spinning_stays_within_its_bound() {
     on(&HOST, "spinning_stays_within_its_bound", || {
@@ -356,7 +377,8 @@ fn spinning_stays_within_its_bound() {
                 }
             }
             let block = 2.0 * f64::from(LIMIT);
-            let bound = block * (hits as f64 * 2.0 / 3.0 + blocks as f64 * 0.43 + count as f64 * 5.0 / 3.0);
+            let retries = if count == 1 { 0.011 } else { 0.43 };
+            let bound = block * (hits as f64 * 2.0 / 3.0 + blocks as f64 * retries + count as f64 * 5.0 / 3.0);
             assert!(looks as f64 <= bound, "seed {seed}, {count} parkers: {looks} looks, {hits} hits, {blocks} blocks");
         }
     });

@@ -505,18 +505,19 @@ fn a_second_waiter_is_refused_until_the_first_has_left() {
 
 /// Calls `unpark` on another thread, which may be inside it still when `park` has returned and the parker goes.
 fn freed_while_unparked<T: Send + Sync>(new: impl Fn() -> T, park: impl Fn(&T), unpark: impl Fn(&T) + Sync) {
-    struct Address<T>(*const T);
+    struct Address<T>(*mut T);
     // SAFETY: a parker may be used by any thread.
     unsafe impl<T: Sync> Send for Address<T> {}
     impl<T> Address<T> {
-        fn get(&self) -> *const T {
+        fn get(&self) -> *mut T {
             self.0
         }
     }
     for _ in 0..common::rounds(500) {
         let is_there = AtomicBool::new(false);
-        let parker = Box::new(new());
-        let address = Address(&raw const *parker);
+        // An address, since a box that is passed on is one's own for as long as the call lasts.
+        let parker = Box::into_raw(Box::new(new()));
+        let address = Address(parker);
         thread::scope(|scope| {
             scope.spawn(|| {
                 let address = address;
@@ -527,8 +528,10 @@ fn freed_while_unparked<T: Send + Sync>(new: impl Fn() -> T, park: impl Fn(&T), 
             while !is_there.load(SeqCst) {
                 thread::yield_now();
             }
-            park(&parker);
-            drop(parker);
+            // SAFETY: it lives until this has returned.
+            park(unsafe { &*parker });
+            // SAFETY: it was a box, and the documentation allows to free it from here on.
+            drop(unsafe { Box::from_raw(parker) });
         });
     }
 }

@@ -15,15 +15,31 @@ pub(crate) struct Plan {
     pub(crate) nap: Duration,
     /// How many handoffs are timed one by one in a round.
     pub(crate) timed: u64,
+    /// How many parks of a burst block in a round.
+    pub(crate) bursts: u32,
 }
 
 impl Plan {
     pub(crate) fn full() -> Self {
-        Self { rounds: 11, slice: Duration::from_millis(150), crowd: 4096, nap: Duration::from_secs(1), timed: 2000 }
+        Self {
+            rounds: 11,
+            slice: Duration::from_millis(150),
+            crowd: 4096,
+            nap: Duration::from_secs(1),
+            timed: 2000,
+            bursts: 2000,
+        }
     }
 
     pub(crate) fn quick() -> Self {
-        Self { rounds: 3, slice: Duration::from_millis(5), crowd: 64, nap: Duration::from_millis(100), timed: 100 }
+        Self {
+            rounds: 3,
+            slice: Duration::from_millis(5),
+            crowd: 64,
+            nap: Duration::from_millis(100),
+            timed: 100,
+            bursts: 200,
+        }
     }
 
     /// With so many times the rounds, for a work that blocks in the system: that varies by a fifth from one round

@@ -1,5 +1,6 @@
 //! What there is to be done, and the goals that ntpark has at it.
 
+mod bursts;
 mod crowd;
 pub(crate) mod first_park;
 mod handoff;
@@ -23,7 +24,7 @@ impl Work {
 }
 
 /// All of them.
-pub(crate) fn all() -> [Work; 9] {
+pub(crate) fn all() -> [Work; 10] {
     [
         Work { name: "token", run: token::unpark_park },
         Work { name: "unpark-nobody", run: token::unpark_nobody },
@@ -31,6 +32,7 @@ pub(crate) fn all() -> [Work; 9] {
         Work { name: "handoff", run: handoff::running },
         Work { name: "handoff-blocking", run: handoff::blocking },
         Work { name: "ring", run: ring::ring },
+        Work { name: "bursts", run: bursts::bursts },
         Work { name: "parked", run: nap::nap },
         Work { name: "crowd", run: crowd::crowd },
         Work { name: "first-park", run: first_park::first_park },

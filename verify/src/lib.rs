@@ -2,38 +2,39 @@
 //!
 //! This library holds what the test programs share: the seam through which they compile the product's own modules.
 
-/// Compiles the product's modules into a test program, next to the program's own replacements for the others.
+/// Compiles the product's modules into a test program that lies in `verify/tests/NAME/main.rs`. To be called at its
+/// root, through which the modules refer to each other.
 ///
-/// To be called at the root of a program that lies in `verify/tests/NAME/main.rs`. The product's modules refer to each
-/// other through the crate's root, so the program has to have there whatever it does not take from the product:
+/// A module that the program declares there itself takes the product's place, which is then compiled and not used:
 ///
-/// - `sync`: atomics and cells (the product's, or loom's);
+/// - `sync`: atomics and cells, for loom;
 /// - `spin`: how long to look before blocking;
 /// - `sys`: `pub(crate) use crate::product::sys::*;` and, beside it, modules that take the place of `loader`, `thread`
-///   or `last_error`. What is declared there itself comes before what the glob brings.
-///
-/// The modules that are named in the call are the product's too.
+///   or `last_error`. What is declared comes before what a glob brings, there and here.
 #[macro_export]
 macro_rules! product {
-    ($($module:ident),*) => {
+    () => {
         #[path = "../../../src"]
         #[allow(
             clippy::all,
             dead_code,
             unreachable_pub,
-            reason = "a program uses a part of what the product offers to others; the product's own build is linted"
+            unused_imports,
+            unused_macros,
+            reason = "a program replaces some, and uses a part of the rest; the product's own build is linted"
         )]
         mod product {
             pub(crate) mod backend;
+            pub(crate) mod model;
             pub(crate) mod parker;
             pub(crate) mod selection;
+            pub(crate) mod spin;
             pub(crate) mod state;
+            pub(crate) mod sync;
             pub(crate) mod sys;
             pub(crate) mod thread_parker;
             pub(crate) mod time;
-            $(pub(crate) mod $module;)*
         }
-        #[allow(unused_imports, reason = "the product's modules refer to each other through here")]
-        use product::{backend, parker, selection, state, thread_parker, time $(, $module)*};
+        use product::*;
     };
 }

@@ -12,8 +12,9 @@
 //! says = "a second thread gets in before the first has left"
 //! ```
 //!
-//! `find` must occur exactly once; it may span lines. `and` has further pairs of `find` and `replace`. `noticed-by` is `build`, which is the compile-time model, or a
-//! test program of this package and the test in it. `[[without]]` names text that can have no fault, and the reason.
+//! `find` must occur exactly once; it may span lines. `[[fault.and]]` has a further pair of `find` and `replace`.
+//! `noticed-by` is `build`, which is the compile-time model, or a test program of this package and the test in it.
+//! `[[without]]` names text that can have no fault, and the reason.
 
 use serde::Deserialize;
 use std::collections::HashSet;

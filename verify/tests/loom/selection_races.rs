@@ -44,6 +44,19 @@ fn threads_agree() {
 }
 
 #[test]
+fn whoever_has_built_a_copy_waits_for_nobody_and_stores_nothing() {
+    let executions = explore(System::Windows10, 2, || {
+        let other = thread::spawn(|| Backend::get().kind());
+        let first = Backend::get().kind();
+        // The other may still be storing it.
+        let second = Backend::get().kind();
+        let kinds = [first, second, other.join().expect("no panic")];
+        assert_eq!(kinds, [best(System::Windows10); 3]);
+    });
+    println!("copies: {executions} executions");
+}
+
+#[test]
 fn whoever_forces_a_kind_gets_it_or_learns_what_is_in_use() {
     for (system, kind) in [
         (System::Windows10, BackendKind::KeyedEvent),

@@ -1,5 +1,5 @@
-//! No spin: to loom, a look that finds nothing is one more interleaving of the same. How often a park would have spun is
-//! counted.
+//! No spin: to loom, a look that finds nothing is one more interleaving of the same. How often a park would have spun
+//! is counted.
 
 use crate::backend::Backend;
 use crate::state::Word;

@@ -5,10 +5,9 @@
 
 mod diagram;
 
-ntpark_verify::product!(model, spin, sync);
+ntpark_verify::product!();
 
 use model::explorer::{Kernel, Setting, explore};
-use product::sys;
 
 /// Without [`Setting::many`] there are at most 246.
 const AT_LEAST: usize = 1_000;

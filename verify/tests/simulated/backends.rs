@@ -207,6 +207,7 @@ fn park_although_all_calls_fail(nt: &Nt, backend: &'static Backend) {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "threads that are busy until another comes, which takes minutes")]
 fn parking_works_although_all_calls_fail() {
     let _watchdog = Watchdog::new();
     for status in FAILURES {
@@ -467,6 +468,7 @@ fn wait_on_address_may_return_for_no_reason() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "threads that are busy until another comes, which takes minutes")]
 fn parking_works_although_wait_on_address_always_fails() {
     let _watchdog = Watchdog::new();
     for result in [0, 1] {

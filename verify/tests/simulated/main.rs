@@ -16,17 +16,12 @@ mod token;
 mod two_phase;
 mod watchdog;
 
-ntpark_verify::product!(spin);
-
-/// The product's own, of which one macro is replaced.
-#[path = "../../../src/sync.rs"]
-#[allow(unused_macros, unused_imports, reason = "`process_static` is replaced below")]
-mod product_sync;
+ntpark_verify::product!();
 
 use watchdog::Watchdog;
 
 mod sync {
-    pub(crate) use crate::product_sync::{UnsafeCell, assert_words, atomic, const_constructor};
+    pub(crate) use crate::product::sync::{UnsafeCell, assert_words, atomic, const_constructor};
     use std::collections::BTreeMap;
     use std::ops::Deref;
     use std::sync::Mutex;
