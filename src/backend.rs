@@ -175,7 +175,8 @@ impl Backend {
     pub fn kind(&self) -> BackendKind {
         match self {
             Self::WaitAddress(_) => BackendKind::WaitAddress,
-            Self::KeyedEvent(backend) => backend.kind(),
+            Self::KeyedEvent(backend) if backend.has_own_handle() => BackendKind::KeyedEvent,
+            Self::KeyedEvent(_) => BackendKind::KeyedEventNull,
             Self::Host(_) => BackendKind::Host,
             Self::Polling(_) => BackendKind::Polling,
         }

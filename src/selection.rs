@@ -111,6 +111,15 @@ impl Backend {
     }
 }
 
+impl Instant {
+    /// The time now on the clock of the process's backend, rounded up; chooses the backend if this is its first
+    /// use. See [`Backend::now`].
+    #[must_use]
+    pub fn now() -> Self {
+        Backend::with(Backend::now)
+    }
+}
+
 /// The choice.
 pub(crate) struct Selection {
     /// 0 until the choice is made, then a [`BackendKind`], for good.

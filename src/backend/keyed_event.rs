@@ -33,9 +33,8 @@
 //! the waiter falls back to periodic polling, and the waker gives up after a few tries. If the handle is closed while
 //! a thread blocks on it already, only that thread's deadline can end its wait.
 
-use super::BackendKind;
-use super::process::Process;
-use super::rendezvous::Phase;
+use crate::backend::process::Process;
+use crate::backend::rendezvous::Phase;
 use crate::state::Word;
 use crate::sys::loader::{Module, NTDLL, Nt, VISTA};
 use crate::sys::ntdll::{KeyedEventAccess, NtCreateKeyedEvent, NtReleaseKeyedEvent, NtWaitForKeyedEvent};
@@ -131,8 +130,8 @@ impl KeyedEvent {
         self.guarded
     }
 
-    pub(crate) fn kind(&self) -> BackendKind {
-        if self.handle.is_null() { BackendKind::KeyedEventNull } else { BackendKind::KeyedEvent }
+    pub(crate) fn has_own_handle(&self) -> bool {
+        !self.handle.is_null()
     }
 
     pub(crate) fn wait(&self, word: &Word, deadline: Instant) -> Waited {

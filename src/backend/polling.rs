@@ -1,6 +1,6 @@
 //! Periodic polling: always available, slow.
 
-use super::process::Process;
+use crate::backend::process::Process;
 use crate::state::{PARKED, Word};
 use crate::sys::thread::{nap, thread_yield};
 use crate::time::{Instant, Remaining, Waited};

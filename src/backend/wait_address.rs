@@ -1,6 +1,6 @@
 //! `WaitOnAddress`: compare and block. Since Windows 8.
 
-use super::process::Process;
+use crate::backend::process::Process;
 use crate::state::{PARKED, Word};
 use crate::sys::kernel32::{ERROR_TIMEOUT, INFINITE, WaitOnAddress, WakeByAddressSingle};
 use crate::sys::last_error::LastError;

@@ -1,7 +1,7 @@
 //! kernel32: the few functions that are linked, and the types of those that newer systems have and older ones
 //! lack.
 
-use super::BOOL;
+use crate::sys::types::BOOL;
 use core::ffi::c_void;
 
 /// Blocks while the memory at `Address` equals that at `CompareAddress`. Since Windows 8, in kernelbase;
@@ -39,7 +39,7 @@ pub const ERROR_TIMEOUT: u32 = 1460;
 
 #[cfg(windows)]
 mod linked {
-    use crate::sys::{BOOL, HANDLE};
+    use crate::sys::types::{BOOL, HANDLE};
     use core::ffi::{c_char, c_void};
 
     // The handle of a module that is loaded already, or null; loads nothing. Takes API set names since Windows 7.

@@ -31,12 +31,12 @@ impl LastError {
 impl Drop for LastError {
     fn drop(&mut self) {
         // SAFETY: writes a field of this thread.
-        unsafe { super::kernel32::SetLastError(self.kept) };
+        unsafe { crate::sys::kernel32::SetLastError(self.kept) };
     }
 }
 
 #[cfg(windows)]
 fn last_error() -> u32 {
     // SAFETY: takes nothing and reads a field of this thread.
-    unsafe { super::kernel32::GetLastError() }
+    unsafe { crate::sys::kernel32::GetLastError() }
 }

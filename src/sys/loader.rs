@@ -4,9 +4,9 @@
 //! Nothing is ever loaded: the caller may hold the loader lock or run before main, and loading by name would let others
 //! plant a DLL.
 
-use super::HANDLE;
+use crate::sys::types::HANDLE;
 #[cfg(windows)]
-use super::{STATUS_THREAD_IS_TERMINATING, kernel32, ntdll};
+use crate::sys::{kernel32, ntdll, types::STATUS_THREAD_IS_TERMINATING};
 use core::ffi::{CStr, c_void};
 use core::ptr::NonNull;
 
@@ -61,7 +61,7 @@ impl Nt {
             return unsafe { time.read_volatile() };
         }
         // x86 keeps loads in order.
-        super::three_words(|index| {
+        three_words(|index| {
             // SAFETY: three readable words lie there in every process, so the offset stays in bounds.
             let word = unsafe { time.cast::<u32>().add(index) };
             // SAFETY: readable, as above, and aligned; the kernel writes it meanwhile, hence volatile.
@@ -161,5 +161,19 @@ impl Nt {
 
     pub(crate) fn current_thread(self) -> usize {
         match self.0 {}
+    }
+}
+
+/// What three words say that are written in the order 2, 0, 1: the low half, and the high half before and after
+/// it. Equal high halves mean that the three belong together.
+#[cfg_attr(not(windows), allow(dead_code, reason = "only Windows has such words; tested everywhere"))]
+pub(crate) fn three_words(read: impl Fn(usize) -> u32) -> u64 {
+    loop {
+        let high = read(1);
+        let low = read(0);
+        if read(2) == high {
+            return u64::from(high) << 32 | u64::from(low);
+        }
+        core::hint::spin_loop();
     }
 }

@@ -5,7 +5,7 @@
 //! phnt headers and with Wine's and ReactOS's sources. None of these is linked: they are missing from common
 //! import libraries, so they are looked up at run time.
 
-use super::{BOOLEAN, HANDLE, NTSTATUS};
+use crate::sys::types::{BOOLEAN, HANDLE, NTSTATUS};
 use bitflags::bitflags;
 use core::ffi::c_void;
 
@@ -38,12 +38,12 @@ pub type KeyedEventAccessMask = u32;
 /// Blocks until another thread of this process releases the same key on the same event. Since Windows XP.
 ///
 /// - `KeyedEventHandle`: null means the system-wide default event, since Windows Vista; on XP that gives
-///   [`STATUS_INVALID_HANDLE`](super::STATUS_INVALID_HANDLE). Keys of different processes differ, even on the
+///   [`STATUS_INVALID_HANDLE`](crate::sys::STATUS_INVALID_HANDLE). Keys of different processes differ, even on the
 ///   default event.
 /// - `Key`: any even number, never read as an address; odd:
-///   [`STATUS_INVALID_PARAMETER_1`](super::STATUS_INVALID_PARAMETER_1).
+///   [`STATUS_INVALID_PARAMETER_1`](crate::sys::STATUS_INVALID_PARAMETER_1).
 /// - `Alertable`: false, else the wait may also end with `STATUS_ALERTED` or `STATUS_USER_APC`.
-/// - `Timeout`: in units of 100 ns. Negative: relative. 0: [`STATUS_TIMEOUT`](super::STATUS_TIMEOUT) at once
+/// - `Timeout`: in units of 100 ns. Negative: relative. 0: [`STATUS_TIMEOUT`](crate::sys::STATUS_TIMEOUT) at once
 ///   if nobody releases. **Positive: an absolute time of the wall clock**, which this crate never uses. Null:
 ///   for ever.
 ///

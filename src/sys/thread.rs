@@ -14,7 +14,7 @@ pub(crate) fn nap() {
 #[cfg(windows)]
 fn sleep(milliseconds: u32) {
     // SAFETY: takes a number, keeps the last error, and returns.
-    unsafe { super::kernel32::Sleep(milliseconds) };
+    unsafe { crate::sys::kernel32::Sleep(milliseconds) };
 }
 
 /// Without a kernel, a thread can only pause.

@@ -14,9 +14,9 @@
 //! between processors on XP, so older systems tell time in ticks, and timed waits end up to a tick later there.
 //! `GetTickCount` starts again after 49.7 days.
 
-use super::{Instant, Remaining, UNITS_PER_SECOND};
 use crate::sys::kernel32::QueryTime;
 use crate::sys::loader::{KERNEL32, Module, Nt, SYNCH, WINDOWS_7};
+use crate::time::instant::{Instant, Remaining, UNITS_PER_SECOND};
 use core::ffi::{CStr, c_void};
 use core::mem::transmute;
 
