@@ -45,7 +45,7 @@ fn main() {
     many_threads_allocate();
 }
 
-/// While somebody else has the allocator, a thread that wants memory is parked, and gets it in the end.
+/// While another thread holds the allocator, a thread that needs memory is parked, and gets it afterwards.
 fn a_thread_that_allocates_blocks() {
     static IS_TAKEN: AtomicBool = AtomicBool::new(false);
 

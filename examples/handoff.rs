@@ -1,4 +1,4 @@
-//! Hands tokens between real threads and counts them: nothing may be lost, nothing may be early.
+//! Hands tokens between threads and counts them: no token may be lost, no wait may end early.
 //!
 //! `cargo run --release --example handoff -- --help` tells what it can do.
 

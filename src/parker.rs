@@ -216,7 +216,7 @@ fn park_until_slow(word: &Word, deadline: Instant, policy: SpinPolicy) -> Unpark
         Some(reason) => reason,
         None if deadline == Instant::MIN => UnparkReason::TimedOut,
         None if policy == SpinPolicy::Spin => Backend::block(word, deadline, |word, backend, deadline| {
-            // A thread whose time is over does not spin.
+            // After the deadline, a thread does not spin.
             if !backend.has_passed(deadline) {
                 spin(word, backend, deadline);
             }

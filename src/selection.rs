@@ -205,7 +205,7 @@ impl Selection {
         if let Some(in_use) = self.published() {
             return Err(SelectError::InUse(in_use));
         }
-        // null=>host. Release: whoever reads the pointer reads through it.
+        // null=>host. Release: threads that read the pointer read through it.
         let pointer = ptr::from_ref(host).cast_mut();
         let is_first = self.host.compare_exchange(ptr::null_mut(), pointer, Release, Relaxed).is_ok();
         // The loser publishes the winner's host, so the kind it reports really is in use.

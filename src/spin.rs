@@ -2,8 +2,7 @@
 //!
 //! # Before a parker blocks
 //! To block and be woken takes two system calls and two switches of thread, and the thread that unparks pays for the
-//! wake too. A token that is about to come is cheaper to wait for on the spot. Nobody knows beforehand whether it is,
-//! so:
+//! wake too. A token that is about to come is cheaper to wait for by spinning. That is not known beforehand, so:
 //!
 //! - **Bounded.** No spin is longer than twice the limit of looks, which is about as long as to block and be woken. So
 //!   a park takes at most twice as long as if it had known what is best (the ski-rental argument).
@@ -46,7 +45,7 @@ use core::sync::atomic::Ordering::Relaxed;
 /// Intel's manuals 140 cycles from Skylake on, less before: so 800 take 20 to 35 µs there, and less on older
 /// processors. A block and a wake across two processors takes 14 to 20 µs on that machine. A retry has to be about
 /// that long: once both of two threads sleep, the one that is woken answers only after a wake's time, so
-/// whoever looks for less than that never sees the answer, and they go on sleeping in turns. The handoff with
+/// a thread that looks for less than that never sees the answer, and they go on sleeping in turns. The handoff with
 /// 0, 100, 200, 400 and 600 looks on Linux's futexes, on a busy machine: 29, 36, 19, 0.22 and 0.21 µs in the
 /// median, 88, 124, 71, 5.3 and 3.0 µs on average (the benchmark `handoff` of `ntpark-bench --backend host --spin
 /// N` shows it).

@@ -5,7 +5,7 @@
 //! | EMPTY | 0 | no token, nobody waits: zeroed memory is a parker |
 //! | NOTIFIED | 1, 2, 3, … | a token is there; how many unparks left it does not matter |
 //! | PARKED | bit 28 | a thread waits. Stands, with or without a token, until that thread itself has left |
-//! | ARMED | bit 29 | two-phase protocol: prepared, perhaps in somebody's queue, not yet committed to block |
+//! | ARMED | bit 29 | two-phase protocol: prepared, perhaps in a queue, not yet committed to block |
 //! | TIMED_OUT | bit 30 | two-phase protocol: the wait ran out of time, and nobody had unparked it by then |
 //! | RELEASED | bit 31 | XP-class kernels: the waker no longer uses the word, so the waiter may leave |
 //!
@@ -233,7 +233,7 @@ impl Word {
         }
     }
 
-    /// The word as it is. Relaxed: whoever leaves because of it makes a transition first, which reads this value
+    /// The word as it is. Relaxed: a thread that leaves because of it first makes a transition, which reads this value
     /// or a later one, and orders.
     pub(crate) fn peek(&self) -> usize {
         self.0.load(Relaxed)

@@ -1,7 +1,6 @@
 //! Windows as it declares itself: types, statuses and function signatures, written by hand.
 //!
-//! Nothing here decides anything. Names and spelling are the SDK's, so that a reader can look them up;
-//! everywhere else the crate speaks Rust.
+//! Nothing here decides anything. Names and spelling are the SDK's, so that a reader can look them up.
 //!
 //! Hidden from the documentation and outside the semver promise: public for this project's own `probe`,
 //! benchmarks and tests, which call the system beside the crate.

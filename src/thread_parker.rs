@@ -139,7 +139,7 @@ impl ThreadParker {
     }
 
     /// As [`park_until`](Self::park_until), but detects calls in the wrong order: [`UnparkReason::Busy`],
-    /// at once, if another thread is parked here or `prepare_park` has not come first.
+    /// immediately, if another thread is parked here or `prepare_park` has not come first.
     #[inline]
     #[must_use = "only `Unparked` means that the thread was unparked"]
     pub fn try_park_until(&self, deadline: Instant) -> UnparkReason {

@@ -44,8 +44,8 @@ fn links_work_where_the_pages_are_shown() {
             let works = match (link.strip_prefix('#'), link.strip_prefix(DOCUMENTATION)) {
                 (Some(anchor), _) => anchors(page).iter().any(|heading| heading == anchor),
                 (None, Some(address)) => exists(address),
-                // An item's path, which rustdoc checks.
-                (None, None) => link.starts_with("https://") || link.starts_with("crate::"),
+                // A path of an item, which rustdoc checks, on a page that the registry does not show.
+                (None, None) => link.starts_with("https://") || (link.starts_with("crate::") && name != "README.md"),
             };
             assert!(works, "{name}: {link}");
         }

@@ -1,7 +1,7 @@
 //! An executor for one future at a time on the calling thread. No std, no allocation.
 //!
-//! Its waker is the parker itself: waking leaves a token, and the thread parks until there is one. A waker may be cloned
-//! and kept for as long as anybody likes, and nobody counts the clones, so the parker has to live for ever: a static.
+//! Its waker is the parker itself: waking leaves a token, and the thread parks until there is one. Wakers may be cloned
+//! and kept for any time, and the clones are not counted, so the parker has to live for ever: a static.
 
 use core::pin::pin;
 use core::task::{Context, Poll};

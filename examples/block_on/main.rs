@@ -1,5 +1,5 @@
-//! Futures on ntpark: a `block_on` without std or allocator, in `executor.rs`. Here it drives somebody else's
-//! futures, those of futures-intrusive: a channel and timers, which lock with the queue lock of the example
+//! Futures on ntpark: a `block_on` without std or allocator, in `executor.rs`. Here it drives futures of
+//! another crate, futures-intrusive: a channel and timers, which lock with the queue lock of the example
 //! of that name. So all that blocks here blocks on ntpark.
 
 #[path = "../common/mod.rs"]

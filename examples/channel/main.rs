@@ -1,4 +1,4 @@
-//! A bounded channel between two threads, in `channel.rs`: one parker for each end.
+//! A bounded channel between two threads, in `channel.rs`, with one parker for each end.
 
 mod channel;
 #[path = "../common/mod.rs"]

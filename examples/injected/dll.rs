@@ -1,6 +1,6 @@
 //! A DLL such as is injected into other people's processes: it starts threads of its own from `DllMain`,
-//! parks under the loader's lock, and leaves without a trace. `host.rs` loads and unloads it. Nothing of std
-//! is used, but for its panic handler.
+//! parks under the loader's lock, and leaves without a trace. `host.rs` loads and unloads it. Of std it uses the
+//! panic handler alone.
 //!
 //! How to leave: a thread that runs a DLL's code keeps the DLL loaded by a reference of its own, and ends
 //! with `FreeLibraryAndExitThread`, so that code is never unmapped under it. `DllMain` waits for no thread:

@@ -1,5 +1,5 @@
-//! The process into which `dll.rs` is injected: loads it, asks its workers, lets it leave, and looks whether
-//! anything was left behind. Several times over.
+//! The process into which `dll.rs` is injected: loads it, uses its workers, unloads it, and checks that nothing was
+//! left behind. Several times.
 
 #[cfg(windows)]
 mod host {

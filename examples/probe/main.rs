@@ -1,5 +1,5 @@
-//! Asks this system what it has of what ntpark builds on, how it behaves, and whether all that ntpark expects
-//! of it holds. Ends with failure if something does not.
+//! Checks what ntpark expects of this system: which functions it has and how they behave. Fails if an expectation does
+//! not hold.
 //!
 //! Worth running on a system that nobody has tried yet: it needs no rights, changes nothing and takes a few
 //! seconds. Elsewhere than on Windows only ntpark itself is asked.

@@ -61,7 +61,7 @@ fn order() {
     println!("{THREADS} threads were served in the order in which they came");
 }
 
-/// Who gives up leaves the queue, and not too early.
+/// A thread that gives up leaves the queue, and not too early.
 fn timeout() {
     let lock: Shared<()> = Mutex::new(());
     let held = lock.lock();

@@ -2,8 +2,8 @@
 //! free.
 //!
 //! The lock is a byte. Threads that find it taken form a queue of nodes on their own stacks, which a small
-//! spin lock guards for the few instructions that a change of the queue takes. Whoever unlocks hands the lock
-//! over to the first in the queue: it never becomes free in between, so nobody can overtake. That is fair,
+//! spin lock guards for the few instructions that a change of the queue takes. Unlocking hands the lock
+//! over to the first in the queue: it never becomes free in between, so no thread can overtake. That is fair,
 //! and slower under contention than a lock for which a woken thread has to compete.
 //!
 //! It is a [`lock_api`] lock, so `lock_api::Mutex<QueueLock, T>` is a mutex with guards.
@@ -61,7 +61,7 @@ unsafe impl RawMutex for QueueLock {
     }
 
     unsafe fn unlock(&self) {
-        // LOCKED=>FREE, unless somebody waits.
+        // LOCKED=>FREE, unless a thread waits.
         if self.state.compare_exchange(LOCKED, FREE, Release, Relaxed).is_err() {
             self.hand_over();
         }
@@ -149,7 +149,7 @@ impl QueueLock {
     fn queue(&self) -> QueueGuard<'_> {
         let mut spin = SpinWait::new();
         while self.queue_is_locked.swap(true, Acquire) {
-            // Who holds it is a few instructions from the end, or has been put aside by the system: then it needs a
+            // Its holder is a few instructions from the end, or has been preempted: then it needs a
             // processor.
             if !spin.spin() {
                 spin.reset();

@@ -113,7 +113,7 @@ pub struct HostFunctions {
 pub type HostWait = unsafe extern "C" fn(context: *mut c_void, word: *const usize, expected: usize, timeout: u64);
 /// Wakes the thread that waits at `word`, if one does. Must not read the word: it may be gone.
 ///
-/// The caller has changed the word before, with Release. A host that first looks, without a lock, whether anybody
+/// The caller has changed the word before, with Release. A host that first looks, without a lock, whether a thread
 /// waits needs a sequentially consistent fence before that look, and one in [`HostWait`] between announcing the
 /// waiter and comparing the word.
 pub type HostWake = unsafe extern "C" fn(context: *mut c_void, word: *const usize);

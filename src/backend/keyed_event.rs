@@ -1,7 +1,7 @@
 //! Keyed events: a rendezvous. Since Windows XP.
 //!
-//! The key is the word's address. Waiter and waker meet in the kernel, whoever comes first waits for the
-//! other, and neither looks at the word there.
+//! The key is the word's address. Waiter and waker meet in the kernel: the first to arrive waits for the other. The
+//! kernel does not look at the word.
 //!
 //! # A timeout that crosses an unpark
 //! ```text
@@ -16,12 +16,12 @@
 //! Without the second wait T2 blocks for ever, or wakes the next thread that waits there, for nothing.
 //!
 //! # XP, 2003, ReactOS: a release may be hidden by a timeout
-//! There, a wait may end with `STATUS_TIMEOUT` although the release has met it and has returned
-//! `STATUS_SUCCESS`. The second wait would then wait for a release that is over. On such a kernel ("guarded")
-//! the waker therefore sets RELEASED in the word once its release has returned, and the waiter leaves only
-//! when it sees that, however its waits ended. So the word outlives that last access, nothing is counted
-//! elsewhere, and an unpark costs nothing on any kernel as long as nobody waits. A timed *release* has the
-//! mirror image of the flaw, so there it has no time limit.
+//! There, a wait may end with `STATUS_TIMEOUT` although the release has met it and has returned `STATUS_SUCCESS`. The
+//! second wait would then wait for a release that has already returned. On such a kernel ("guarded") the waker
+//! therefore sets RELEASED in the word once its release has returned, and the waiter leaves only when it sees that,
+//! however its waits ended. So the word outlives that last access, nothing is counted elsewhere, and an unpark costs
+//! nothing on any kernel as long as nobody waits. A timed *release* has the mirror image of the flaw, so there it has
+//! no time limit.
 //!
 //! # The end of the process
 //! Its killed waiters and wakers never come. So both sides stop once the process is ending, which is asked before a
@@ -29,7 +29,7 @@
 //! touch the word.
 //!
 //! # Failures
-//! With an even key and a good handle, neither call fails. Should both fail, as when somebody has closed the handle,
+//! With an even key and a good handle, neither call fails. If both fail, as when other code has closed the handle,
 //! the waiter falls back to periodic polling, and the waker gives up after a few tries. If the handle is closed while
 //! a thread blocks on it already, only that thread's deadline can end its wait.
 

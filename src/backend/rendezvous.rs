@@ -8,7 +8,7 @@ use crate::state::{PARKED, RELEASED};
 pub(crate) enum Phase {
     /// Waits for a release that may come, until the deadline.
     Wait,
-    /// Waits for a release that is on its way, or is over and hidden, for as long as it takes.
+    /// Waits without limit for a release that is on its way, or has been hidden by a timeout.
     Receive,
     /// Waits until the waker no longer uses the word.
     Acknowledge,

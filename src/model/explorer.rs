@@ -24,10 +24,10 @@ pub(crate) struct Setting {
     pub(crate) many: bool,
 }
 
-/// How the kernel blocks a thread and lets it go.
+/// How the kernel blocks and wakes a thread.
 #[derive(Clone, Copy)]
 pub(crate) enum Kernel {
-    /// Blocks while the word is PARKED. A wake is for whoever is asleep, and for nobody if nobody is.
+    /// Blocks while the word is PARKED. A wake reaches a thread that is asleep, or none.
     Compare,
     /// Waiter and waker wait for each other.
     Rendezvous,
@@ -369,7 +369,7 @@ impl Explorer {
             return false;
         }
         self.go(state, thread, UNMET, state.detail(thread));
-        // Who receives calls again and again, so it sees what is to be seen.
+        // A receiving thread calls again and again, so it does see it.
         matches!(state.phase(thread), Phase::Receive) && !matches!(self.next_phase(state, thread), Phase::Receive)
     }
 

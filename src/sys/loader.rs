@@ -1,8 +1,8 @@
 //! NT, as this process finds it: functions of modules that are loaded already, and the page that the kernel shares with
 //! every process.
 //!
-//! Nothing is ever loaded: the caller may hold the loader lock, run before main, or live in a process that
-//! somebody would like to plant a DLL in.
+//! Nothing is ever loaded: the caller may hold the loader lock or run before main, and loading by name would let others
+//! plant a DLL.
 
 use super::HANDLE;
 #[cfg(windows)]

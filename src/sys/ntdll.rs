@@ -38,7 +38,7 @@ pub type KeyedEventAccessMask = u32;
 /// Blocks until another thread of this process releases the same key on the same event. Since Windows XP.
 ///
 /// - `KeyedEventHandle`: null means the system-wide default event, since Windows Vista; on XP that gives
-///   [`STATUS_INVALID_HANDLE`](super::STATUS_INVALID_HANDLE). Keys are told apart by process, even on the
+///   [`STATUS_INVALID_HANDLE`](super::STATUS_INVALID_HANDLE). Keys of different processes differ, even on the
 ///   default event.
 /// - `Key`: any even number, never read as an address; odd:
 ///   [`STATUS_INVALID_PARAMETER_1`](super::STATUS_INVALID_PARAMETER_1).
@@ -56,7 +56,7 @@ pub type NtWaitForKeyedEvent = unsafe extern "system" fn(
     Timeout: *const i64,
 ) -> NTSTATUS;
 
-/// Lets one thread go that waits for the key, and **blocks until there is one**. Since Windows XP.
+/// Wakes one thread that waits for the key, and **blocks until there is one**. Since Windows XP.
 ///
 /// Arguments and statuses are those of [`NtWaitForKeyedEvent`]; `Timeout` bounds how long it waits for a
 /// waiter.

@@ -17,7 +17,7 @@ fn sleep(milliseconds: u32) {
     unsafe { super::kernel32::Sleep(milliseconds) };
 }
 
-/// Without a kernel to ask, a thread can only idle on the spot.
+/// Without a kernel, a thread can only pause.
 #[cfg(not(windows))]
 fn sleep(_milliseconds: u32) {
     core::hint::spin_loop();

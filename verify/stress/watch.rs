@@ -133,7 +133,7 @@ impl Watch {
             eprintln!("  thread {index}: {doing:?} after {} steps{word}", place.steps.load(Relaxed));
         }
         eprintln!(
-            "Repeat with: cargo xtask stress --backend {} --scenario {scenario} --seed {seed} --seconds 60",
+            "Repeat with: cargo xtask stress --backend {} --seconds 60 -- --scenario {scenario} --seed {seed}",
             self.backend
         );
         std::process::exit(1);

@@ -1,33 +1,15 @@
 //! Building programs with cargo and finding what was built.
 
-use serde_json::Value;
+use cargo_metadata::{Artifact, Message};
 
 use crate::prelude::*;
-
-/// What to build.
-#[derive(Clone, Copy)]
-pub(crate) enum What<'a> {
-    /// One example of the package.
-    Example(&'a str),
-    /// All examples of the package that are programs.
-    Examples,
-    /// The programs of the package.
-    Programs,
-    /// All test programs of the package, with the examples beside them.
-    Tests,
-    /// The same without the examples.
-    TestsAlone,
-    /// One integration test.
-    Test(&'a str),
-    /// The unit tests of the package's programs.
-    UnitTests,
-}
 
 /// A build.
 #[derive(Clone, Copy)]
 pub(crate) struct Build<'a> {
     pub(crate) package: &'a str,
-    pub(crate) what: What<'a>,
+    /// Cargo's subcommand, `build` or `test`, and what of the package is built.
+    pub(crate) what: &'a [&'a str],
     /// `None` is cargo's own choice.
     pub(crate) profile: Option<&'a str>,
     /// The manifest, seen from the checkout's root, of a package in a workspace of its own.
@@ -37,7 +19,6 @@ pub(crate) struct Build<'a> {
 }
 
 /// A program that cargo has built.
-#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Program {
     /// The name of the cargo target: the example, the integration test, or the library itself.
     pub(crate) name: String,
@@ -47,26 +28,19 @@ pub(crate) struct Program {
 }
 
 impl<'a> Build<'a> {
-    pub(crate) const fn new(package: &'a str, what: What<'a>) -> Self {
+    pub(crate) const fn new(package: &'a str, what: &'a [&'a str]) -> Self {
         Self { package, what, profile: None, manifest: None, rustflags: "" }
     }
 
-    pub(crate) const fn release(package: &'a str, what: What<'a>) -> Self {
+    pub(crate) const fn release(package: &'a str, what: &'a [&'a str]) -> Self {
         Self { profile: Some("release"), ..Self::new(package, what) }
     }
 
     /// Builds with `toolchain`. Cargo's messages go to standard error.
     pub(crate) fn run(&self, workspace: &Workspace, toolchain: &Toolchain) -> Result<Vec<Program>> {
-        let (subcommand, args): (&str, &[&str]) = match &self.what {
-            What::Example(name) => ("build", &["--example", name]),
-            What::Examples => ("build", &["--examples"]),
-            What::Programs => ("build", &["--bins"]),
-            What::Tests => ("test", &["--no-run"]),
-            What::TestsAlone => ("test", &["--no-run", "--lib", "--tests"]),
-            What::Test(name) => ("test", &["--no-run", "--test", name]),
-            What::UnitTests => ("test", &["--no-run", "--bins"]),
-        };
-        let mut task = toolchain.cargo(workspace, subcommand).args(args).args(["--package", self.package]);
+        let (subcommand, what) = self.what.split_first().context("nothing to build")?;
+        let mut task = toolchain.cargo(workspace, subcommand).args(what).args(["--package", self.package]);
+        task = task.args((*subcommand == "test").then_some("--no-run"));
         task = task.arg("--message-format=json-render-diagnostics");
         task = task.args(self.profile.map(|profile| format!("--profile={profile}")));
         task = task.args(self.manifest.map(|path| format!("--manifest-path={path}")));
@@ -78,7 +52,7 @@ impl<'a> Build<'a> {
         // The messages are for programs; what a person needs has been on standard error.
         let messages = std::mem::take(&mut finished.output);
         finished.check()?;
-        let programs = programs(&messages, subcommand == "test")?;
+        let programs = programs(&messages, *subcommand == "test")?;
         ensure!(!programs.is_empty(), "cargo built no program of {}", self.package);
         Ok(programs)
     }
@@ -92,31 +66,17 @@ impl<'a> Build<'a> {
 /// The programs in cargo's messages: the test programs, or the others.
 fn programs(messages: &str, is_test: bool) -> Result<Vec<Program>> {
     let mut programs = Vec::new();
-    for line in messages.lines().filter(|line| line.starts_with('{')) {
-        let message: Value = serde_json::from_str(line).context("cargo's message can't be read")?;
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        let path = text(&message["executable"]).filter(|_| message["profile"]["test"] == is_test);
-        if let (Some(path), Some(name)) = (path, text(&message["target"]["name"])) {
-            let manifest = text(&message["manifest_path"]).context("cargo's message names no package")?;
-            let package_dir = Path::new(&manifest).parent().context("a manifest lies in no folder")?.to_owned();
-            programs.push(Program { name, path: path.into(), package_dir });
+    for message in Message::parse_stream(messages.as_bytes()) {
+        if let Message::CompilerArtifact(Artifact { target, manifest_path, executable: Some(path), profile, .. }) =
+            message?
+        {
+            let package_dir = manifest_path.parent().context("a manifest lies in no folder")?;
+            if profile.test == is_test {
+                programs.push(Program { name: target.name, path: path.into(), package_dir: package_dir.into() });
+            }
         }
     }
     // Cargo reports them as they are ready; two runs should look alike.
     programs.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(programs)
-}
-
-#[test]
-fn tests_and_other_programs_are_distinguished() {
-    let message = |name: &str, test: bool| {
-        let manifest = r#"{"reason":"compiler-artifact","manifest_path":"/p/Cargo.toml","executable":"/t/x","#;
-        format!("{manifest}\"target\":{{\"name\":\"{name}\"}},\"profile\":{{\"test\":{test}}}}}\nnot JSON\n")
-    };
-    let messages = message("handoff", false) + &message("token", true) + r#"{"executable":null}"#;
-    for (is_test, name) in [(true, "token"), (false, "handoff")] {
-        let expected = Program { name: name.into(), path: "/t/x".into(), package_dir: "/p".into() };
-        assert_eq!(programs(&messages, is_test).expect("readable"), [expected]);
-    }
-    assert!(programs("{\"reason\":", true).is_err(), "a broken message is an error");
 }

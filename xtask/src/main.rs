@@ -23,12 +23,12 @@ mod prelude {
     pub(crate) use anyhow::{Context as _, Result, bail, ensure};
 
     pub(crate) use crate::backend::{BACKEND_VARIABLE, Backend};
-    pub(crate) use crate::cargo::{Build, Program, What};
+    pub(crate) use crate::cargo::{Build, Program};
     pub(crate) use crate::place::Place;
     pub(crate) use crate::process::{Finished, Output, Task, on_path};
     pub(crate) use crate::report::{Counts, Report};
     pub(crate) use crate::setup::{Setup, Tool};
-    pub(crate) use crate::toolchain::{Target, Toolchain, WindowsTarget};
+    pub(crate) use crate::toolchain::{Target, Toolchain};
     pub(crate) use crate::wine::Runner;
     pub(crate) use crate::workspace::Workspace;
 }

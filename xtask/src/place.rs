@@ -25,8 +25,7 @@ impl<'a> Place<'a> {
     }
 
     /// Windows, with all that it takes to build and run programs there; under that version of Wine, if one is given.
-    pub(crate) fn windows(workspace: &'a Workspace, target: WindowsTarget, wine: Option<u32>) -> Result<Self> {
-        let target = target.target();
+    pub(crate) fn windows(workspace: &'a Workspace, target: Target, wine: Option<u32>) -> Result<Self> {
         let is_wine_10 = wine.is_some();
         let mut setup = Setup::new(workspace);
         setup.needs_linker(target);
@@ -47,7 +46,7 @@ impl<'a> Place<'a> {
         workspace: &'a Workspace,
         asked: &[Backend],
         defaults: &[Backend],
-        target: WindowsTarget,
+        target: Target,
     ) -> Result<Vec<(Self, Vec<Backend>)>> {
         let host = (!cfg!(windows)).then_some(Backend::Host);
         let defaults: Vec<Backend> = defaults.iter().copied().chain(host).collect();

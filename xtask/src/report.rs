@@ -14,16 +14,16 @@ pub(crate) struct Counts {
 }
 
 /// A line of the summary.
-pub(crate) struct Row {
-    pub(crate) label: String,
-    pub(crate) counts: Counts,
-    pub(crate) elapsed: Duration,
+struct Row {
+    label: String,
+    counts: Counts,
+    elapsed: Duration,
 }
 
 /// What was checked so far, in groups.
 #[derive(Default)]
 pub(crate) struct Report {
-    pub(crate) rows: Vec<Row>,
+    rows: Vec<Row>,
 }
 
 impl Counts {

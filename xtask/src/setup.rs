@@ -17,6 +17,9 @@ pub(crate) struct Options {
     /// Install nothing: list what is missing and stop, or go on if nothing is
     #[arg(long, global = true)]
     pub(crate) no_install: bool,
+    /// Fail where rustup can't provide the oldest Rust or Miri, instead of saying so and going on
+    #[arg(long, global = true)]
+    pub(crate) require: bool,
     /// Build Windows programs with Debian's toolchain, even if rustup has their target
     #[arg(long, global = true)]
     pub(crate) debian: bool,

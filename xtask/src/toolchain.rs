@@ -73,28 +73,14 @@ impl Target {
     pub(crate) const SANITIZED: Self =
         Self { build_std: "std,panic_abort,panic_unwind,test", ..Self::bare("x86_64-unknown-linux-gnu") };
 
+    /// Reads the name of a Windows target that programs are run on.
+    pub(crate) fn windows(name: &str) -> Result<Self> {
+        [Self::X86_64, Self::I686].into_iter().find(|target| target.name == name).context("it is x86_64 or i686")
+    }
+
     /// A target without std, which is neither linked for nor run, unless the caller knows how.
     pub(crate) const fn bare(triple: &'static str) -> Self {
         Self { name: triple, own: Some(triple), debian: triple, build_std: "core", gcc: None }
-    }
-}
-
-/// A Windows target that programs are run on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
-pub(crate) enum WindowsTarget {
-    /// 64-bit Windows
-    #[value(name = "x86_64")]
-    X86_64,
-    /// 32-bit Windows
-    I686,
-}
-
-impl WindowsTarget {
-    pub(crate) fn target(self) -> Target {
-        match self {
-            Self::X86_64 => Target::X86_64,
-            Self::I686 => Target::I686,
-        }
     }
 }
 
@@ -135,6 +121,17 @@ impl Toolchain {
     pub(crate) fn with_env(mut self, name: impl Into<String>, value: impl Into<OsString>) -> Self {
         self.env.push((name.into(), value.into()));
         self
+    }
+
+    /// The same with this linker.
+    pub(crate) fn with_linker(self, linker: Tool) -> Self {
+        let variable = self.variable("LINKER");
+        self.with_env(variable, linker.program)
+    }
+
+    /// The variable by which cargo is told something about the target.
+    pub(crate) fn variable(&self, what: &str) -> String {
+        format!("CARGO_TARGET_{}_{what}", self.triple.unwrap_or_default().to_uppercase().replace('-', "_"))
     }
 
     pub(crate) fn program(&self) -> &Path {
@@ -241,4 +238,14 @@ pub(crate) fn rustup(workspace: &Workspace, args: &[&str]) -> Result<()> {
         fs::write(&refusal, format!("{command}: {}\n{}", finished.how(), finished.output))?;
     }
     finished.check().map(drop)
+}
+
+/// The same for what may be missing, unless it is required: whether it was done; if not, the reason is printed.
+pub(crate) fn rustup_if_it_can(workspace: &Workspace, args: &[&str]) -> Result<bool> {
+    let done = rustup(workspace, args).context("not available here");
+    if workspace.setup.require {
+        done?;
+        return Ok(true);
+    }
+    Ok(done.inspect_err(|reason| println!("{reason:#}")).is_ok())
 }

@@ -92,10 +92,10 @@ impl Runner {
         self.0.as_ref().map_or(task.clone(), |wine| wine.env(task))
     }
 
-    /// Lets cargo run programs of the target `triple` this way.
-    pub(crate) fn as_cargo_runner(&self, task: Task, triple: &str) -> Task {
-        let name = format!("CARGO_TARGET_{}_RUNNER", triple.to_uppercase().replace('-', "_"));
-        self.0.as_ref().map_or(task.clone(), |wine| wine.env(task).env(name, "wine"))
+    /// Lets cargo run what `toolchain` builds this way.
+    pub(crate) fn as_cargo_runner(&self, task: Task, toolchain: &Toolchain) -> Task {
+        let variable = toolchain.variable("RUNNER");
+        self.0.as_ref().map_or(task.clone(), |wine| wine.env(task).env(variable, "wine"))
     }
 }
 

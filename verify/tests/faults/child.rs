@@ -1,44 +1,25 @@
 //! Child processes, each with a limit.
 
+use anyhow::{Context as _, Result};
 use std::fs::{self, File};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+use wait_timeout::ChildExt as _;
 
-/// How often it is looked whether a child has ended.
-const LOOK: Duration = Duration::from_millis(20);
-
-/// How a child ended.
-pub(crate) enum Ended {
-    Successfully,
-    WithAnError,
-    OutOfTime,
-}
-
-/// Runs a command for no longer than `limit`, and returns how it ended and what it has said, which is in `output`
-/// meanwhile. If it takes longer, it is ended together with its own children.
-pub(crate) fn run(mut command: Command, output: &Path, limit: Duration) -> Result<(Ended, String), String> {
-    let told = format!("{command:?}");
-    let tell = |error: std::io::Error| format!("{told}: {error}");
-    let file = File::create(output).map_err(tell)?;
-    command.stdin(Stdio::null()).stdout(file.try_clone().map_err(tell)?).stderr(file);
+/// Runs a command for no longer than `limit`, and returns how it ended, `None` at the limit, and its output, which is
+/// in the file `output` meanwhile. If it takes longer, it is ended together with its own children.
+pub(crate) fn run(mut command: Command, output: &Path, limit: Duration) -> Result<(Option<ExitStatus>, String)> {
+    let file = File::create(output)?;
+    command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    let mut child = command.spawn().map_err(tell)?;
-    let start = Instant::now();
-    let ended = loop {
-        match child.try_wait().map_err(tell)? {
-            Some(status) if status.success() => break Ended::Successfully,
-            Some(_) => break Ended::WithAnError,
-            None if start.elapsed() >= limit => {
-                end(&mut child).map_err(tell)?;
-                break Ended::OutOfTime;
-            }
-            None => std::thread::sleep(LOOK),
-        }
-    };
-    let said = fs::read(output).map_err(tell)?;
-    Ok((ended, String::from_utf8_lossy(&said).into_owned()))
+    let mut child = command.spawn().with_context(|| format!("{command:?}"))?;
+    let status = child.wait_timeout(limit)?;
+    if status.is_none() {
+        end(&mut child)?;
+    }
+    Ok((status, String::from_utf8_lossy(&fs::read(output)?).into_owned()))
 }
 
 /// Ends a child and its children.

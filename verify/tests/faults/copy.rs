@@ -1,9 +1,9 @@
 //! A copy of the tree, in which a fault is seeded.
 
 use crate::catalogue::Fault;
+use anyhow::{Context as _, Result};
 use std::ffi::OsStr;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -16,40 +16,35 @@ pub(crate) struct Copy {
     copy: PathBuf,
     /// Its own: Cargo would take what it has built of a copy for what it builds of the tree.
     target: PathBuf,
-    /// What the last command has said.
+    /// The output of the last command.
     pub(crate) output: PathBuf,
 }
 
 impl Copy {
-    pub(crate) fn of(root: &Path) -> Result<Self, String> {
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().ok_or("there is a target directory")?;
+    pub(crate) fn of(root: &Path) -> Result<Self> {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().context("there is no target directory")?;
         let faults = target.join("faults");
         let copy = faults.join("tree");
-        let tell = |error: io::Error| format!("{}: {error}", copy.display());
         if copy.exists() {
-            fs::remove_dir_all(&copy).map_err(tell)?;
+            fs::remove_dir_all(&copy)?;
         }
-        copy_tree(root, &copy).map_err(tell)?;
+        copy_tree(root, &copy).with_context(|| format!("cannot copy the tree to {}", copy.display()))?;
         Ok(Self { root: root.to_owned(), copy, target: faults.join("target"), output: faults.join("output") })
     }
 
     /// Seeds a fault.
-    pub(crate) fn seed(&self, fault: &Fault) -> Result<(), String> {
-        let file = self.copy.join(&fault.file);
-        let tell = |error: io::Error| format!("{}: {error}", file.display());
-        let mut text = fs::read_to_string(self.root.join(&fault.file)).map_err(tell)?;
+    pub(crate) fn seed(&self, fault: &Fault) -> Result<()> {
+        let mut text = fs::read_to_string(self.root.join(&fault.file))?;
         // From the end on, so that places stay where they are.
         for change in fault.changes.iter().rev() {
             text.replace_range(change.place.clone(), &change.replace);
         }
-        fs::write(&file, text).map_err(tell)
+        Ok(fs::write(self.copy.join(&fault.file), text)?)
     }
 
     /// Makes a file what it is in the tree.
-    pub(crate) fn restore(&self, file: &Path) -> Result<(), String> {
-        let text = fs::read(self.root.join(file));
-        let restored = text.and_then(|text| fs::write(self.copy.join(file), text));
-        restored.map_err(|error| format!("{}: {error}", file.display()))
+    pub(crate) fn restore(&self, file: &Path) -> Result<()> {
+        Ok(fs::write(self.copy.join(file), fs::read(self.root.join(file))?)?)
     }
 
     /// A command of cargo's, in the copy.
@@ -62,18 +57,18 @@ impl Copy {
     }
 }
 
-fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
+fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
-        let name = entry.file_name();
+        let (path, name) = (entry.path(), entry.file_name());
         if LEFT_OUT.iter().any(|left_out| name == *left_out) {
             continue;
         }
-        if entry.file_type()?.is_dir() {
-            copy_tree(&entry.path(), &to.join(name))?;
+        if path.is_dir() {
+            copy_tree(&path, &to.join(name))?;
         } else {
-            fs::copy(entry.path(), to.join(name))?;
+            fs::copy(&path, to.join(name))?;
         }
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! Seeded faults: each is a plausible slip in the product, and one of its nets has to notice it.
 //!
-//! `cargo test -p ntpark-verify --test faults [-- NAME...]` tries all, or those whose names contain one of the words.
-//! The faults are in `verify/faults`, see [`catalogue`]. For each, the text of the product is changed in a copy of the
+//! `cargo test -p ntpark-verify --test faults [-- WORD...]` tries all, or those whose names contain one of the words, or
+//! whose net it names: `build`, or a test program. The faults are in `verify/faults`, see [`catalogue`]. For each, the text of the product is changed in a copy of the
 //! tree, and the cheapest command is run that has to fail; the program that notices the fault has to say what is
 //! expected. Before that, [`coverage`] checks that nothing that must have a fault is without one.
 
@@ -10,12 +10,13 @@ mod child;
 mod copy;
 mod coverage;
 
+use anyhow::{Context as _, Result, bail, ensure};
 use catalogue::{Catalogue, Fault, Net};
-use child::{Ended, run};
 use copy::Copy;
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// For what everything else needs: it may have to compile all dependencies.
@@ -27,124 +28,83 @@ const LINES: usize = 60;
 /// The name of the check that nothing is without a fault.
 const COVERAGE: &str = "coverage";
 
-fn main() -> ExitCode {
-    match try_all() {
-        Ok(0) => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// How many have failed.
-fn try_all() -> Result<usize, String> {
+fn main() -> Result<()> {
     // Options are the harness's, of which this is none.
     let words: Vec<_> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let is_wanted = |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word));
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("the package lies in the repository")?;
-    let catalogue = Catalogue::read(root)?;
+    let is_wanted = |name: &str, net: &str| {
+        words.is_empty() || words.iter().any(|word| name.contains(word.as_str()) || net == word.as_str())
+    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the package lies in no repository")?;
+    let catalogue = Catalogue::read(root).map_err(anyhow::Error::msg)?;
+    let faults: Vec<_> = catalogue.faults.iter().filter(|fault| is_wanted(&fault.name, fault.net.name())).collect();
 
-    let mut results = Results { passed: 0, failed: 0 };
-    if is_wanted(COVERAGE) {
-        results.tell(COVERAGE, Instant::now(), coverage::check(root, &catalogue));
-    }
-    let faults: Vec<_> = catalogue.faults.iter().filter(|fault| is_wanted(&fault.name)).collect();
-    if !faults.is_empty() {
-        let copy = Copy::of(root)?;
-        copy.build_all(&faults)?;
-        for fault in &faults {
-            results.tell(&fault.name, Instant::now(), notice(&copy, fault));
-        }
-    }
-    if results.passed + results.failed == 0 {
-        return Err(format!("no fault's name contains {}", words.join(" or ")));
-    }
-    println!("{} passed, {} failed", results.passed, results.failed);
-    Ok(results.failed)
-}
-
-struct Results {
-    passed: usize,
-    failed: usize,
-}
-
-impl Results {
-    fn tell(&mut self, name: &str, start: Instant, result: Result<(), String>) {
-        let seconds = start.elapsed().as_secs_f64();
-        match result {
-            Ok(()) => {
-                self.passed += 1;
-                println!("{name} ... ok ({seconds:.1} s)");
-            }
-            Err(error) => {
-                self.failed += 1;
-                println!("{name} ... FAILED ({seconds:.1} s)\n{error}");
-            }
-        }
+    let (mut passed, mut failed) = (0, 0);
+    let mut tell = |name: &str, start: Instant, result: Result<()>| {
+        *(if result.is_ok() { &mut passed } else { &mut failed }) += 1;
+        let verdict = result.map_or_else(|error| format!("FAILED: {error:#}"), |()| "ok".to_owned());
+        println!("{name} ... {:.1} s, {verdict}", start.elapsed().as_secs_f64());
         // Whoever waits sees each line when it is there. (If nobody reads them, nothing is lost.)
         let _ = std::io::stdout().flush();
+    };
+    if is_wanted(COVERAGE, COVERAGE) {
+        tell(COVERAGE, Instant::now(), coverage::check(root, &catalogue).map_err(anyhow::Error::msg));
     }
+    if !faults.is_empty() {
+        let copy = Copy::of(root)?;
+        build_all(&copy, &faults)?;
+        for fault in faults {
+            tell(&fault.name, Instant::now(), notice(&copy, fault));
+        }
+    }
+    ensure!(passed + failed > 0, "no fault's name contains {}", words.join(" or "));
+    println!("{passed} passed, {failed} failed");
+    ensure!(failed == 0, "not all faults are noticed");
+    Ok(())
 }
 
-/// Whether the fault is noticed by the net that it names, in the words that it names.
-fn notice(copy: &Copy, fault: &Fault) -> Result<(), String> {
+/// Errs unless the fault is noticed by the net that it names, in the words that it names.
+fn notice(copy: &Copy, fault: &Fault) -> Result<()> {
     copy.seed(fault)?;
-    let (ended, output) = run(fault.net.command(copy), &copy.output, LIMIT)?;
+    let (status, output) = child::run(fault.net.command(copy, true), &copy.output, LIMIT)?;
     copy.restore(&fault.file)?;
-    let wrong = match ended {
-        Ended::OutOfTime => format!("no answer within {LIMIT:?}"),
-        Ended::Successfully => format!("not noticed: {}", fault.slip),
-        Ended::WithAnError if output.contains(&fault.says) => return Ok(()),
-        Ended::WithAnError => format!("noticed, but not by saying \"{}\"", fault.says),
+    let wrong = match status {
+        None => format!("no answer within {LIMIT:?}"),
+        Some(status) if status.success() => format!("not noticed: {}", fault.slip),
+        Some(_) if output.contains(&fault.says) => return Ok(()),
+        Some(_) => format!("noticed, but not by saying \"{}\"", fault.says),
     };
     // What is wrong comes first; a trace may follow.
     let lines: Vec<_> = output.lines().take(LINES).collect();
-    Err(format!("  {wrong}\n    {}", lines.join("\n    ")))
+    bail!("{wrong}\n    {}", lines.join("\n    "))
 }
 
 impl Net {
-    /// What has to fail.
-    fn command(&self, copy: &Copy) -> Command {
+    /// The word that selects all faults of the net.
+    fn name(&self) -> &str {
         match self {
-            Self::Build => copy.cargo(["check", "--package", "ntpark"]),
-            Self::Test { program, test } => {
-                copy.cargo(["test", "--package", "ntpark-verify", "--test", program, "--", "--exact", test])
-            }
+            Self::Build => "build",
+            Self::Test { program, .. } => program,
         }
     }
 
-    /// What compiles all that the command needs.
-    fn first_build(&self, copy: &Copy) -> Command {
-        match self {
-            Self::Build => self.command(copy),
-            Self::Test { program, .. } => {
-                copy.cargo(["test", "--package", "ntpark-verify", "--test", program, "--no-run"])
-            }
-        }
+    /// What has to fail; or, if it is not to `run`, what compiles all that this needs.
+    fn command(&self, copy: &Copy, run: bool) -> Command {
+        let Self::Test { program, test } = self else { return copy.cargo(["check", "--package", "ntpark"]) };
+        let mut command = copy.cargo(["test", "--package", "ntpark-verify", "--test", program]);
+        match run {
+            true => command.args(["--", "--exact", test]),
+            false => command.arg("--no-run"),
+        };
+        command
     }
 }
 
-impl Copy {
-    /// Compiles without a fault what the faults' nets need.
-    fn build_all(&self, faults: &[&Fault]) -> Result<(), String> {
-        let mut commands = Vec::new();
-        for fault in faults {
-            let command = fault.net.first_build(self);
-            if commands.iter().any(|known| format!("{known:?}") == format!("{command:?}")) {
-                continue;
-            }
-            commands.push(command);
-        }
-        for command in commands {
-            let told = format!("{command:?}");
-            match run(command, &self.output, LIMIT_OF_FIRST_BUILD)? {
-                (Ended::Successfully, _) => {}
-                (Ended::WithAnError, output) => return Err(format!("without a fault, {told} fails\n{output}")),
-                (Ended::OutOfTime, _) => return Err(format!("{told} takes longer than {LIMIT_OF_FIRST_BUILD:?}")),
-            }
-        }
-        Ok(())
+/// Compiles without a fault what the faults' nets need.
+fn build_all(copy: &Copy, faults: &[&Fault]) -> Result<()> {
+    let nets: BTreeMap<_, _> = faults.iter().map(|fault| (fault.net.name(), &fault.net)).collect();
+    for (name, net) in nets {
+        let (status, output) = child::run(net.command(copy, false), &copy.output, LIMIT_OF_FIRST_BUILD)?;
+        ensure!(status.is_some_and(|it| it.success()), "without a fault, {name} is not built: {status:?}\n{output}");
     }
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! What it costs to build a program that uses each peer, and what ntpark's compile-time model takes of that.
+//! What it costs to build a program that uses each peer.
 
 use serde_json::{Value, json};
 
@@ -6,14 +6,12 @@ use crate::prelude::*;
 
 /// A small program and a handful of dependencies.
 const LIMIT: Duration = Duration::from_secs(10 * 60);
-/// The line by which the model is a part of the crate.
-const MODEL: &str = "mod model;";
+/// How often each program is built.
+const ROUNDS: usize = 7;
 
-/// A program: its name, the dependency of it, and a use of that. `PATH` stands for the checkout, `COPY` for a copy
-/// without the model.
-const PEERS: [(&str, &str, &str); 7] = [
+/// A program: its name, the dependency of it, and a use of that. `PATH` stands for the checkout.
+const PEERS: [(&str, &str, &str); 6] = [
     ("ntpark", "ntpark = { path = 'PATH' }", "ntpark::Parker::new().unpark()"),
-    ("ntpark-without-model", "ntpark = { path = 'COPY' }", "ntpark::Parker::new().unpark()"),
     ("std", "", "std::thread::current().unpark()"),
     ("crossbeam-utils", "crossbeam-utils = '0.8'", "crossbeam_utils::sync::Parker::new().unparker().unpark()"),
     ("parking", "parking = '2'", "parking::pair().1.unpark()"),
@@ -23,14 +21,10 @@ const PEERS: [(&str, &str, &str); 7] = [
 
 /// Builds each program several times from clean, in turns. For each, the medians of the whole, and of what is built
 /// anew if only the crate itself changes.
-pub(crate) fn measure(workspace: &Workspace, quick: bool) -> Result<Vec<Value>> {
+pub(crate) fn measure(workspace: &Workspace) -> Result<Vec<Value>> {
     let home = tempfile::tempdir()?;
-    let rounds = if quick { 1 } else { 7 };
-    let copy = home.path().join("copy");
-    copy_without_model(workspace, &copy)?;
     for (name, dependency, source) in PEERS {
         let dependency = dependency.replace("PATH", &workspace.root().to_string_lossy());
-        let dependency = dependency.replace("COPY", &copy.to_string_lossy());
         let dir = home.path().join(name);
         fs::create_dir_all(dir.join("src"))?;
         let package = format!("package = {{ name = 'with-{name}', edition = '2024' }}\nworkspace = {{}}\n");
@@ -40,9 +34,9 @@ pub(crate) fn measure(workspace: &Workspace, quick: bool) -> Result<Vec<Value>> 
         cargo(workspace, &dir, "fetch").run(Output::Keep)?.check()?;
     }
     let mut times = vec![(Vec::new(), Vec::new()); PEERS.len()];
-    for round in 1..=rounds {
+    for round in 1..=ROUNDS {
         for ((name, dependency, _), (whole, alone)) in PEERS.iter().zip(&mut times) {
-            eprintln!("building {name}, {round} of {rounds}");
+            eprintln!("building {name}, {round} of {ROUNDS}");
             let dir = home.path().join(name);
             let build = || {
                 let finished = cargo(workspace, &dir, "build").arg("--offline").run(Output::Keep)?.check()?;
@@ -61,7 +55,7 @@ pub(crate) fn measure(workspace: &Workspace, quick: bool) -> Result<Vec<Value>> 
     let costs = PEERS.iter().zip(times).map(|((name, ..), (whole, alone))| {
         let (whole, alone) = (median(whole), median(alone));
         println!("{name:<22} {:>8.2} s {:>16.2} s", whole.unwrap_or(0.0), alone.unwrap_or(0.0));
-        json!({ "subject": name, "seconds": whole, "alone": alone, "builds": rounds })
+        json!({ "subject": name, "seconds": whole, "alone": alone, "builds": ROUNDS })
     });
     Ok(costs.collect())
 }
@@ -69,24 +63,6 @@ pub(crate) fn measure(workspace: &Workspace, quick: bool) -> Result<Vec<Value>> 
 fn median(mut times: Vec<f64>) -> Option<f64> {
     times.sort_by(f64::total_cmp);
     times.get(times.len() / 2).copied()
-}
-
-/// Copies the package, apart from the workspace's other members.
-fn copy_without_model(workspace: &Workspace, to: &Path) -> Result<()> {
-    let files =
-        Task::new("git", LIMIT).dir(workspace.root()).args(["ls-files", "Cargo.toml", "README.md", "build.rs", "src"]);
-    for file in files.run(Output::KeepStdout)?.check()?.output.lines() {
-        let path = to.join(file);
-        fs::create_dir_all(path.parent().context("a file without a folder")?)?;
-        fs::copy(workspace.root().join(file), path)?;
-    }
-    for (file, beginning) in [("src/lib.rs", MODEL), ("Cargo.toml", "members = ")] {
-        let text = fs::read_to_string(to.join(file))?;
-        let line = text.lines().find(|line| line.starts_with(beginning));
-        let line = line.with_context(|| format!("{file} has no line `{beginning}` any more"))?;
-        fs::write(to.join(file), text.replacen(line, "", 1))?;
-    }
-    Ok(())
 }
 
 fn cargo(workspace: &Workspace, dir: &Path, verb: &str) -> Task {

@@ -8,38 +8,25 @@ use crate::verbs::header;
 
 /// The profile that the library is built with: it makes it stand on its own.
 pub(crate) const PROFILE: &str = "ffi";
-const LLD: Tool =
+pub(crate) const LLD: Tool =
     Tool { program: "lld-link-19", package: "lld-19", purpose: "LLVM's linker, for Microsoft's kind of libraries" };
 
 /// Build the C library and lay it out: header, static library, DLL, pkg-config and CMake files
 ///
-/// Makes a folder for each target. All of them may be moved as they are.
+/// Makes a folder for each target, in `dist` in cargo's target directory. All of them may be moved as they are.
 #[derive(clap::Args)]
-pub(crate) struct Options {
-    /// The folder that the folders are made in [default: dist in cargo's target directory]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// Only this target; may be given several times
-    #[arg(long, value_name = "TARGET", value_parser = Flavour::ALL.map(|flavour| flavour.target.name))]
-    target: Vec<String>,
-}
+pub(crate) struct Options {}
 
-/// Builds and lays out what was asked for.
-pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    let is_wanted =
-        |flavour: &Flavour| options.target.is_empty() || options.target.iter().any(|name| name == flavour.target.name);
-    let out = match &options.out {
-        Some(dir) => std::path::absolute(dir)?,
-        None => workspace.target().join("dist"),
-    };
+/// Builds and lays out.
+pub(crate) fn run(workspace: &Workspace, Options {}: &Options) -> Result<()> {
     let mut setup = Setup::new(workspace);
     let mut builds = Vec::new();
-    for flavour in Flavour::ALL.into_iter().filter(is_wanted) {
+    for flavour in Flavour::ALL {
         builds.push((flavour, flavour.set_up(&mut setup)?));
     }
     setup.carry_out()?;
     for (flavour, toolchain) in builds {
-        let dir = out.join(format!("ntpark-{}", flavour.target.name));
+        let dir = workspace.target().join("dist").join(format!("ntpark-{}", flavour.target.name));
         flavour.build(workspace, &toolchain, &dir)?;
         println!("{}", dir.display());
     }
@@ -78,11 +65,11 @@ impl Flavour {
 
     /// Builds it and lays it out in `dir`, which is made anew.
     pub(crate) fn build(self, workspace: &Workspace, toolchain: &Toolchain, dir: &Path) -> Result<()> {
-        let mut task = toolchain.cargo(workspace, "build").args(["--package", "ntpark-ffi", "--profile", PROFILE]);
-        if let (true, false, Some(triple)) = (self.is_msvc, cfg!(windows), toolchain.triple()) {
-            let name = format!("CARGO_TARGET_{}_LINKER", triple.to_uppercase().replace('-', "_"));
-            task = task.env(name, LLD.program);
-        }
+        let task = match self.is_msvc && cfg!(not(windows)) {
+            true => toolchain.clone().with_linker(LLD).cargo(workspace, "build"),
+            false => toolchain.cargo(workspace, "build"),
+        };
+        let task = task.args(["--package", "ntpark-ffi", "--profile", PROFILE]);
         task.run(Output::Keep)?.check()?;
         self.lay_out(workspace, &toolchain.artifacts(PROFILE), dir)
             .with_context(|| format!("cannot lay the library out in {}", dir.display()))

@@ -1,21 +1,18 @@
 //! `cargo xtask header`: `ffi/include/ntpark.h`, made from the source of the C interface.
 
+use regex::Regex;
+
 use crate::prelude::*;
 
 /// Make the C header from the source of the C interface
 #[derive(clap::Args)]
-pub(crate) struct Options {
-    /// Write nothing; fail if the header is not what would be written
-    #[arg(long)]
-    check: bool,
-}
+pub(crate) struct Options {}
 
 /// The files of `ffi/src` that speak to C, in the order in which their items stand in the header.
 const SOURCES: [&str; 7] =
     ["status.rs", "time.rs", "parker.rs", "thread_parker.rs", "backend.rs", "spin.rs", "version.rs"];
 
-/// What marks a function, and the calling convention, which cbindgen cannot write between its type and its name.
-const FUNCTION: &str = "NTPARK_API";
+/// The calling convention, which cbindgen cannot write between a function's type and its name.
 const CONVENTION: &str = "NTPARK_CALL ";
 
 /// The header that is generated.
@@ -25,21 +22,14 @@ pub(crate) fn path(workspace: &Workspace) -> PathBuf {
 
 /// The functions that a header declares.
 pub(crate) fn functions(header: &str) -> impl Iterator<Item = &str> {
-    let declarations = header.split(CONVENTION).skip(1);
-    declarations
-        .filter_map(|rest| rest.split_once('('))
-        .map(|(name, _)| name)
-        .filter(|name| name.starts_with("ntpark_"))
+    let names = header.split(CONVENTION).skip(1).filter_map(|rest| Some(rest.split_once('(')?.0));
+    names.filter(|name| name.starts_with("ntpark_"))
 }
 
-/// Writes the header, or compares it with the one that is there.
-pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    if options.check {
-        return check(workspace);
-    }
+/// Writes the header.
+pub(crate) fn run(workspace: &Workspace, Options {}: &Options) -> Result<()> {
     let path = path(workspace);
-    let header = generate(workspace)?;
-    fs::write(&path, header).with_context(|| format!("cannot write {}", path.display()))
+    fs::write(&path, generate(workspace)?).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Compares the header that is there with what the source makes.
@@ -63,30 +53,16 @@ fn generate(workspace: &Workspace) -> Result<String> {
     }
     let mut header = Vec::new();
     builder.generate().context("cbindgen can't make a header of ffi/src")?.write(&mut header);
-    Ok(with_convention(&String::from_utf8(header)?))
+    with_convention(&String::from_utf8(header)?)
 }
 
 /// Adds the calling convention to functions and to pointers to functions.
-fn with_convention(header: &str) -> String {
-    let mut text = String::new();
-    let (mut is_function, mut indent) = (false, 0);
-    for line in header.lines() {
-        is_function |= line.starts_with(FUNCTION);
-        let mut line = line.replace("(*", &format!("({CONVENTION}*"));
-        if is_function {
-            // A second line of parameters stays below the first one.
-            line.insert_str(0, &" ".repeat(indent));
-            if let (0, Some(end)) = (indent, line.find('(')) {
-                let name = line[..end].rfind([' ', '*']).map_or(0, |at| at + 1);
-                line.insert_str(name, CONVENTION);
-                indent = CONVENTION.len();
-            }
-            if line.ends_with(';') {
-                (is_function, indent) = (false, 0);
-            }
-        }
-        text += &line;
-        text.push('\n');
-    }
-    text
+fn with_convention(header: &str) -> Result<String> {
+    let function = Regex::new(r"(?m)^(NTPARK_API\s[^;(]*)\b(\w+\([^;]*;)")?;
+    let text = function.replace_all(header, |found: &regex::Captures<'_>| {
+        // A second line of parameters stays below the first one.
+        let parameters = found[2].replace('\n', &format!("\n{}", " ".repeat(CONVENTION.len())));
+        format!("{}{CONVENTION}{parameters}", &found[1])
+    });
+    Ok(text.replace("(*", &format!("({CONVENTION}*")))
 }

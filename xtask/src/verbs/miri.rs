@@ -11,13 +11,9 @@ const MODELS: [(&str, &str); 2] = [("Stacked Borrows", ""), ("Tree Borrows", "-Z
 
 /// Run tests under Miri, with both of its memory models and many schedules
 ///
-/// Takes rustup's nightly toolchain with Miri, and installs it. Where it can't be had, that is said, and is no
-/// error unless `--require` is given.
+/// Takes rustup's nightly toolchain with Miri, and installs it.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Fail if Miri can't be had
-    #[arg(long)]
-    require: bool,
     /// How many schedules of the threads
     #[arg(long, value_name = "N", default_value_t = 16)]
     seeds: u32,
@@ -28,9 +24,12 @@ pub(crate) struct Options {
 
 /// Runs the tests.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    if let Err(reason) = install(workspace) {
-        ensure!(!options.require, "miri: not available here: {reason:#}");
-        println!("miri: not available here: {reason:#}\n\nmiri: nothing was run");
+    let nightly = |program: &str| toolchain::of_rustup(workspace, "nightly", program);
+    let miri = nightly("cargo").args(["miri", "--version"]);
+    let has_miri = on_path("rustup").is_some() && miri.run(Output::Keep).is_ok_and(|finished| finished.success());
+    let what = ["toolchain", "install", "nightly", "--profile=minimal", "--component=miri", "--component=rust-src"];
+    let is_there = has_miri && toolchain::has_source(&nightly("rustc"));
+    if !is_there && !toolchain::rustup_if_it_can(workspace, &what)? {
         return Ok(());
     }
     let mut report = Report::default();
@@ -39,28 +38,11 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         let seeds = options.seeds;
         let flags = format!("-Zmiri-disable-isolation -Zmiri-many-seeds=0..{seeds} -Zmiri-preemption-rate=0.15 {flag}");
         for (package, tests) in TESTS {
-            let task = nightly(workspace, "cargo").args(["miri", "test", "--package", package]).args(tests);
+            let task = nightly("cargo").args(["miri", "test", "--package", package]).args(tests);
             let task = task.arg("--").args(&options.filter).env("MIRIFLAGS", flags.trim_end());
             let task = task.env("CARGO_TARGET_DIR", workspace.target().join("miri"));
             report.program(package, &task, Counts::of_program)?;
         }
     }
     report.summary()
-}
-
-fn nightly(workspace: &Workspace, program: &str) -> Task {
-    toolchain::of_rustup(workspace, "nightly", program)
-}
-
-/// Installs Miri, unless it is there.
-fn install(workspace: &Workspace) -> Result<()> {
-    let miri = nightly(workspace, "cargo").args(["miri", "--version"]);
-    let answers = || on_path("rustup").is_some() && miri.run(Output::Keep).is_ok_and(|finished| finished.success());
-    let is_there = || answers() && toolchain::has_source(&nightly(workspace, "rustc"));
-    if !is_there() {
-        let what = ["--profile", "minimal", "--component", "miri", "--component", "rust-src"];
-        toolchain::rustup(workspace, &[&["toolchain", "install", "nightly"], &what[..]].concat())?;
-        ensure!(is_there(), "it is missing after its installation");
-    }
-    Ok(())
 }

@@ -49,12 +49,10 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         return Ok(());
     }
     println!("\nThose that were missed, on Windows");
-    let place = Place::windows(workspace, WindowsTarget::X86_64, None)?;
+    let place = Place::windows(workspace, Target::X86_64, None)?;
     let mut task = place.toolchain.with_environment(task).arg("--iterate");
     task = task.args(place.toolchain.arguments().iter().map(|argument| format!("--cargo-arg={argument}")));
-    if let Some(triple) = place.toolchain.triple() {
-        task = place.runner()?.as_cargo_runner(task, triple);
-    }
+    task = place.runner()?.as_cargo_runner(task, &place.toolchain);
     match survivors(&task, &dir)? {
         0 => Ok(()),
         survivors => bail!("no test notices {survivors} mutants"),

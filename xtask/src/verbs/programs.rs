@@ -1,6 +1,9 @@
-//! The verbs that run one of the project's programs on each backend: `demo`, `stress`, `probe`.
+//! The verbs that run one of the project's programs: `demo`, `stress`, `probe`.
 
 use crate::prelude::*;
+
+/// One backend's whole run; the longest, of the benchmarks, takes about ten minutes.
+const FIGURES_LIMIT: Duration = Duration::from_secs(60 * 60);
 
 /// `cargo xtask demo`: the example `handoff`, its figures side by side.
 pub(crate) mod demo {
@@ -8,33 +11,15 @@ pub(crate) mod demo {
 
     use super::*;
 
-    /// One backend's whole run. Keyed events under Wine are the slowest, well below a minute.
-    const LIMIT: Duration = Duration::from_secs(5 * 60);
-
-    /// The columns of the summary: the heading, its width, and the figure, in nanoseconds if it is named so.
-    const COLUMNS: [(&str, usize, &str); 12] = [
-        ("chosen", 9, "chosen"),
-        ("target", 15, "target"),
-        ("handoffs", 8, "handoffs"),
-        ("lost", 5, "lost"),
-        ("laps", 5, "ring_laps"),
-        ("timeouts", 8, "timeouts"),
-        ("early", 5, "early"),
-        ("latest", 10, "late_max_ns"),
-        ("races", 6, "race_rounds"),
-        ("lost", 5, "race_lost"),
-        ("p50", 9, "p50_ns"),
-        ("p99", 9, "p99_ns"),
-    ];
-
     /// Hand tokens between threads on every backend, and count what is lost, early or late
     ///
     /// Builds the example `handoff` for Windows and for this machine and runs it on each backend in turn: the NT
     /// backends as a Windows program (under Wine, unless this is Windows), the host backend natively. Fails if a
     /// handoff was lost or a wait ended early.
     #[derive(clap::Args)]
+    #[group(skip)]
     pub(crate) struct Options {
-        /// Fewer handoffs, laps and timeouts
+        /// Shorter rounds, whose times mean little
         #[arg(long)]
         quick: bool,
         /// Only this backend; may be given several times
@@ -43,49 +28,40 @@ pub(crate) mod demo {
     }
 
     pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-        let mut failed = Vec::new();
-        let heading = COLUMNS.map(|(heading, width, _)| format!("{heading:>width$}")).join(" ");
-        let mut table = format!("\n{:<17} {heading}\n", "backend");
-        for (place, backends) in Place::of_backends(workspace, &options.backend, &Backend::NT, WindowsTarget::X86_64)? {
-            let (program, runner) = place.program(Build::release("ntpark", What::Example("handoff")))?;
-            for backend in backends {
-                let name = backend.name();
-                eprintln!("\n== {name}");
-                // A relative path means the same to a Windows program.
-                let dir = tempfile::tempdir()?;
-                let task = runner.task(&program.path, LIMIT).dir(dir.path());
-                let task = task.args(["--backend", name, "--json", "figures.json"]);
-                let finished = task.args(options.quick.then_some("--quick")).run(Output::Show)?;
-                let figures: Value = match fs::read_to_string(dir.path().join("figures.json")) {
-                    Ok(text) => serde_json::from_str(&text).context("the figures can't be read")?,
-                    Err(_) => bail!("{name}: no figures; {}", finished.how()),
-                };
-                let row = COLUMNS.map(|(_, width, figure)| format!("{:>width$}", cell(figure, &figures[figure])));
-                table += &format!("{name:<17} {}\n", row.join(" "));
-                failed.extend((!finished.success()).then_some(name));
-            }
+        let build = Build::release("ntpark", &["build", "--example=handoff"]);
+        let runs = figures(workspace, build, options, &[])?;
+        let names = runs.first().and_then(Value::as_object).context("there are no figures")?.keys();
+        println!();
+        for name in names {
+            let figures = runs.iter().map(|run| run[name].as_str().map_or(run[name].to_string(), str::to_owned));
+            println!("{name:<12}{}", figures.map(|figure| format!(" {figure:>16}")).collect::<String>());
         }
-        println!("{table}");
-        ensure!(failed.is_empty(), "failed on {}", failed.join(", "));
-        println!("Nothing was lost, nothing was early.");
+        println!("\nNothing was lost, nothing was early.");
         Ok(())
     }
 
-    /// Tenths of a microsecond are enough, except where a handoff never reached the system.
-    fn cell(name: &str, value: &Value) -> String {
-        match (value.as_u64(), value.as_str()) {
-            (Some(nanos @ 0..1000), _) if name.ends_with("_ns") => format!("0.{:02} µs", nanos / 10),
-            (Some(nanos), _) if name.ends_with("_ns") => format!("{}.{} µs", nanos / 1000, nanos / 100 % 10),
-            (Some(number), _) => number.to_string(),
-            (_, text) => text.unwrap_or("?").to_owned(),
+    /// Runs a program on each backend that was asked for. The figures that each run has written.
+    pub(crate) fn figures(
+        workspace: &Workspace,
+        build: Build<'_>,
+        options: &Options,
+        arguments: &[String],
+    ) -> Result<Vec<Value>> {
+        let mut runs = Vec::new();
+        for (place, backends) in Place::of_backends(workspace, &options.backend, &Backend::NT, Target::X86_64)? {
+            let (program, runner) = place.program(build)?;
+            for backend in backends {
+                eprintln!("\n== {}", backend.name());
+                // A relative path means the same to a Windows program.
+                let dir = tempfile::tempdir()?;
+                let task = runner.task(&program.path, FIGURES_LIMIT).dir(dir.path());
+                let task = task.args(["--backend", backend.name(), "--json", "figures.json"]).args(arguments);
+                task.args(options.quick.then_some("--quick")).run(Output::Show)?.check()?;
+                let text = fs::read_to_string(dir.path().join("figures.json")).context("there are no figures")?;
+                runs.push(serde_json::from_str(&text).context("the figures can't be read")?);
+            }
         }
-    }
-
-    #[test]
-    fn microseconds_are_cut_not_rounded() {
-        for (nanos, text) in [(0, "0.00 µs"), (999, "0.99 µs"), (12_349_999, "12349.9 µs")] {
-            assert_eq!(cell("p50_ns", &nanos.into()), text);
-        }
+        Ok(runs)
     }
 }
 
@@ -93,7 +69,7 @@ pub(crate) mod demo {
 pub(crate) mod stress {
     use super::*;
 
-    pub(crate) const PROGRAM: Build<'_> = Build::release("ntpark-verify", What::Example("stress"));
+    pub(crate) const PROGRAM: Build<'_> = Build::release("ntpark-verify", &["build", "--example=stress"]);
     /// The program stops after the cycle in which its time is up, and ends itself if nothing moves for 30 s.
     const GRACE: Duration = Duration::from_secs(120);
 
@@ -110,27 +86,22 @@ pub(crate) mod stress {
         /// Only this backend; may be given several times
         #[arg(long, value_enum, value_name = "BACKEND")]
         backend: Vec<Backend>,
-        /// Seed of the first round [default: random]
-        #[arg(long, value_name = "S")]
-        seed: Option<u64>,
-        /// Only this scenario; may be given several times: ring, pairs, storm, reuse, crowd, monitor
-        #[arg(long, value_name = "NAME")]
-        scenario: Vec<String>,
-        /// The Windows target
-        #[arg(long, value_enum, value_name = "TARGET", default_value = "x86_64")]
-        target: WindowsTarget,
+        /// The Windows target: x86_64 or i686
+        #[arg(long, value_name = "TARGET", value_parser = Target::windows, default_value = "x86_64")]
+        target: Target,
+        /// Arguments for the program: `--seed S`, `--scenario NAME`
+        #[arg(last = true, value_name = "ARGUMENT")]
+        arguments: Vec<String>,
     }
 
     pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-        let seed = options.seed.map(|seed| format!("--seed={seed}"));
-        let scenarios = options.scenario.iter().map(|name| format!("--scenario={name}"));
-        let args: Vec<String> = seed.into_iter().chain(scenarios).collect();
         let mut failed = Vec::new();
         for (place, backends) in Place::of_backends(workspace, &options.backend, &Backend::WINDOWS, options.target)? {
             let (program, runner) = place.program(PROGRAM)?;
             for backend in backends {
                 eprintln!("\n== {}", backend.name());
-                let finished = task(&program, &runner, backend, options.seconds).args(&args).run(Output::Show)?;
+                let task = task(&program, &runner, backend, options.seconds).args(&options.arguments);
+                let finished = task.run(Output::Show)?;
                 failed.extend((!finished.success()).then(|| format!("{} ({})", backend.name(), finished.how())));
             }
         }
@@ -158,9 +129,9 @@ pub(crate) mod probe {
     /// checkout, copy the program there: it is the `probe.exe` in the folder `examples` that cargo has built.
     #[derive(clap::Args)]
     pub(crate) struct Options {
-        /// Windows target to build for
-        #[arg(long, value_enum, value_name = "TARGET", default_value = "x86_64")]
-        target: WindowsTarget,
+        /// The Windows target: x86_64 or i686
+        #[arg(long, value_name = "TARGET", value_parser = Target::windows, default_value = "x86_64")]
+        target: Target,
         /// Run it under this Wine, as `cargo xtask test --wine` does
         #[arg(long, value_name = "VERSION", value_parser = clap::value_parser!(u32).range(10..=10))]
         wine: Option<u32>,
@@ -171,7 +142,7 @@ pub(crate) mod probe {
 
     pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         let place = Place::windows(workspace, options.target, options.wine)?;
-        let (program, runner) = place.program(Build::new("ntpark", What::Example("probe")))?;
+        let (program, runner) = place.program(Build::new("ntpark", &["build", "--example=probe"]))?;
         runner.task(&program.path, LIMIT).args(&options.arguments).run(Output::Show)?.check().map(drop)
     }
 }

@@ -17,9 +17,6 @@ const TEST_LIMIT: Duration = Duration::from_secs(10 * 60);
 /// first time that takes a few minutes.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Only this sanitizer: thread or address
-    #[arg(long, value_name = "NAME", value_parser = SANITIZERS.map(|sanitizer| sanitizer.0))]
-    sanitizer: Option<String>,
     /// How long to run the stress program with each; 0 leaves it out
     #[arg(long, value_name = "N", default_value_t = 20)]
     seconds: u64,
@@ -48,12 +45,11 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     setup.carry_out()?;
 
     let mut report = Report::default();
-    let is_wanted = |name: &str| options.sanitizer.as_ref().is_none_or(|wanted| wanted == name);
-    for (name, runtime, variable, settings) in SANITIZERS.into_iter().filter(|it| is_wanted(it.0)) {
+    for (name, runtime, variable, settings) in SANITIZERS {
         let flags = flags(name, runtime)?;
         let instrumented = |build| Build { rustflags: &flags, profile: None, ..build };
         report.group(format!("{name} sanitizer"));
-        for test in instrumented(Build::new("ntpark", What::TestsAlone)).run(workspace, &toolchain)? {
+        for test in instrumented(Build::new("ntpark", &["test", "--lib", "--tests"])).run(workspace, &toolchain)? {
             let task = Task::new(&test.path, TEST_LIMIT).dir(&test.package_dir).env(variable, settings);
             report.program(&test.name, &task.env(BACKEND_VARIABLE, Backend::Host.name()), Counts::of_tests)?;
         }

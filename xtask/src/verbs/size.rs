@@ -16,23 +16,17 @@ const RUN_LIMIT: Duration = Duration::from_secs(60);
 /// programs, and reads the files. Fails if a limit is exceeded. Without a limit, for comparison: the same program on
 /// std and on parking_lot.
 #[derive(clap::Args)]
-pub(crate) struct Options {
-    /// Leave out the programs on std and parking_lot, for which std may have to be built
-    #[arg(long)]
-    no_peers: bool,
-}
+pub(crate) struct Options {}
 
 /// Measures and prints.
-pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+pub(crate) fn run(workspace: &Workspace, Options {}: &Options) -> Result<()> {
     let mut report = Report::default();
     check(workspace, &mut report)?;
-    if !options.no_peers {
-        let (toolchain, runner) = set_up(workspace, Target::X86_64_ABORT)?;
-        for package in ["with-std", "with-parking-lot"] {
-            for Program { path, .. } in build(workspace, &toolchain, package)? {
-                runner.task(&path, RUN_LIMIT).run(Output::Keep)?.check()?;
-                println!("{package}: {} bytes", fs::metadata(path)?.len());
-            }
+    let (toolchain, runner) = set_up(workspace, Target::X86_64_ABORT)?;
+    for package in ["with-std", "with-parking-lot"] {
+        for Program { path, .. } in build(workspace, &toolchain, package)? {
+            runner.task(&path, RUN_LIMIT).run(Output::Keep)?.check()?;
+            println!("{package}: {} bytes", fs::metadata(path)?.len());
         }
     }
     report.summary()
@@ -112,5 +106,5 @@ fn set_up(workspace: &Workspace, target: Target) -> Result<(Toolchain, Runner)> 
 
 fn build(workspace: &Workspace, toolchain: &Toolchain, package: &str) -> Result<Vec<Program>> {
     let manifest = Some("benches/programs/Cargo.toml");
-    Build { manifest, ..Build::release(package, What::Programs) }.run(workspace, toolchain)
+    Build { manifest, ..Build::release(package, &["build", "--bins"]) }.run(workspace, toolchain)
 }

@@ -6,13 +6,14 @@
 
 use crate::debian::{MMDEBSTRAP, QEMU, Root};
 use crate::prelude::*;
+use crate::verbs::dist::LLD;
 
 /// The program takes a fraction of a second; emulated, a few seconds.
 const LIMIT: Duration = Duration::from_secs(2 * 60);
 
 /// The example.
 pub(crate) const NO_CRT: Build<'_> =
-    Build { manifest: Some("examples/no_crt/Cargo.toml"), ..Build::release("no_crt", What::Programs) };
+    Build { manifest: Some("examples/no_crt/Cargo.toml"), ..Build::release("no_crt", &["build", "--bins"]) };
 
 /// Where the table stands, up to an empty line.
 const PAGE: &str = "docs/targets.md";
@@ -20,7 +21,6 @@ const HEADING: &str = "| target | compiled | linked | run |\n|---|---|---|---|\n
 
 const CLANG: Tool =
     Tool { program: "clang-19", package: "clang-19", purpose: "clang, to link for the gnullvm targets" };
-const LLD: Tool = Tool { program: "lld-link-19", package: "lld-19", purpose: "lld, to link for the msvc targets" };
 /// Libraries of mingw-w64 that rustc asks for, and from which the program takes nothing.
 const EMPTY: [&str; 5] = ["kernel32", "mingw32", "mingwex", "msvcrt", "user32"];
 
@@ -34,7 +34,7 @@ pub(crate) struct Options {
     #[arg(long)]
     write: bool,
     /// Only this target; may be given several times
-    #[arg(long, value_name = "TRIPLE", conflicts_with = "write", value_parser = TARGETS.map(|target| target.0))]
+    #[arg(long, value_name = "TRIPLE", conflicts_with = "write", value_parser = TARGETS)]
     target: Vec<String>,
     /// Run the programs for ARM64 too, under Wine for ARM64 under QEMU
     ///
@@ -45,29 +45,19 @@ pub(crate) struct Options {
     emulate: bool,
 }
 
-/// How programs for a target are linked here.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Linker {
-    Gcc,
-    Clang,
-    /// lld in the place of Microsoft's linker.
-    Lld,
-}
-
-/// Each with its linker, and for what this machine's Wine runs its programs; those without take an emulator.
-const TARGETS: [(&str, Linker, Option<Target>); 12] = [
-    ("x86_64-pc-windows-msvc", Linker::Lld, Some(Target::X86_64)),
-    ("x86_64-pc-windows-gnu", Linker::Gcc, Some(Target::X86_64)),
-    ("x86_64-pc-windows-gnullvm", Linker::Clang, Some(Target::X86_64)),
-    ("x86_64-win7-windows-msvc", Linker::Lld, Some(Target::X86_64)),
-    ("x86_64-win7-windows-gnu", Linker::Gcc, Some(Target::X86_64)),
-    ("i686-pc-windows-msvc", Linker::Lld, Some(Target::I686)),
-    ("i686-pc-windows-gnu", Linker::Gcc, Some(Target::I686)),
-    ("i686-pc-windows-gnullvm", Linker::Clang, Some(Target::I686)),
-    ("i686-win7-windows-msvc", Linker::Lld, Some(Target::I686)),
-    ("i686-win7-windows-gnu", Linker::Gcc, Some(Target::I686)),
-    ("aarch64-pc-windows-msvc", Linker::Lld, None),
-    ("aarch64-pc-windows-gnullvm", Linker::Clang, None),
+const TARGETS: [&str; 12] = [
+    "x86_64-pc-windows-msvc",
+    "x86_64-pc-windows-gnu",
+    "x86_64-pc-windows-gnullvm",
+    "x86_64-win7-windows-msvc",
+    "x86_64-win7-windows-gnu",
+    "i686-pc-windows-msvc",
+    "i686-pc-windows-gnu",
+    "i686-pc-windows-gnullvm",
+    "i686-win7-windows-msvc",
+    "i686-win7-windows-gnu",
+    "aarch64-pc-windows-msvc",
+    "aarch64-pc-windows-gnullvm",
 ];
 
 /// Builds for all targets.
@@ -75,10 +65,13 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     ensure!(cfg!(target_os = "linux"), "this links for all targets on Debian; on Windows, use the toolchain of each");
     let mut setup = Setup::new(workspace);
     let mut builds = Vec::new();
-    for (triple, linker, runs_as) in TARGETS {
+    for triple in TARGETS {
         if options.target.is_empty() || options.target.iter().any(|target| target == triple) {
+            let (arch, _) = triple.split_once('-').context("a triple has parts")?;
+            // For what this machine's Wine runs its programs; others take an emulator.
+            let runs_as = Target::windows(arch).ok();
             runs_as.into_iter().for_each(|target| setup.needs_wine(target));
-            builds.push((triple, runs_as, toolchain(workspace, &mut setup, triple, linker)?));
+            builds.push((triple, runs_as, toolchain(workspace, &mut setup, triple, arch)?));
         }
     }
     [QEMU, MMDEBSTRAP].into_iter().filter(|_| options.emulate).for_each(|tool| setup.needs_tool(tool));
@@ -140,26 +133,18 @@ fn yes(is_so: bool) -> &'static str {
 }
 
 /// The toolchain that builds the example for a target; what it takes goes to `setup`.
-fn toolchain(workspace: &Workspace, setup: &mut Setup<'_>, triple: &'static str, linker: Linker) -> Result<Toolchain> {
+fn toolchain(workspace: &Workspace, setup: &mut Setup<'_>, triple: &'static str, arch: &str) -> Result<Toolchain> {
     let toolchain = setup.needs_target(Target::bare(triple))?;
-    let variable = format!("CARGO_TARGET_{}_LINKER", triple.to_uppercase().replace('-', "_"));
-    let arch = triple.split('-').next().unwrap_or_default();
-    match linker {
-        Linker::Gcc => {
-            setup.needs_linker(if arch == "i686" { Target::I686 } else { Target::X86_64 });
-            Ok(toolchain)
-        }
-        Linker::Lld => {
-            setup.needs_tool(LLD);
-            Ok(toolchain.with_env(variable, LLD.program))
-        }
-        Linker::Clang => {
-            setup.needs_tool(CLANG);
-            setup.needs_tool(LLD);
-            let dir = workspace.target().join("libraries").join(arch);
-            let flags =
-                format!("--target={arch}-w64-windows-gnu -Clink-arg=-fuse-ld=lld-19 -Clink-arg=-L{}", dir.display());
-            Ok(toolchain.with_env(variable, CLANG.program).with_env("RUSTFLAGS", format!("-Clink-arg={flags}")))
-        }
+    if triple.ends_with("-gnu") {
+        setup.needs_linker(Target::windows(arch)?);
+        return Ok(toolchain);
     }
+    setup.needs_tool(LLD);
+    if triple.ends_with("-msvc") {
+        return Ok(toolchain.with_linker(LLD));
+    }
+    setup.needs_tool(CLANG);
+    let dir = workspace.target().join("libraries").join(arch);
+    let flags = format!("--target={arch}-w64-windows-gnu -Clink-arg=-fuse-ld=lld-19 -Clink-arg=-L{}", dir.display());
+    Ok(toolchain.with_linker(CLANG).with_env("RUSTFLAGS", format!("-Clink-arg={flags}")))
 }

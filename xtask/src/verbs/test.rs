@@ -9,11 +9,15 @@ use crate::verbs::programs::stress;
 use crate::verbs::size;
 use crate::verbs::targets::NO_CRT;
 
+/// A test program that runs longer is stopped, and counted as failed.
+const LIMIT: Duration = Duration::from_secs(300);
 /// How long the suite `stress` runs on each backend.
 const STRESS_SECONDS: u64 = 20;
-/// The test that tries all seeded faults, each with a limit of its own, and how long they may take together.
+/// The test that tries the seeded faults, each with a limit of its own, how long they may take together, and those that
+/// take seconds each.
 const FAULTS: &str = "faults";
-const FAULTS_SECONDS: u64 = 60 * 60;
+const FAULTS_LIMIT: Duration = Duration::from_secs(90 * 60);
+const QUICK_FAULTS: [&str; 2] = ["coverage", "build"];
 /// The example that is the verb `demo`.
 const DEMO: &str = "handoff";
 
@@ -26,9 +30,9 @@ pub(crate) struct Options {
     /// Only this suite; may be given several times
     #[arg(long, value_enum, value_name = "NAME")]
     suite: Vec<Suite>,
-    /// Windows target to test; may be given several times [default: x86_64]
-    #[arg(long, value_enum, value_name = "TARGET")]
-    target: Vec<WindowsTarget>,
+    /// The Windows target, x86_64 or i686; may be given several times
+    #[arg(long, value_name = "TARGET", value_parser = Target::windows, default_value = "x86_64")]
+    target: Vec<Target>,
     /// Run the Windows suites under this Wine instead of the one that is installed
     ///
     /// It lies in a Debian of its own under cargo's target directory, which is made if there is none. That takes
@@ -38,9 +42,6 @@ pub(crate) struct Options {
     /// Only this backend; may be given several times
     #[arg(long, value_enum, value_name = "BACKEND")]
     backend: Vec<Backend>,
-    /// Stop a test program that runs longer than this, and count it as failed
-    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
-    timeout: u64,
     /// Arguments for the test programs, such as a part of a test's name
     #[arg(last = true, value_name = "FILTER")]
     filter: Vec<String>,
@@ -68,7 +69,8 @@ enum Suite {
     Model,
     /// The crate's own code on a simulated NT, in every interleaving that loom finds
     Loom,
-    /// Faults that are put into a copy of the sources, each of which the build or a test has to notice
+    /// Faults that are put into a copy of the sources, each of which the build or a test has to notice; all of them if
+    /// this suite is asked for, otherwise those that the build notices
     Faults,
     /// The size of the smallest program, its imports and its stack, against their goals
     Size,
@@ -111,12 +113,12 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             Suite::Stress => session.stress()?,
             Suite::Doc => session.doc()?,
             Suite::C => c::run(&mut session)?,
-            Suite::Simulated => session.proof(Build::new("ntpark-verify", What::Test("simulated")))?,
-            Suite::Model => session.proof(Build::new("ntpark-verify", What::Test("model")))?,
-            Suite::Loom => session.proof(Build::release("ntpark-verify", What::Test("loom")))?,
-            Suite::Faults => session.proof(Build::new("ntpark-verify", What::Test(FAULTS)))?,
+            Suite::Simulated => session.proof(Build::new("ntpark-verify", &["test", "--test=simulated"]))?,
+            Suite::Model => session.proof(Build::new("ntpark-verify", &["test", "--test=model"]))?,
+            Suite::Loom => session.proof(Build::release("ntpark-verify", &["test", "--test=loom"]))?,
+            Suite::Faults => session.proof(Build::new("ntpark-verify", &["test", "--test=faults"]))?,
             Suite::Size => size::check(workspace, &mut session.report)?,
-            Suite::Xtask => session.proof(Build::new("xtask", What::UnitTests))?,
+            Suite::Xtask => session.proof(Build::new("xtask", &["test", "--bins"]))?,
         }
     }
     session.report.summary()
@@ -125,19 +127,17 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 impl<'a> Session<'a> {
     /// The Windows places that were asked for.
     fn windows(&self) -> Result<Vec<Place<'a>>> {
-        let asked = &self.options.target;
-        let targets = if asked.is_empty() { &[WindowsTarget::X86_64][..] } else { asked };
-        targets.iter().map(|&target| Place::windows(self.workspace, target, self.options.wine)).collect()
+        self.options.target.iter().map(|&target| Place::windows(self.workspace, target, self.options.wine)).collect()
     }
 
     fn tests(&mut self, place: &Place<'_>) -> Result<()> {
-        let programs = place.build(Build::new("ntpark", What::Tests))?;
+        let programs = place.build(Build::new("ntpark", &["test"]))?;
         self.on_each_backend(&place.name, place, &programs, Counts::of_tests)
     }
 
     /// An example is a program that checks what it shows: it passes if it ends with success.
     fn examples(&mut self, place: &Place<'_>) -> Result<()> {
-        let mut programs = place.build(Build::new("ntpark", What::Examples))?;
+        let mut programs = place.build(Build::new("ntpark", &["build", "--examples"]))?;
         programs.retain(|program| program.name != DEMO);
         if place.backends.contains(&Backend::WaitAddress) {
             programs.extend(place.build(NO_CRT)?);
@@ -172,8 +172,11 @@ impl<'a> Session<'a> {
     fn proof(&mut self, build: Build<'_>) -> Result<()> {
         for program in build.run(self.workspace, &Toolchain::host(self.workspace))? {
             self.report.group(&program.name);
-            let limit = self.options.timeout.max(if program.name == FAULTS { FAULTS_SECONDS } else { 0 });
-            self.program(&program, &Runner::native(), None, Counts::of_tests, limit)?;
+            let is_faults = program.name == FAULTS;
+            let words = QUICK_FAULTS.iter().filter(|_| is_faults && self.options.suite.is_empty());
+            let limit = if is_faults { FAULTS_LIMIT } else { LIMIT };
+            let task = self.task(&program, &Runner::native(), limit).args(words);
+            self.report.program(&program.name, &task, Counts::of_tests)?;
         }
         Ok(())
     }
@@ -195,25 +198,17 @@ impl<'a> Session<'a> {
             self.report.group(format!("{label} {}", backend.name()));
             let runner = place.runner()?;
             for program in programs {
-                self.program(program, &runner, Some(backend), judge, self.options.timeout)?;
+                let task = self.task(program, &runner, LIMIT).env(BACKEND_VARIABLE, backend.name());
+                self.report.program(&program.name, &task, judge)?;
             }
         }
         Ok(())
     }
 
-    /// Runs a program as cargo would.
-    fn program(
-        &mut self,
-        program: &Program,
-        runner: &Runner,
-        backend: Option<Backend>,
-        judge: fn(&Finished) -> Counts,
-        seconds: u64,
-    ) -> Result<()> {
+    /// What runs a program as cargo would.
+    fn task(&self, program: &Program, runner: &Runner, limit: Duration) -> Task {
         let dir = &program.package_dir;
-        let task = runner.task(&program.path, Duration::from_secs(seconds));
-        let task = task.dir(dir).env("CARGO_MANIFEST_DIR", dir).args(&self.options.filter);
-        let task = backend.map_or(task.clone(), |backend| task.env(BACKEND_VARIABLE, backend.name()));
-        self.report.program(&program.name, &task, judge)
+        let task = runner.task(&program.path, limit).dir(dir).env("CARGO_MANIFEST_DIR", dir);
+        task.args(&self.options.filter)
     }
 }
