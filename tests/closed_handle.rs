@@ -1,4 +1,5 @@
-//! Keyed events whose handle has been closed, as by a bug elsewhere in the process. Parking goes on, by periodic polling.
+//! Keyed events whose handle has been closed, as by a bug elsewhere in the process. Parking goes on, by periodic
+//! polling.
 
 #![cfg(windows)]
 

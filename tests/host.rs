@@ -353,8 +353,8 @@ fn timeouts_go_up_to_the_last_unit() {
     });
 }
 
-/// The bound of `src/spin.rs`: with 2 L for a block and a wake, spinning takes at most two thirds of the blocking that it
-/// replaced, 43 % of the blocking that took place (1.1 % with one parker), and 10/3 L once for each parker.
+/// The bound of `src/spin.rs`: with 2 L for a block and a wake, spinning takes at most two thirds of the blocking that
+/// it replaced, 43 % of the blocking that took place (1.1 % with one parker), and 10/3 L once for each parker.
 #[test]
 fn spinning_stays_within_its_bound() {
     on(&HOST, "spinning_stays_within_its_bound", || {
@@ -363,7 +363,7 @@ fn spinning_stays_within_its_bound() {
             let mut random = Random::new(seed);
             let first = random.below(64) as usize;
             let (mut looks, mut hits, mut blocks) = (0, 0, 0);
-            // A history of phases: in each, tokens come early, late or not before the thread blocks, in turns or at random.
+            // A history of phases: in each, tokens come early, late or not before the thread blocks.
             for _ in 0..20 {
                 let (length, period, early) =
                     (random.below(400), 1 + random.below(300), random.below(2 * u64::from(LIMIT)));

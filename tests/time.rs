@@ -88,7 +88,12 @@ proptest! {
     #![proptest_config(common::proptest_config())]
 
     #[test]
-    fn arithmetic_is_exact(ticks in numbers(), other in numbers(), seconds in numbers(), nanos in 0..1_000_000_000_u32) {
+    fn arithmetic_is_exact(
+        ticks in numbers(),
+        other in numbers(),
+        seconds in numbers(),
+        nanos in 0..1_000_000_000_u32,
+    ) {
         check(ticks, other, Duration::new(seconds, nanos));
         check(ticks, other, Duration::from_nanos(seconds));
     }

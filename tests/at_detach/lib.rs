@@ -21,8 +21,8 @@ pub extern "system" fn at_detach(function: extern "system" fn()) {
     FUNCTION.store(function as *mut c_void, Relaxed);
 }
 
-/// Parks until a short time has passed, on the kind of this number, or on the one that is chosen if it is 0. Returns the
-/// kind's number.
+/// Parks until a short time has passed, on the kind of this number, or on the one that is chosen if it is 0. Returns
+/// the kind's number.
 #[unsafe(no_mangle)]
 pub extern "system" fn park(kind: u8) -> u8 {
     if let Some(kind) = BackendKind::ALL.into_iter().find(|&known| known as u8 == kind) {

@@ -44,7 +44,8 @@ impl Dll {
         at_detach(function);
     }
 
-    /// Parks there until a short time has passed, on this kind, or on the one that its copy chooses by itself. The kind.
+    /// Parks there until a short time has passed, on this kind, or on the one that its copy chooses by itself.
+    /// Returns the kind.
     pub(crate) fn park(&self, forced: Option<BackendKind>) -> BackendKind {
         let park = self.function(c"park");
         // SAFETY: the function of this name has this type.

@@ -65,7 +65,8 @@ fn every_set_of_missing_functions_has_its_fallback() {
                 assert_eq!(Some(backend.kind()), expected, "{what:?}");
                 assert_eq!(Backend::get().kind(), backend.kind());
                 assert_eq!(is_guarded(&backend), class != Class::Vista && matches!(backend, Backend::KeyedEvent(_)));
-                // From Vista on, a copy of the library that chooses by itself opens no handle: none is left when it goes.
+                // From Vista on, a copy of the library that chooses by itself opens no handle: none is left when it
+                // goes.
                 let opened = usize::from(expected == Some(BackendKind::KeyedEvent));
                 assert_eq!(nt.open_handles(), opened, "{what:?}");
                 assert!(class == Class::Xp || opened == 0 || !has(&FUNCTIONS[2..5]), "{what:?}");

@@ -1,5 +1,5 @@
-//! NT's clocks: which one is chosen, that none is ever fast, and the conversions of what remains until a deadline: never
-//! early, never zero, never absolute.
+//! NT's clocks: which one is chosen, that none is ever fast, and the conversions of what remains until a deadline:
+//! never early, never zero, never absolute.
 
 use crate::Watchdog;
 use crate::backend::{Backend, BackendKind};
@@ -122,7 +122,8 @@ proptest! {
         let exact = u128::from(u64::try_from(exact).unwrap_or(u64::MAX).saturating_sub(bias));
         let reading = reading(&clock);
         prop_assert!(u128::from(reading) <= exact);
-        // Nor slow by more than the scale's rounding, which is less than 1/2^32 of a unit a count, and the reading's own.
+        // Nor slow by more than the scale's rounding, which is less than 1/2^32 of a unit a count, and the reading's
+        // own.
         prop_assert!(u128::from(reading) + (u128::from(counts) >> 32) + 2 >= exact);
     }
 
@@ -286,7 +287,8 @@ fn time_asleep_does_not_count() {
     assert_eq!(Instant::now(), before + Duration::from_secs(1));
 }
 
-/// On each clock, from anywhere within a tick or a count, while the kernel ends waits for no reason: so the clock decides.
+/// On each clock, from anywhere within a tick or a count, while the kernel ends waits for no reason: so the clock
+/// decides.
 #[test]
 #[cfg_attr(miri, ignore = "nothing but arithmetic, over and over")]
 fn no_wait_is_early_on_any_clock() {

