@@ -37,7 +37,6 @@ static FINISHED: Parker = Parker::new();
 
 /// What the director does. True if all is well.
 pub(crate) fn run_all() -> bool {
-    for _ in 0..5 { println!("{} {}", machine::counter(), machine::judge()); }
     println!("{NAME}, a clock with a granule of {} ns", Backend::get().clock_granule() * 100);
     while let Some(cpu) = machine::locked(|kernel, _| kernel.wake(START)) {
         machine::kick(cpu);

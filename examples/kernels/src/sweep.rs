@@ -99,16 +99,12 @@ fn time_out() -> bool {
     const POSITIONS: u32 = 4_000;
     // It is over at the second tick.
     let timeout = Duration::from_nanos(TICK * 3 / 2 * 100);
-    for _ in 0..6 { align(); println!("tick at {} {:?}", machine::judge(), machine::counter()); }
-    for n in 0..6 { align(); let j = machine::judge(); let r = shot::TARGET.park_timeout(Duration::from_nanos(TICK * n * 50)); let e=machine::judge() - j; println!("{n} took {} {r:?} ticks {} {}", e, machine::locked(|k,c|k.ticks(c)), machine::counter()); }
     let (mut timed_out, mut unparked, mut wrong) = (0, 0, 0);
     for position in 0..POSITIONS {
         let shots = shot::count();
         align();
         machine::shoot_in(FIRST + position);
-        let j = machine::judge();
         let reason = shot::TARGET.park_timeout(timeout);
-        if position % 1000 == 0 { println!("{position} {reason:?} {}", machine::judge() - j); }
         shot::wait_for(shots + 1);
         match (reason, token_is_there()) {
             // Exactly its token is left.
