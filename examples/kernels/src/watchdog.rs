@@ -20,12 +20,9 @@ pub(crate) fn feed() {
     LEFT.store(WATCHDOG_TICKS, Relaxed);
 }
 
-/// Called by the tick of processor 0.
+/// Called by every processor's tick.
 pub(crate) fn tick() {
-    // One processor counts. If it is fed between the load and the store, that is a tick less.
-    let left = LEFT.load(Relaxed);
-    LEFT.store(left.saturating_sub(1), Relaxed);
-    if left == 0 {
+    if LEFT.fetch_sub(1, Relaxed) == 0 {
         semihosting::println!("watchdog: a wake is lost, nothing has gone on for {WATCHDOG_TICKS} ticks");
         machine::exit(STANDSTILL);
     }
