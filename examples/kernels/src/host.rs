@@ -65,7 +65,6 @@ pub(crate) fn processor() -> usize {
 }
 
 /// A wait for a tick without ntpark, to compare with.
-#[cfg(target_arch = "arm")]
 pub(crate) fn wait_a_tick() {
     let word = 0;
     // SAFETY: the word is alive during the call.

@@ -57,7 +57,6 @@ fn direct() -> i32 {
         }
         #[cfg(target_arch = "arm")]
         Some("first-park") => sweep::first_park(),
-        #[cfg(target_arch = "arm")]
         Some("stack") => {
             install(&host::BY_COUNTER);
             programs::stack_of_a_park()

@@ -129,7 +129,10 @@ fn pass<const SIZE: usize>(worker: usize, ring: &Ring) {
 
 fn report_ring(name: &str, size: u32, ring: &Ring) -> u32 {
     let (handoffs, crossings) = (ring.ball.load(Relaxed), ring.crossings.load(Relaxed));
-    println!("{name}: {handoffs} handoffs, {crossings} of them to another processor, out of turn {}", LOST.load(Relaxed));
+    println!(
+        "{name}: {handoffs} handoffs, {crossings} of them to another processor, out of turn {}",
+        LOST.load(Relaxed)
+    );
     // Each neighbour in a ring is on the next processor, where there are two; the first handoff comes from nowhere.
     let expected = if machine::CPUS == 1 { 0 } else { size * ROUNDS - 1 };
     u32::from(handoffs != size * ROUNDS) + u32::from(crossings != expected) + u32::from(LOST.load(Relaxed) != 0)
@@ -220,7 +223,7 @@ static GAVE_UP: AtomicU32 = AtomicU32::new(0);
 fn lock_and_count(worker: usize) {
     let mut random = Random::new(worker);
     for round in 0..ROUNDS / 8 {
-        let timeout = Duration::from_nanos(u64::from(random.below(TICK as u32)) * 100);
+        let timeout = Duration::from_nanos(u64::from(random.below(TICK as u32 / 10)) * 100);
         let mut guard = None;
         if round % 2 == 0 {
             guard = Some(COUNTED.lock());
@@ -266,6 +269,10 @@ pub(crate) fn stack_of_a_park() -> bool {
     let first = stack::taken_by(DIRECTOR, park);
     let later = stack::taken_by(DIRECTOR, park);
     let host = stack::taken_by(DIRECTOR, host::wait_a_tick);
-    println!("stack of the host's wait {host}, of the first park above it {}, of a park {}", first - host, later - host);
+    println!(
+        "stack of the host's wait {host}, of the first park above it {}, of a park {}",
+        first - host,
+        later - host
+    );
     host > 0 && later > host
 }

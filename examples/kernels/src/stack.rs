@@ -21,6 +21,7 @@ fn bottom(thread: usize) -> *mut usize {
 }
 
 /// Where the thread's stack begins: it grows downwards.
+#[cfg(target_arch = "arm")]
 pub(crate) fn top(thread: usize) -> usize {
     bottom(thread).wrapping_add(WORDS) as usize
 }

@@ -115,7 +115,9 @@ fn time_out() -> bool {
         wrong += u32::from(token_is_there());
         watchdog::feed();
     }
-    println!("shots around a deadline: {POSITIONS}, unparked {unparked}, timed out and unparked {timed_out}, wrong {wrong}");
+    println!(
+        "shots around a deadline: {POSITIONS}, unparked {unparked}, timed out and unparked {timed_out}, wrong {wrong}"
+    );
     print_positions("time-out");
     wrong == 0 && timed_out > 0 && unparked > 0
 }
