@@ -23,7 +23,7 @@ const fn host(now: HostNow, granule: u32) -> Host {
 }
 
 /// Comparing and blocking are one step: no interrupt handler and no other processor gets between them.
-unsafe extern "C" fn wait(_: *mut c_void, word: *const usize, expected: usize, timeout: u64) {
+pub(crate) unsafe extern "C" fn wait(_: *mut c_void, word: *const usize, expected: usize, timeout: u64) {
     // By ticks, it may end up to a tick early: ntpark looks at its clock, and waits again.
     let ticks = if timeout == u64::MAX { u64::MAX } else { timeout.div_ceil(machine::TICK) };
     machine::locked_then_switch(|kernel, cpu| {
@@ -62,11 +62,4 @@ unsafe extern "C" fn current_thread(_: *mut c_void) -> usize {
 /// The processor that runs the calling thread.
 pub(crate) fn processor() -> usize {
     machine::locked(|kernel, cpu| Kernel::processor(kernel.running(cpu)))
-}
-
-/// A wait for a tick without ntpark, to compare with.
-pub(crate) fn wait_a_tick() {
-    let word = 0;
-    // SAFETY: the word is alive during the call.
-    unsafe { core::hint::black_box(wait as ntpark::HostWait)(ptr::null_mut(), &raw const word, word, machine::TICK) };
 }

@@ -7,6 +7,8 @@
 #![no_std]
 #![no_main]
 
+#[cfg(target_arch = "arm")]
+mod cost;
 mod host;
 mod kernel;
 #[cfg_attr(target_arch = "arm", path = "machine/mps2.rs")]
@@ -57,9 +59,10 @@ fn direct() -> i32 {
         }
         #[cfg(target_arch = "arm")]
         Some("first-park") => sweep::first_park(),
+        #[cfg(target_arch = "arm")]
         Some("stack") => {
             install(&host::BY_COUNTER);
-            programs::stack_of_a_park()
+            cost::stack_of_a_park()
         }
         mode => panic!("there is no mode {mode:?}"),
     };

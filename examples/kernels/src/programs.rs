@@ -1,12 +1,12 @@
 //! What the threads do: programs in which no token may be lost and no wait may end early, and their counts.
 
 use crate::host;
-use crate::kernel::{DIRECTOR, START, WORKERS};
+use crate::kernel::{START, WORKERS};
 use crate::machine::{self, JUDGE_NANOS, NAME, ROUNDS, TICK, TICK_COUNTS};
 use crate::queue_lock::QueueLock;
 use crate::random::Random;
-use crate::{shot, stack, watchdog};
-use core::hint::{black_box, spin_loop};
+use crate::{shot, watchdog};
+use core::hint::spin_loop;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize};
 use core::time::Duration;
@@ -255,24 +255,4 @@ fn report_locks() -> u32 {
     let (counted, gave_up, early) = (*COUNTED.lock(), GAVE_UP.load(Relaxed), EARLY.load(Relaxed));
     println!("queue lock: taken {counted} times, given up {gave_up} times, early {early}");
     u32::from(counted + gave_up != ROUNDS / 8 * WORKERS as u32) + u32::from(early != 0)
-}
-
-// ---- What a park costs
-
-/// Prints how much stack a park takes above the host's own wait.
-pub(crate) fn stack_of_a_park() -> bool {
-    let parker = Parker::new();
-    let a_tick = Duration::from_nanos(TICK * 100);
-    let park = || {
-        let _ = black_box(parker.park_timeout(a_tick));
-    };
-    let first = stack::taken_by(DIRECTOR, park);
-    let later = stack::taken_by(DIRECTOR, park);
-    let host = stack::taken_by(DIRECTOR, host::wait_a_tick);
-    println!(
-        "stack of the host's wait {host}, of the first park above it {}, of a park {}",
-        first - host,
-        later - host
-    );
-    host > 0 && later > host
 }

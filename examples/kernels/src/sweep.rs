@@ -49,7 +49,7 @@ impl Display for Positions {
 
 /// Prints the positions under a name, and begins anew.
 fn print_positions(name: &str) {
-    println!("{name}:{POSITIONS}");
+    println!("positions at {name}:{POSITIONS}");
     POSITIONS.0.iter().for_each(|bits| bits.store(0, Relaxed));
 }
 
@@ -88,7 +88,7 @@ fn park() -> bool {
         watchdog::feed();
     }
     println!("shots at a park: {POSITIONS}, lost 0, doubled {doubled}");
-    print_positions("park");
+    print_positions("a park");
     doubled == 0
 }
 
@@ -118,7 +118,7 @@ fn time_out() -> bool {
     println!(
         "shots around a deadline: {POSITIONS}, unparked {unparked}, timed out and unparked {timed_out}, wrong {wrong}"
     );
-    print_positions("time-out");
+    print_positions("a deadline");
     wrong == 0 && timed_out > 0 && unparked > 0
 }
 
@@ -140,6 +140,6 @@ pub(crate) fn first_park() -> bool {
         machine::reboot();
     }
     println!("shots at a first park: {POSITIONS}, lost 0, doubled 0");
-    print_positions("first park");
+    print_positions("a first park");
     true
 }

@@ -189,7 +189,7 @@ fn boot() -> ! {
     unsafe {
         asm!(
             "msr psp, {stack}", "msr control, {process}", "isb", "b {idle}",
-            stack = in(reg) stack::top(0),
+            stack = in(reg) stack::push(0, []),
             process = in(reg) 2,
             idle = sym idle_thread,
             options(noreturn),
