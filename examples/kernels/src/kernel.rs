@@ -47,6 +47,7 @@ impl Kernel {
     }
 
     /// The processor of a thread.
+    #[allow(clippy::modulo_one, reason = "a board may have one processor")]
     pub(crate) const fn processor(thread: usize) -> usize {
         thread % CPUS
     }

@@ -1,8 +1,8 @@
-//! Two small kernels that park on ntpark, each on a board that QEMU plays: one processor (`machine/mps2.rs`), and two in
-//! parallel (`machine/virt.rs`). Threads with stacks of their own, preempted by a timer; nothing else below ntpark.
+//! Two small kernels that park on ntpark, each on a board that QEMU plays: one processor (`machine/mps2.rs`), and two
+//! in parallel (`machine/virt.rs`). Threads with stacks of their own, preempted by a timer; nothing else below ntpark.
 //!
-//! `cargo xtask kernel` builds them, runs each of the modes below, and judges what they print and the code that they exit
-//! with. A host to learn from is in `host.rs`, with `kernel.rs` below it.
+//! `cargo xtask kernel` builds them, runs each of the modes below, and judges what they print and the code that they
+//! exit with. The host to learn from is in `host.rs`, with `kernel.rs` below it; `docs/host.md` has the rules.
 
 #![no_std]
 #![no_main]

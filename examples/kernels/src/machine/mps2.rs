@@ -1,8 +1,8 @@
 //! QEMU's board `mps2-an385`: one Cortex-M3 at 25 MHz. SysTick preempts, PendSV switches, two timers and a counter
 //! tell and judge the time.
 //!
-//! Threads run on the process stack, handlers on the main stack. "The lock" is PRIMASK: with one processor, nothing else
-//! can come in between.
+//! Threads run on the process stack, handlers on the main stack. "The lock" is PRIMASK: with one processor, nothing
+//! else can come in between.
 
 use crate::kernel::{Kernel, THREADS};
 use crate::{shot, stack, thread_main, watchdog};
@@ -265,7 +265,7 @@ pub(crate) fn interrupted() -> Option<u32> {
     const PC: usize = 6;
     // SAFETY: it is always there.
     let icsr = unsafe { (*SCB::PTR).icsr.read() };
-    let frame = cortex_m::register::psp::read() as *const u32;
-    // SAFETY: the processor has pushed eight words onto the thread's stack.
-    (icsr & RETURNS_TO_THREAD != 0).then(|| unsafe { frame.add(PC).read() })
+    let pc = (cortex_m::register::psp::read() as *const u32).wrapping_add(PC);
+    // SAFETY: the processor has pushed eight words onto the thread's stack, this among them.
+    (icsr & RETURNS_TO_THREAD != 0).then(|| unsafe { pc.read() })
 }

@@ -193,7 +193,7 @@ fn boot(_: u64, _: u64, _: u64, _: u64) -> ! {
         locked(|kernel, _| kernel.prepare(number, context));
     }
     device_write(GICD_CTLR, 1);
-    // SAFETY: the stack is the second processor's alone, which begins on it; its first page is as good as any.
+    // SAFETY: the stack is the second processor's alone, in memory that both have mapped alike.
     let started = unsafe { start_core::<Hvc, _, 4>(1, SECOND_STACK.0.get(), || become_idle()) };
     started.expect("the board has a second processor");
     become_idle()
