@@ -150,13 +150,11 @@ impl Board {
             let name = |at: &str| Some(functions.get(u64::from_str_radix(at, 16).ok()? | 1)?.name());
             let found = positions.split(' ').filter_map(name).filter(|name| name.contains(function)).count();
             let enough = (found >= *least).then_some(());
-            report.step(&format!("{sweep}: {found} positions of {function}, at least {least}"), || {
-                enough.context("too few")
-            })?;
+            let name = format!("{sweep}: {found} positions of {function}, at least {least}");
+            report.step(&name, || enough.context("too few"))?;
         }
-        let own = file.symbols().filter(|it| it.name().is_ok_and(|name| name.contains("6ntpark")));
-        let own: Vec<_> = own.map(|it| (it.kind(), it.size())).collect();
-        let size = |of: SymbolKind| own.iter().filter(|(kind, _)| *kind == of).map(|(_, size)| size).sum::<u64>();
+        let own = || file.symbols().filter(|it| it.name().is_ok_and(|name| name.contains("6ntpark")));
+        let size = |kind| own().filter(|it| it.kind() == kind).map(|it| it.size()).sum::<u64>();
         let (text, data) = (size(SymbolKind::Text), size(SymbolKind::Data));
         let within = (!self.is_counted || text <= checks.text && data <= checks.data).then_some(());
         let name = format!("ntpark: {text} bytes of code, {data} of data");
