@@ -1,10 +1,10 @@
 //! A toy kernel: tasks with stacks of their own that take turns on one thread, and a time that only passes
 //! while all of them sleep.
 //!
-//! Five functions are all that an operating system has to provide for ntpark, at the end of this file. They
-//! are short because this kernel is cooperative: between the look at the word and going to sleep nothing else
-//! can run. Where tasks run on several processors, the two have to be made one step, by a lock that `wake`
-//! takes as well.
+//! Five functions are all that an operating system has to provide for ntpark, at the end of this file. The word is
+//! compared, and its task put to sleep, under the lock that `wake` takes as well: so they are one step, in a kernel
+//! with several processors too. Where interrupt handlers may wake, that lock has to mask interrupts; see
+//! `examples/kernels`, which are preempted and run without an operating system.
 
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 use ntpark::{Host, HostFunctions};
@@ -102,13 +102,9 @@ impl Kernel {
         self.tables().next()
     }
 
-    /// Ends the running task's turn; returns when it is its turn again.
-    fn switch(&self, task: Task) {
-        {
-            let mut tables = self.tables();
-            let running = tables.running;
-            tables.tasks[running] = task;
-        }
+    /// Ends the running task's turn; returns when it is its turn again. What it waits for is in the tables already: if
+    /// that has come meanwhile, it is ready, and has its turn like the others.
+    fn suspend(&self) {
         let yielder = YIELDER.get();
         // SAFETY: the running task has set it to its own, which lives as long as the task.
         unsafe { &*yielder }.suspend(());
@@ -118,6 +114,10 @@ impl Kernel {
 }
 
 impl Tables {
+    fn set_running(&mut self, task: Task) {
+        self.tasks[self.running] = task;
+    }
+
     /// The task whose turn it is next, round and round; none when all are done. If nobody can run, time
     /// passes until somebody's sleep is over.
     fn next(&mut self) -> Result<Option<usize>, Deadlock> {
@@ -159,11 +159,18 @@ unsafe fn kernel<'a>(context: *mut c_void) -> &'a Kernel {
 unsafe extern "C" fn wait(context: *mut c_void, word: *const usize, expected: usize, timeout: u64) {
     // SAFETY: the context is that of the host.
     let kernel = unsafe { kernel(context) };
-    // SAFETY: ntpark's word is alive as long as this call, and only used as an atomic.
-    let found = unsafe { AtomicUsize::from_ptr(word.cast_mut()) }.load(Relaxed);
-    if found == expected {
-        let until = kernel.tables().time.saturating_add(timeout);
-        kernel.switch(Task::Asleep { address: word.addr(), until });
+    let must_sleep = {
+        let mut tables = kernel.tables();
+        // SAFETY: ntpark's word is alive as long as this call, and only used as an atomic.
+        let found = unsafe { AtomicUsize::from_ptr(word.cast_mut()) }.load(Relaxed);
+        if found == expected {
+            let until = tables.time.saturating_add(timeout);
+            tables.set_running(Task::Asleep { address: word.addr(), until });
+        }
+        found == expected
+    };
+    if must_sleep {
+        kernel.suspend();
     }
 }
 
@@ -183,8 +190,8 @@ unsafe extern "C" fn now(context: *mut c_void) -> u64 {
 }
 
 unsafe extern "C" fn thread_yield(context: *mut c_void) {
-    // SAFETY: the context is that of the host.
-    unsafe { kernel(context) }.switch(Task::Ready);
+    // SAFETY: the context is that of the host. It is ready already, as every task that runs.
+    unsafe { kernel(context) }.suspend();
 }
 
 unsafe extern "C" fn current_thread(context: *mut c_void) -> usize {

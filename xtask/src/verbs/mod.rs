@@ -4,6 +4,7 @@ pub(crate) mod bench;
 mod build_cost;
 pub(crate) mod dist;
 pub(crate) mod header;
+pub(crate) mod kernel;
 pub(crate) mod lint;
 pub(crate) mod miri;
 pub(crate) mod mutants;
