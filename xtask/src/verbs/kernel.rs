@@ -188,7 +188,7 @@ impl Board {
 /// The kernel in `dir`, built.
 fn build(workspace: &Workspace, toolchain: &Toolchain, dir: &Path) -> Result<Program> {
     let manifest = dir.join("Cargo.toml").display().to_string();
-    Build { manifest: Some(&manifest), ..Build::release("kernels", What::Programs) }.one(workspace, toolchain)
+    Build { manifest: Some(&manifest), ..Build::release("kernels", &["build", "--bins"]) }.one(workspace, toolchain)
 }
 
 /// Replaces the only occurrence of a text in a file. Returns what the file was.

@@ -111,7 +111,7 @@ static BYTES: [AtomicUsize; 2] = [AtomicUsize::new(0), AtomicUsize::new(0)];
 extern "C" fn mainCRTStartup() -> ! {
     // SAFETY: takes nothing.
     let line = unsafe { GetCommandLineA() };
-    // SAFETY: a string that ends with 0 and stays.
+    // SAFETY: it is a string, which stays.
     let line = unsafe { CStr::from_ptr(line) };
     let digit = line.to_bytes().last().map_or(0, |last| last.wrapping_sub(b'0'));
     LACKING.store(if digit < 3 { digit.into() } else { 0 }, Relaxed);
