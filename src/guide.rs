@@ -3,6 +3,9 @@
 #[doc = include_str!("../docs/protocols.md")]
 pub mod protocols {}
 
+#[doc = include_str!("../docs/host.md")]
+pub mod host {}
+
 #[doc = include_str!("../docs/verification.md")]
 pub mod verification {}
 
