@@ -5,8 +5,10 @@
 extern crate std;
 
 mod backend;
+pub mod futex;
 #[cfg(doc)]
 pub mod guide;
+pub mod lot;
 mod model;
 mod parker;
 mod selection;

@@ -105,6 +105,12 @@ impl Backend {
         }
     }
 
+    /// Whether the process is ending; chooses the backend if this is its first use.
+    #[inline(never)]
+    pub(crate) fn is_ending() -> bool {
+        Self::with(Self::is_process_ending)
+    }
+
     /// The process's backend, if it has been chosen and stored.
     pub(crate) fn chosen() -> Option<&'static Self> {
         SELECTION.stored()

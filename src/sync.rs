@@ -3,7 +3,11 @@
 //! Everything that a tool for concurrency has to replace is here: `verify/` compiles the other modules with a
 //! `sync` of its own, made of loom's atomics, which have no `const` constructors and cannot lie in a `static`.
 
+pub(crate) use core::cell::Cell;
 pub(crate) use core::sync::atomic;
+
+/// The buckets of the lot, as a power of two: a table of 16 KiB, all zero, which only a program that uses it has.
+pub(crate) const TABLE_BITS: u32 = 8;
 
 /// `core::cell::UnsafeCell`, with loom's interface.
 #[repr(transparent)]

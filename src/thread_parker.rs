@@ -218,7 +218,8 @@ assert_words!(UnparkHandle, 2);
 unsafe impl Send for UnparkHandle {}
 
 impl UnparkHandle {
-    const EMPTY: Self = Self { word: ptr::null(), backend: None };
+    /// Nobody to wake.
+    pub(crate) const EMPTY: Self = Self { word: ptr::null(), backend: None };
 
     /// Wakes the thread, if it blocks. True if it did.
     #[inline]

@@ -1,0 +1,594 @@
+//! Wait queues by address, for authors of locks: parking_lot_core's, without std, heap or thread-locals.
+//!
+//! A thread [parks](park) under a *key*, usually the address of the object that it waits for; another
+//! [unparks](unpark_one) threads by the same key. So the object itself needs no room for a queue: a bit that says
+//! "somebody waits" is enough, and a lock can be a byte.
+//!
+//! Names and meaning are those of the crate `parking_lot_core` 0.10. What differs: a deadline is an [`Instant`], and
+//! [`Instant::MAX`] is none; a [`Key`] has a *space* beside its address; there are [`park_in_front`] and [`unpark_n`]
+//! besides; and everything works under the loader's lock, in a global allocator, and while the process is ending.
+//!
+//! # What is promised
+//! - **Order.** Threads with the same key are unparked first come, first served, except those that parked
+//!   [in front](park_in_front). A requeued thread becomes the last of its new key.
+//! - **Exact counts.** Each thread that a call counts as unparked returns [`ParkResult::Unparked`], with the token of
+//!   that call, even if its deadline passes meanwhile; and no other thread does.
+//! - **Freed memory.** A key is a number: its memory is never touched here. A thread may free it as soon as it knows that
+//!   nobody will park there any more. An unpark that comes late wakes whoever parks under that key by then: in
+//!   [spaces](Key::in_space) of their own, kinds of objects do not meet.
+//! - **Visibility.** Everything before an unpark is visible after the park that it ends.
+//! - **Unwinding.** Callbacks should not unwind. If one does, all locks are released and no thread is lost: after
+//!   `validate`, `filter` or `callback` nothing has changed; after `before_sleep` the thread has left the queue, with the wake
+//!   that had met it already, if any; after `timed_out` as well.
+//! - **The end of the process.** While the process is [ending](crate::Backend::is_process_ending), all other threads have been
+//!   killed, perhaps in the midst of a change here. Then no queue is looked at: an unpark finds nobody (its callback is
+//!   called all the same, so that a lock can be released), a park with a deadline lasts until then, and one without ends the
+//!   process.
+//! - **Suspended threads.** A thread that waits or is about to return may be suspended, and delays nobody (but see
+//!   [`Parker`](crate::Parker) on keyed events). One that is suspended while it changes a queue, or is about to get the
+//!   lock for that, delays those whose keys are in the same bucket; one that is suspended while it unparks, those that
+//!   it has taken out of their queue and whose deadline does not pass.
+//! - **Two copies** of this library in one process have two tables, and their threads do not meet.
+//!
+//! # Costs
+//! A table of 16 KiB, all zero, in programs that use this. A wait takes some 100 bytes of stack more than its backend does,
+//! and on Windows 240 more: see "Same call path" below. An unpark of a key takes one step for each other *key* of its
+//! bucket, not for each thread.
+//!
+//! # Same call path
+//! `WaitOnAddress` keeps its waiters in a table of its own, by address. Threads that reach a wait by the same path may
+//! have their stacks at equal distances, and so may their parkers: all land in one place of that table, and each wake
+//! walks past all the others. Here, each thread's place on its stack is chosen among 16. Parkers of your own on
+//! stacks have that problem too; in statics or on the heap they do not.
+//!
+//! # Safety
+//! Every function that takes callbacks is unsafe:
+//!
+//! 1. `validate`, `timed_out`, `filter` and `callback` run under the lock of a bucket. They must not call
+//!    anything in this module, in [`futex`](crate::futex) or in a lock made of them, and should neither block nor call the system.
+//! 2. `before_sleep` runs without a lock, while the thread is queued. It must not park here.
+//! 3. Keys are shared by all code of the process that uses their space. Who unparks a key must know what the
+//!    threads that park there make of it: usually the key is the address of an object of one's own.
+
+mod bucket_lock;
+mod queue;
+mod table;
+
+use crate::backend::Backend;
+use crate::sync::atomic::fence;
+use crate::time::Instant;
+use core::cell::Cell;
+use core::mem::{self, MaybeUninit};
+use core::ptr;
+use core::sync::atomic::Ordering::{Relaxed, SeqCst};
+use queue::{Bucket, Handles, Left, Progress, Taken, Waiter};
+use table::{Guard, bucket};
+
+/// What a thread waits for: an address, and the space that it belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    address: usize,
+    space: u32,
+}
+
+impl Key {
+    /// The space of futexes, beyond those that can be named.
+    const FUTEX: u32 = u32::MAX;
+
+    /// A key in a space of its own: threads that wait for the same address in different spaces do not meet. `From<usize>`
+    /// makes keys in space 0; those from 0xFF00 on are for the crate `ntpark-locks`.
+    #[must_use]
+    pub const fn in_space(space: u16, address: usize) -> Self {
+        Self { address, space: space as u32 }
+    }
+
+    pub(crate) const fn futex(address: usize) -> Self {
+        Self { address, space: Self::FUTEX }
+    }
+
+    /// The address.
+    #[must_use]
+    pub const fn address(self) -> usize {
+        self.address
+    }
+}
+
+impl From<usize> for Key {
+    fn from(address: usize) -> Self {
+        Self::in_space(0, address)
+    }
+}
+
+/// What a parked thread tells those that filter; the value is the user's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ParkToken(pub usize);
+
+/// What a thread is told by the one that unparks it; the value is the user's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct UnparkToken(pub usize);
+
+/// A token for parks that need none.
+pub const DEFAULT_PARK_TOKEN: ParkToken = ParkToken(0);
+/// A token for unparks that need none.
+pub const DEFAULT_UNPARK_TOKEN: UnparkToken = UnparkToken(0);
+
+/// How a park ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ParkResult {
+    /// Another thread unparked this one, with this token.
+    Unparked(UnparkToken),
+    /// `validate` returned false.
+    Invalid,
+    /// The deadline passed, and nobody had unparked this thread.
+    TimedOut,
+}
+
+impl ParkResult {
+    /// Whether another thread unparked this one.
+    #[must_use]
+    pub const fn is_unparked(self) -> bool {
+        matches!(self, Self::Unparked(_))
+    }
+}
+
+/// What an unpark has done, or is about to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct UnparkResult {
+    /// How many threads are unparked.
+    pub unparked_threads: usize,
+    /// How many threads are moved to the other key.
+    pub requeued_threads: usize,
+    /// Whether other threads stay in the queue of the key.
+    pub have_more_threads: bool,
+    /// Set for one unpark in some 0.5 ms, if it unparks a thread: time for a lock that lets others overtake to hand
+    /// itself over instead.
+    pub be_fair: bool,
+}
+
+/// What a requeue is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RequeueOp {
+    /// Nothing.
+    Abort,
+    /// Unpark one thread and move the others.
+    UnparkOneRequeueRest,
+    /// Move all threads.
+    RequeueAll,
+    /// Unpark one thread and leave the others.
+    UnparkOne,
+    /// Move one thread and leave the others.
+    RequeueOne,
+}
+
+/// What is to be done with a thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FilterOp {
+    /// Unpark it, and go on.
+    Unpark,
+    /// Leave it, and go on.
+    Skip,
+    /// Leave it and all that come after it.
+    Stop,
+}
+
+/// Blocks the thread in the queue of a key, until unparked or until `deadline`, [`Instant::MAX`] for no limit.
+///
+/// `validate` is called with the bucket locked, once; false means that there is nothing to wait for. What another thread
+/// writes before it unparks this key is either seen by `validate`, or that unpark finds this thread. `before_sleep` is called
+/// once the thread is queued, without the lock: usually it unlocks something. `timed_out` is called with the bucket
+/// locked, with the key that the thread has waited for last, and whether it was the last one in that key's queue.
+///
+/// A past deadline does not block. No wakeup is spurious.
+///
+/// # Safety
+/// The module's conditions.
+pub unsafe fn park(
+    key: impl Into<Key>,
+    validate: impl FnOnce() -> bool,
+    before_sleep: impl FnOnce(),
+    timed_out: impl FnOnce(Key, bool),
+    park_token: ParkToken,
+    deadline: Instant,
+) -> ParkResult {
+    park_at(key.into(), false, validate, before_sleep, timed_out, park_token, deadline)
+}
+
+/// As [`park`], but as the first in the queue: for a thread that has been unparked and has come too late.
+///
+/// # Safety
+/// The module's conditions.
+pub unsafe fn park_in_front(
+    key: impl Into<Key>,
+    validate: impl FnOnce() -> bool,
+    before_sleep: impl FnOnce(),
+    timed_out: impl FnOnce(Key, bool),
+    park_token: ParkToken,
+    deadline: Instant,
+) -> ParkResult {
+    park_at(key.into(), true, validate, before_sleep, timed_out, park_token, deadline)
+}
+
+/// Makes the callbacks, of which each is called once at the most, such that one function serves all.
+#[inline]
+fn park_at(
+    key: Key,
+    in_front: bool,
+    validate: impl FnOnce() -> bool,
+    before_sleep: impl FnOnce(),
+    timed_out: impl FnOnce(Key, bool),
+    park_token: ParkToken,
+    deadline: Instant,
+) -> ParkResult {
+    let mut validate = Some(validate);
+    let mut before_sleep = Some(before_sleep);
+    let mut timed_out = Some(timed_out);
+    park_dyn(
+        key,
+        in_front,
+        &mut Callbacks {
+            validate: &mut || validate.take().is_some_and(|validate| validate()),
+            before_sleep: &mut || {
+                if let Some(before_sleep) = before_sleep.take() {
+                    before_sleep();
+                }
+            },
+            timed_out: &mut |key, was_last| {
+                if let Some(timed_out) = timed_out.take() {
+                    timed_out(key, was_last);
+                }
+            },
+        },
+        park_token,
+        deadline,
+    )
+}
+
+/// What a park calls.
+pub(crate) struct Callbacks<'a> {
+    pub(crate) validate: &'a mut dyn FnMut() -> bool,
+    pub(crate) before_sleep: &'a mut dyn FnMut(),
+    pub(crate) timed_out: &'a mut dyn FnMut(Key, bool),
+}
+
+/// Room for a waiter at one of several places; see "Same call path" in the module's documentation.
+#[repr(C)]
+struct Room {
+    places: [MaybeUninit<[u64; 2]>; Self::PLACES - 1],
+    last: MaybeUninit<Waiter>,
+}
+
+impl Room {
+    /// 16 bytes apart, as far as the addresses in one entry of Wine's table.
+    const PLACES: usize = if cfg!(windows) { 16 } else { 1 };
+
+    /// Puts a waiter in a place that differs from thread to thread, as stacks do.
+    fn put(&mut self, waiter: Waiter) -> *const Waiter {
+        let room = ptr::from_mut(self);
+        // Stacks lie at multiples of 64 KiB on Windows, or close; a page's number tells them apart.
+        let page = (room.addr() >> 12) as u32;
+        let place = page.wrapping_mul(0x9E37_79B9) as usize >> 28 & (Self::PLACES - 1);
+        let waiter_at = room.cast::<[u64; 2]>().wrapping_add(place).cast::<Waiter>();
+        // SAFETY: within the room, which ends one waiter after the last place and has its alignment; and nobody else uses it.
+        unsafe { waiter_at.write(waiter) };
+        waiter_at
+    }
+}
+static_assertions::const_assert!(align_of::<Waiter>() <= 16 && Room::PLACES.is_power_of_two());
+
+#[inline(never)]
+pub(crate) fn park_dyn(
+    key: Key,
+    in_front: bool,
+    callbacks: &mut Callbacks<'_>,
+    token: ParkToken,
+    deadline: Instant,
+) -> ParkResult {
+    let bucket = bucket(key);
+    let mut room = Room { places: [const { MaybeUninit::uninit() }; Room::PLACES - 1], last: MaybeUninit::uninit() };
+    let at = room.put(Waiter::new(key, token, bucket));
+    // SAFETY: it was put there.
+    let waiter = unsafe { &*at };
+    waiter.parker.prepare_park();
+    if Backend::is_ending() {
+        // Nobody else is alive, so nobody else is in the queue, and nobody holds its lock.
+        if !(callbacks.validate)() {
+            return ParkResult::Invalid;
+        }
+        (callbacks.before_sleep)();
+        let _ = waiter.parker.park_until(deadline);
+        return ParkResult::TimedOut;
+    }
+    {
+        let guard = Guard::lock(bucket);
+        // Meets the fence of a wake that finds nobody: either that sees the lock, or `validate` sees what was written
+        // before it.
+        fence(SeqCst);
+        if !(callbacks.validate)() {
+            return ParkResult::Invalid;
+        }
+        // SAFETY: the lock is held; the waiter is new, of this bucket, and stays until it is out of all rings, by
+        // `Queued` at the latest.
+        unsafe { bucket.add(at, in_front) };
+        drop(guard);
+    }
+    let queued = Queued(at);
+    (callbacks.before_sleep)();
+    if waiter.parker.park_until(deadline) {
+        queued.forget();
+        return ParkResult::Unparked(UnparkToken(waiter.token.get()));
+    }
+    match queued.leave(callbacks.timed_out) {
+        Left::Queue { .. } => ParkResult::TimedOut,
+        Left::Woken => ParkResult::Unparked(UnparkToken(waiter.token.get())),
+    }
+}
+
+/// A waiter in a queue: takes itself out, even if `before_sleep` unwinds.
+struct Queued(*const Waiter);
+
+impl Queued {
+    /// It is out already.
+    fn forget(self) {
+        mem::forget(self);
+    }
+
+    fn leave(self, timed_out: &mut dyn FnMut(Key, bool)) -> Left {
+        let waiter = self.0;
+        self.forget();
+        Self::leave_and(waiter, timed_out)
+    }
+
+    fn leave_and(waiter: *const Waiter, timed_out: &mut dyn FnMut(Key, bool)) -> Left {
+        // SAFETY: this thread's own.
+        let own = unsafe { &*waiter };
+        loop {
+            let seen = own.bucket.load(Relaxed);
+            // SAFETY: a bucket of the table.
+            let bucket: &'static Bucket = unsafe { &*seen };
+            let _guard = Guard::lock(bucket);
+            // It may have been moved to another key meanwhile.
+            if own.bucket.load(Relaxed) != seen {
+                continue;
+            }
+            // SAFETY: the lock is held, of the waiter's bucket.
+            let left = unsafe { bucket.leave(waiter) };
+            if let Left::Queue { was_last } = left {
+                timed_out(own.key.get(), was_last);
+            }
+            return left;
+        }
+    }
+}
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        Self::leave_and(self.0, &mut |_, _| {});
+    }
+}
+
+/// Unparks the first thread in a key's queue, if there is one.
+///
+/// `callback` is called with the bucket locked, before the thread is unparked, whether there is one or not. It says which
+/// token the thread gets.
+///
+/// # Safety
+/// The module's conditions.
+pub unsafe fn unpark_one(key: impl Into<Key>, callback: impl FnOnce(UnparkResult) -> UnparkToken) -> UnparkResult {
+    unpark_with(key.into(), &mut first(1), callback)
+}
+
+/// Unparks as many threads of a key as `filter` says, which is called for each in order, with the token that it parked with.
+///
+/// `callback` is called after that, as by [`unpark_one`]; all threads get its token.
+///
+/// # Safety
+/// The module's conditions.
+pub unsafe fn unpark_filter(
+    key: impl Into<Key>,
+    mut filter: impl FnMut(ParkToken) -> FilterOp,
+    callback: impl FnOnce(UnparkResult) -> UnparkToken,
+) -> UnparkResult {
+    unpark_with(key.into(), &mut filter, callback)
+}
+
+/// Unparks the first `count` threads of a key, or as many as there are, and returns how many.
+///
+/// If nobody waits, this takes no lock and writes nothing.
+pub fn unpark_n(key: impl Into<Key>, count: usize, token: UnparkToken) -> usize {
+    let key = key.into();
+    if is_idle(key) { 0 } else { unpark_dyn(key, &mut first(count), &mut |_| token, None).unparked_threads }
+}
+
+/// Unparks all threads of a key, and returns how many.
+///
+/// If nobody waits, this takes no lock and writes nothing.
+pub fn unpark_all(key: impl Into<Key>, token: UnparkToken) -> usize {
+    unpark_n(key, usize::MAX, token)
+}
+
+/// Unparks the first thread of `key_from`, or none, and makes the first, the others or none wait for `key_to` instead, as
+/// `validate` says. They come after those that wait there already.
+///
+/// `validate` and `callback` are called with both buckets locked; `callback` before anything is done, with what
+/// `validate` returned, unless that was [`RequeueOp::Abort`].
+///
+/// # Safety
+/// The module's conditions.
+pub unsafe fn unpark_requeue(
+    key_from: impl Into<Key>,
+    key_to: impl Into<Key>,
+    validate: impl FnOnce() -> RequeueOp,
+    callback: impl FnOnce(RequeueOp, UnparkResult) -> UnparkToken,
+) -> UnparkResult {
+    let (from, to) = (key_from.into(), key_to.into());
+    let mut validate = Some(validate);
+    let mut callback = Some(callback);
+    let op = Cell::new(RequeueOp::Abort);
+    requeue_dyn(
+        from,
+        to,
+        &mut || {
+            op.set(validate.take().map_or(RequeueOp::Abort, |validate| validate()));
+            match op.get() {
+                RequeueOp::Abort => None,
+                RequeueOp::UnparkOneRequeueRest => Some(Requeue { unpark: 1, requeue: usize::MAX }),
+                RequeueOp::RequeueAll => Some(Requeue { unpark: 0, requeue: usize::MAX }),
+                RequeueOp::UnparkOne => Some(Requeue { unpark: 1, requeue: 0 }),
+                RequeueOp::RequeueOne => Some(Requeue { unpark: 0, requeue: 1 }),
+            }
+        },
+        &mut |result| callback.take().map_or(DEFAULT_UNPARK_TOKEN, |callback| callback(op.get(), result)),
+        fair_clock(from),
+    )
+}
+
+/// Whether nobody waits for a key, or for another in its bucket, nor is about to: then an unpark has nothing to do.
+#[inline]
+pub(crate) fn is_idle(key: Key) -> bool {
+    // Meets the fence of a park, after which that calls `validate`.
+    fence(SeqCst);
+    bucket(key).is_idle()
+}
+
+/// The first `count` threads.
+pub(crate) fn first(mut count: usize) -> impl FnMut(ParkToken) -> FilterOp {
+    move |_| {
+        if count == 0 {
+            return FilterOp::Stop;
+        }
+        count -= 1;
+        FilterOp::Unpark
+    }
+}
+
+fn unpark_with(
+    key: Key,
+    filter: &mut dyn FnMut(ParkToken) -> FilterOp,
+    callback: impl FnOnce(UnparkResult) -> UnparkToken,
+) -> UnparkResult {
+    let mut callback = Some(callback);
+    let mut callback = |result| callback.take().map_or(DEFAULT_UNPARK_TOKEN, |callback| callback(result));
+    unpark_dyn(key, filter, &mut callback, fair_clock(key))
+}
+
+/// The time, for an unpark that says whether it is a fair one. Read before the lock is taken, and only if somebody waits.
+fn fair_clock(key: Key) -> Option<Instant> {
+    (!bucket(key).is_idle()).then(Instant::now)
+}
+
+#[inline(never)]
+pub(crate) fn unpark_dyn(
+    key: Key,
+    filter: &mut dyn FnMut(ParkToken) -> FilterOp,
+    callback: &mut dyn FnMut(UnparkResult) -> UnparkToken,
+    now: Option<Instant>,
+) -> UnparkResult {
+    let bucket = bucket(key);
+    let mut result = UnparkResult::default();
+    if Backend::is_ending() {
+        callback(result);
+        return result;
+    }
+    let guard = Guard::lock(bucket);
+    // SAFETY: the lock is held.
+    for waiter in unsafe { bucket.waiters(key) } {
+        // SAFETY: in the queue, whose lock is held; likewise below.
+        let queued = unsafe { &*waiter };
+        let op = filter(ParkToken(queued.token.get()));
+        queued.progress.set(if op == FilterOp::Unpark { Progress::Chosen } else { Progress::Queued });
+        match op {
+            FilterOp::Unpark => result.unparked_threads += 1,
+            FilterOp::Skip => result.have_more_threads = true,
+            FilterOp::Stop => {
+                result.have_more_threads = true;
+                break;
+            }
+        }
+    }
+    // SAFETY: the lock is held.
+    result.be_fair = result.unparked_threads > 0 && unsafe { bucket.is_fair(now) };
+    let token = callback(result);
+    let taken = Taken::new();
+    taken.open();
+    // SAFETY: the lock is held.
+    let chosen = unsafe { bucket.waiters(key) }
+        // SAFETY: in the queue.
+        .filter(|waiter| unsafe { &**waiter }.progress.get() == Progress::Chosen)
+        // Not those that were chosen by a wake whose callback unwound.
+        .take(result.unparked_threads);
+    for waiter in chosen {
+        // SAFETY: the lock is held; in the queue.
+        unsafe { taken.take(bucket, waiter, token) };
+    }
+    tell(&taken, bucket, guard);
+    result
+}
+
+/// How many threads are unparked, and then how many are moved.
+pub(crate) struct Requeue {
+    pub(crate) unpark: usize,
+    pub(crate) requeue: usize,
+}
+
+#[inline(never)]
+pub(crate) fn requeue_dyn(
+    from: Key,
+    to: Key,
+    validate: &mut dyn FnMut() -> Option<Requeue>,
+    callback: &mut dyn FnMut(UnparkResult) -> UnparkToken,
+    now: Option<Instant>,
+) -> UnparkResult {
+    let mut result = UnparkResult::default();
+    if Backend::is_ending() {
+        return result;
+    }
+    let (bucket, to_bucket) = (bucket(from), bucket(to));
+    let guard = Guard::lock_two(bucket, to_bucket);
+    let Some(op) = validate() else {
+        return result;
+    };
+    // SAFETY: the lock is held; likewise below.
+    for _ in unsafe { bucket.waiters(from) } {
+        if result.unparked_threads < op.unpark {
+            result.unparked_threads += 1;
+        } else if result.requeued_threads < op.requeue {
+            result.requeued_threads += 1;
+        } else {
+            result.have_more_threads = true;
+            break;
+        }
+    }
+    // SAFETY: the lock is held.
+    result.be_fair = result.unparked_threads > 0 && unsafe { bucket.is_fair(now) };
+    let token = callback(result);
+    let taken = Taken::new();
+    taken.open();
+    // SAFETY: the lock is held.
+    let mut waiters = unsafe { bucket.waiters(from) };
+    for waiter in waiters.by_ref().take(result.unparked_threads) {
+        // SAFETY: the lock is held; in the queue.
+        unsafe { taken.take(bucket, waiter, token) };
+    }
+    for waiter in waiters.take(result.requeued_threads) {
+        // SAFETY: both locks are held; in the queue of one, and then in that of the other.
+        unsafe { bucket.requeue(waiter, to, to_bucket) };
+    }
+    tell(&taken, bucket, guard);
+    result
+}
+
+/// Unparks what has been taken, some at a time, and releases the locks in between.
+fn tell(taken: &Taken, bucket: &'static Bucket, mut guard: Guard) {
+    loop {
+        let mut handles = Handles::none();
+        // SAFETY: the lock is held.
+        let more = unsafe { taken.tell(&mut handles) };
+        drop(guard);
+        handles.unpark();
+        if !more {
+            return;
+        }
+        guard = Guard::lock(bucket);
+    }
+}
