@@ -319,21 +319,17 @@ impl Atomic for Raw {
     type Value = u64;
 
     fn has(&self, value: u64) -> bool {
-        // SAFETY: of each: as `new` was promised. It is only read.
-        unsafe fn at<'a, A: Atomic>(address: *const ()) -> &'a A {
-            // SAFETY: as the caller promises.
-            unsafe { &*address.cast() }
-        }
+        let address = self.address.cast_mut();
         match self.size {
-            // SAFETY: aligned, readable, atomic: as `new` was promised; likewise below.
-            Size::Bytes1 => unsafe { at::<AtomicU8>(self.address) }.has(value as u8),
-            // SAFETY: see above.
-            Size::Bytes2 => unsafe { at::<AtomicU16>(self.address) }.has(value as u16),
-            // SAFETY: see above.
-            Size::Bytes4 => unsafe { at::<AtomicU32>(self.address) }.has(value as u32),
+            // SAFETY: aligned, readable, and an atomic of this size, as `new` was promised.
+            Size::Bytes1 => unsafe { AtomicU8::from_ptr(address.cast()) }.has(value as u8),
+            // SAFETY: likewise.
+            Size::Bytes2 => unsafe { AtomicU16::from_ptr(address.cast()) }.has(value as u16),
+            // SAFETY: likewise.
+            Size::Bytes4 => unsafe { AtomicU32::from_ptr(address.cast()) }.has(value as u32),
             #[cfg(target_has_atomic = "64")]
-            // SAFETY: see above.
-            Size::Bytes8 => unsafe { at::<AtomicU64>(self.address) }.has(value),
+            // SAFETY: likewise.
+            Size::Bytes8 => unsafe { AtomicU64::from_ptr(address.cast()) }.has(value),
         }
     }
 

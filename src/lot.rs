@@ -42,13 +42,14 @@
 //! stacks have that problem too; in statics or on the heap they do not.
 //!
 //! # Safety
-//! Every function that takes callbacks is unsafe:
+//! All functions are unsafe:
 //!
 //! 1. `validate`, `timed_out`, `filter` and `callback` run under the lock of a bucket. They must not call
 //!    anything in this module, in [`futex`](crate::futex) or in a lock made of them, and should neither block nor call the system.
 //! 2. `before_sleep` runs without a lock, while the thread is queued. It must not park here.
-//! 3. Keys are shared by all code of the process that uses their space. Who unparks a key must know what the
-//!    threads that park there make of it: usually the key is the address of an object of one's own.
+//! 3. Keys are shared by all code of the process that uses their space. Code that parks or unparks a key must know what
+//!    the threads that park there make of a token, which may well be "the lock is yours": usually the key is the
+//!    address of an object of one's own.
 
 mod bucket_lock;
 mod queue;
@@ -395,7 +396,10 @@ pub unsafe fn unpark_filter(
 /// Unparks the first `count` threads of a key, or as many as there are, and returns how many.
 ///
 /// If nobody waits, this takes no lock and writes nothing.
-pub fn unpark_n(key: impl Into<Key>, count: usize, token: UnparkToken) -> usize {
+///
+/// # Safety
+/// The module's conditions.
+pub unsafe fn unpark_n(key: impl Into<Key>, count: usize, token: UnparkToken) -> usize {
     let key = key.into();
     if is_idle(key) { 0 } else { unpark_dyn(key, &mut first(count), &mut |_| token, None).unparked_threads }
 }
@@ -403,8 +407,12 @@ pub fn unpark_n(key: impl Into<Key>, count: usize, token: UnparkToken) -> usize 
 /// Unparks all threads of a key, and returns how many.
 ///
 /// If nobody waits, this takes no lock and writes nothing.
-pub fn unpark_all(key: impl Into<Key>, token: UnparkToken) -> usize {
-    unpark_n(key, usize::MAX, token)
+///
+/// # Safety
+/// The module's conditions.
+pub unsafe fn unpark_all(key: impl Into<Key>, token: UnparkToken) -> usize {
+    // SAFETY: as the caller promises.
+    unsafe { unpark_n(key, usize::MAX, token) }
 }
 
 /// Unparks the first thread of `key_from`, or none, and makes the first, the others or none wait for `key_to` instead, as

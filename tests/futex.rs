@@ -15,10 +15,7 @@ fn smoke() {
     let word = AtomicU32::new(0);
     assert_eq!(futex::wait(&word, 1), WaitResult::Changed);
     assert_eq!(futex::wait_until(&word, 0, Instant::MIN), WaitResult::TimedOut);
-    assert_eq!(
-        futex::wait_until(&word, 0, Backend::get().deadline(Duration::from_millis(5))),
-        WaitResult::TimedOut
-    );
+    assert_eq!(futex::wait_until(&word, 0, Backend::get().deadline(Duration::from_millis(5))), WaitResult::TimedOut);
     assert_eq!(futex::wake_all(&word), 0);
     let done = AtomicU8::new(0);
     thread::scope(|scope| {
