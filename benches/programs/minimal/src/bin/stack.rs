@@ -1,5 +1,5 @@
-//! How much stack a park takes, in bytes of ntpark's own frames: prints the figures of a process's first park, which
-//! chooses the backend, and of a later one.
+//! How much stack a wait takes, in bytes of ntpark's own frames: prints the figures of a process's first park, which
+//! chooses the backend, of a later one, and of a wait on a futex.
 //!
 //! A thread paints the unused part of its stack, parks, and looks how far down the paint is gone. The functions of
 //! Windows would take much more, so those that ntpark calls are replaced by functions without a frame: the linker
@@ -17,7 +17,7 @@ use core::hint::spin_loop;
 use core::ptr;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicU32, AtomicUsize};
-use ntpark::Parker;
+use ntpark::{Parker, futex};
 
 // What waits and what wakes meet: each takes a number, and goes on when both of a pair have one. Functions that are
 // looked up and that nothing depends on return 0.
@@ -98,14 +98,17 @@ use kernel32::{GetCommandLineA, GetStdHandle, WriteFile};
 const STD_OUTPUT_HANDLE: u32 = -11_i32 as u32;
 const PAINT: usize = 0x5AD0_CAFE_5AD0_CAFE;
 /// Of a thread's stack, so much is there without more ado.
-const WORDS: usize = 256;
+const WORDS: usize = 320;
 
 /// What this Windows lacks: the digit at the end of the command line, or 0.
 static LACKING: AtomicU32 = AtomicU32::new(0);
 /// How many have come to meet.
 static MET: AtomicU32 = AtomicU32::new(0);
 static PARKER: Parker = Parker::new();
-static BYTES: [AtomicUsize; 2] = [AtomicUsize::new(0), AtomicUsize::new(0)];
+static FUTEX: AtomicU32 = AtomicU32::new(0);
+/// The waits, and how many bytes each took.
+static WAITS: [(fn(), AtomicUsize); 3] =
+    [(park, AtomicUsize::new(0)), (park, AtomicUsize::new(0)), (futex_wait, AtomicUsize::new(0))];
 
 #[unsafe(no_mangle)]
 extern "C" fn mainCRTStartup() -> ! {
@@ -115,13 +118,14 @@ extern "C" fn mainCRTStartup() -> ! {
     let line = unsafe { CStr::from_ptr(line) };
     let digit = line.to_bytes().last().map_or(0, |last| last.wrapping_sub(b'0'));
     LACKING.store(if digit < 3 { digit.into() } else { 0 }, Relaxed);
-    minimal::run(park_twice, || {
-        for (round, bytes) in BYTES.iter().enumerate() {
+    minimal::run(wait, || {
+        for (round, (_, bytes)) in WAITS.iter().enumerate() {
             // Only when the other thread is at the meeting will it take the slow path, and meet this one.
             while MET.load(Relaxed) != 2 * round as u32 + 1 {
                 spin_loop();
             }
             PARKER.unpark();
+            futex::wake(&FUTEX, 1);
             while bytes.load(Acquire) == 0 {
                 spin_loop();
             }
@@ -130,16 +134,16 @@ extern "C" fn mainCRTStartup() -> ! {
     })
 }
 
-unsafe extern "system" fn park_twice(_: *mut c_void) -> u32 {
-    for bytes in &BYTES {
-        bytes.store(stack_of_park(), Release);
+unsafe extern "system" fn wait(_: *mut c_void) -> u32 {
+    for (wait, bytes) in &WAITS {
+        bytes.store(stack_of(*wait), Release);
     }
     0
 }
 
-/// Parks, and tells how many bytes of stack that took.
+/// How many bytes of stack a wait takes.
 #[inline(never)]
-fn stack_of_park() -> usize {
+fn stack_of(wait: fn()) -> usize {
     let top: *const usize;
     // SAFETY: nothing is in use below the stack pointer, and nothing but the flags and these registers changes.
     unsafe {
@@ -154,7 +158,7 @@ fn stack_of_park() -> usize {
             out("rdi") _,
         );
     }
-    park();
+    wait();
     // SAFETY: all of these words lie where the paint was.
     let word = |depth: usize| unsafe { top.wrapping_sub(depth).read_volatile() };
     // The last one is the address to which a function of Windows returns, which is not of our frames.
@@ -165,6 +169,12 @@ fn stack_of_park() -> usize {
 #[inline(never)]
 fn park() {
     let _ = PARKER.park();
+}
+
+/// Likewise.
+#[inline(never)]
+fn futex_wait() {
+    futex::wait(&FUTEX, 0);
 }
 
 /// Prints a number of up to four digits, and a line break.
