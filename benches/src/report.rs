@@ -14,6 +14,9 @@ pub(crate) enum Goal {
     BestPeer(f64),
     /// At most so many times this subject.
     Subject(&'static str, f64),
+    /// At most so many times this subject in the geometric mean of the rounds: met if the 95 % interval reaches it, or
+    /// if that subject is not there.
+    Mean(&'static str, f64),
     /// At most so many nanoseconds.
     Nanos(f64),
     /// At most so many nanoseconds more than this subject.
@@ -156,6 +159,16 @@ fn ratio(ours: &[f64], theirs: &[f64]) -> f64 {
     median(&ratios)
 }
 
+/// The 95 % interval of the geometric mean of the ratios within each round.
+fn mean_ratio(ours: &[f64], theirs: &[f64]) -> (f64, f64) {
+    let logs: Vec<f64> = ours.iter().zip(theirs).map(|(ours, theirs)| (ours / theirs).ln()).collect();
+    let count = logs.len() as f64;
+    let mean = logs.iter().sum::<f64>() / count;
+    let variance = logs.iter().map(|log| (log - mean).powi(2)).sum::<f64>() / (count - 1.0).max(1.0);
+    let half = 1.96 * (variance / count).sqrt();
+    ((mean - half).exp(), (mean + half).exp())
+}
+
 fn row(backend: &'static str, outcome: &Outcome, figures: &Figures) -> Row {
     let find = |name: &str| outcome.figures.iter().find(|other| other.subject == name).map(|other| &other.nanos);
     let limit = figures.baseline.as_ref().or_else(|| outcome.limit.and_then(find));
@@ -177,6 +190,13 @@ fn row(backend: &'static str, outcome: &Outcome, figures: &Figures) -> Row {
             Goal::Subject(name, most) => {
                 (format!("≤ {most} × {name}"), find(name).is_some_and(|other| ratio(&figures.nanos, other) <= most))
             }
+            Goal::Mean(name, most) => match find(name) {
+                Some(other) => {
+                    let (low, high) = mean_ratio(&figures.nanos, other);
+                    (format!("≤ {most} × {name}: {low:.2} to {high:.2}"), low <= most)
+                }
+                None => (format!("≤ {most} × {name}, which is absent"), true),
+            },
             Goal::Nanos(most) => (format!("≤ {} µs", most / 1e3), median(&figures.nanos) <= most),
             Goal::Over(name, most) => {
                 let met = find(name).is_some_and(|other| median(&figures.nanos) - median(other) <= most);
@@ -249,6 +269,16 @@ mod tests {
         assert_eq!(ntpark(vec![("ntpark", Goal::Over("bare-spin", 2.0))]).met, Some(true));
         assert_eq!(ntpark(vec![("ntpark", Goal::Nanos(3.9))]).met, Some(false));
         assert_eq!(ntpark(vec![("ntpark", Goal::Subject("nobody", 9.0))]).met, Some(false));
+    }
+
+    #[test]
+    fn a_mean_has_an_interval() {
+        let (low, high) = mean_ratio(&[2.0, 4.0, 8.0], &[1.0, 2.0, 4.0]);
+        assert!((low - 2.0).abs() < 1e-9 && (high - 2.0).abs() < 1e-9);
+        let (low, high) = mean_ratio(&[1.0, 4.0], &[1.0, 1.0]);
+        assert!(low < 1.0 && high > 4.0);
+        assert_eq!(ntpark(vec![("ntpark", Goal::Mean("std", 0.4))]).met, Some(false));
+        assert_eq!(ntpark(vec![("ntpark", Goal::Mean("nobody", 0.4))]).met, Some(true));
     }
 
     #[test]

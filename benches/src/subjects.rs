@@ -218,27 +218,54 @@ impl Primitive for AtomicWait {
 }
 
 /// parking_lot_core: a queue of waiting threads for each address.
-pub(crate) struct ParkingLotCore;
+macro_rules! parking_lot_core {
+    ($(#[$attribute:meta])* $subject:ident, $name:literal, $core:ident) => {
+        $(#[$attribute])*
+        pub(crate) struct $subject;
 
-impl Primitive for ParkingLotCore {
-    const NAME: &'static str = "parking_lot_core";
+        $(#[$attribute])*
+        impl Primitive for $subject {
+            const NAME: &'static str = $name;
 
-    fn wait(word: &AtomicU32, value: u32) {
-        use parking_lot_core::{DEFAULT_PARK_TOKEN, ParkToken};
-        const TOKEN: ParkToken = DEFAULT_PARK_TOKEN;
-        let validate = || word.load(Relaxed) == value;
-        // SAFETY: the key is an address of our own, and the closures neither panic nor call into parking_lot.
-        unsafe { parking_lot_core::park(key(word), validate, || {}, |_, _| {}, TOKEN, None) };
-    }
+            fn wait(word: &AtomicU32, value: u32) {
+                let validate = || word.load(Relaxed) == value;
+                // SAFETY: the key is an address of our own, and the closures neither panic nor call into parking_lot.
+                unsafe { $core::park(key(word), validate, || {}, |_, _| {}, $core::DEFAULT_PARK_TOKEN, None) };
+            }
 
-    fn wake(word: &AtomicU32) {
-        // SAFETY: as above.
-        unsafe { parking_lot_core::unpark_one(key(word), |_| parking_lot_core::DEFAULT_UNPARK_TOKEN) };
-    }
+            fn wake(word: &AtomicU32) {
+                // SAFETY: as above.
+                unsafe { $core::unpark_one(key(word), |_| $core::DEFAULT_UNPARK_TOKEN) };
+            }
+        }
+    };
 }
+
+parking_lot_core!(ParkingLotCore, "parking_lot_core", parking_lot_core);
+parking_lot_core!(
+    #[cfg(feature = "newer-peers")]
+    ParkingLotCore010,
+    "parking_lot_core-0.10",
+    parking_lot_core_0_10
+);
 
 fn key(word: &AtomicU32) -> usize {
     std::ptr::from_ref(word).addr()
+}
+
+/// [`ntpark::futex`].
+pub(crate) struct NtparkFutex;
+
+impl Primitive for NtparkFutex {
+    const NAME: &'static str = "ntpark-futex";
+
+    fn wait(word: &AtomicU32, value: u32) {
+        ntpark::futex::wait(word, value);
+    }
+
+    fn wake(word: &AtomicU32) {
+        ntpark::futex::wake(word, 1);
+    }
 }
 
 /// The limit for who does not wait: a token left by one swap, taken by another.
@@ -313,6 +340,8 @@ pub(crate) fn peers<M: Measure>(measure: &M) -> Vec<M::Output> {
         outputs.push(measure.measure::<Crossbeam>());
         outputs.push(measure.measure::<Parking>());
         outputs.push(measure.measure::<Raw<ParkingLotCore>>());
+        #[cfg(feature = "newer-peers")]
+        outputs.push(measure.measure::<Raw<ParkingLotCore010>>());
         #[cfg(has_atomic_wait)]
         outputs.push(measure.measure::<Raw<AtomicWait>>());
     }
@@ -357,7 +386,11 @@ pub(crate) fn absent() -> Vec<(&'static str, &'static str)> {
         absent.push(("crossbeam-utils", "blocks on std's mutex and condition variable, not on keyed events"));
         absent.push(("parking", "blocks on std's mutex and condition variable, not on keyed events"));
         absent.push(("atomic-wait", "knows WaitOnAddress alone"));
-    } else if cfg!(not(has_atomic_wait)) {
+    }
+    if cfg!(not(feature = "newer-peers")) {
+        absent.push(("parking_lot_core-0.10", "needs Rust 1.95 and the feature newer-peers"));
+    }
+    if !is_keyed() && cfg!(not(has_atomic_wait)) {
         absent.push(("atomic-wait", "cannot be linked together with std for *-pc-windows-gnu"));
     }
     if !cfg!(windows) {

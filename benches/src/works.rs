@@ -1,5 +1,6 @@
 //! What there is to be done, and the goals that ntpark has at it.
 
+mod addresses;
 mod bursts;
 mod crowd;
 pub(crate) mod first_park;
@@ -24,13 +25,15 @@ impl Work {
 }
 
 /// All of them.
-pub(crate) fn all() -> [Work; 10] {
+pub(crate) fn all() -> [Work; 12] {
     [
         Work { name: "token", run: token::unpark_park },
         Work { name: "unpark-nobody", run: token::unpark_nobody },
         Work { name: "unpark-token", run: token::unpark_token },
         Work { name: "handoff", run: handoff::running },
         Work { name: "handoff-blocking", run: handoff::blocking },
+        Work { name: "wake-nobody", run: addresses::wake_nobody },
+        Work { name: "keys", run: addresses::keys },
         Work { name: "ring", run: ring::ring },
         Work { name: "bursts", run: bursts::bursts },
         Work { name: "parked", run: nap::nap },

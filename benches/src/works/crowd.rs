@@ -6,11 +6,11 @@ use std::thread::{Builder, JoinHandle};
 use super::handoff;
 use crate::measure::Plan;
 use crate::report::{Figures, Goal, Outcome};
-use crate::subjects::{Measure, NtparkNoSpin, Subject, peers};
+use crate::subjects::{Measure, NtparkFutex, NtparkNoSpin, Raw, Subject, peers};
 use crate::sys::spread_futexes;
 
 /// Threads that are parked beside the two that hand over. The first is what the others are compared with.
-const SIZES: [usize; 4] = [0, 64, 512, 4096];
+const SIZES: [usize; 6] = [0, 16, 64, 256, 1024, 4096];
 /// Handoffs that are measured at each size, about, for each that is timed by itself elsewhere.
 const HANDOFFS: u64 = 3;
 
@@ -20,7 +20,7 @@ pub(super) fn crowd(plan: &Plan) -> Vec<Outcome> {
     spread_futexes(plan.crowd);
     let sizes: Vec<usize> = SIZES.into_iter().filter(|&size| size <= plan.crowd).collect();
     let crowd = Crowd { plan: *plan, sizes: sizes.clone() };
-    let mut subjects = vec![crowd.measure::<NtparkNoSpin>()];
+    let mut subjects = vec![crowd.measure::<NtparkNoSpin>(), crowd.measure::<Raw<NtparkFutex>>()];
     subjects.extend(peers(&crowd));
     let mut order: Vec<usize> = (0..subjects.len()).collect();
     for round in 0..plan.rounds {

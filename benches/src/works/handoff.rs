@@ -8,7 +8,7 @@ use super::{case_maker, figures};
 use crate::measure::Case;
 use crate::measure::{Plan, Sample, median, rounds};
 use crate::report::{Goal, Outcome};
-use crate::subjects::{BareSpin, Measure, Ntpark, NtparkNoSpin, Subject, peers, raw_name};
+use crate::subjects::{BareSpin, Measure, Ntpark, NtparkFutex, NtparkNoSpin, Primitive, Raw, Subject, peers, raw_name};
 use crate::sys::{nanos_per_tick, pin, ticks};
 
 case_maker!(Handoff, measure);
@@ -38,7 +38,7 @@ pub(super) fn running(plan: &Plan) -> Vec<Outcome> {
 /// Every wait blocks in the system.
 pub(super) fn blocking(plan: &Plan) -> Vec<Outcome> {
     let handoff = Handoff(*plan);
-    let mut cases = vec![handoff.measure::<NtparkNoSpin>()];
+    let mut cases = vec![handoff.measure::<NtparkNoSpin>(), handoff.measure::<Raw<NtparkFutex>>()];
     cases.extend(peers(&handoff));
     rounds("handoff-blocking", &mut cases, &plan.times(9));
     vec![Outcome {
@@ -46,7 +46,11 @@ pub(super) fn blocking(plan: &Plan) -> Vec<Outcome> {
         description: "handoff that blocks",
         limit: Some(raw_name()),
         figures: cases.iter().map(|case| figures(case, |sample| sample.nanos)).collect(),
-        goals: vec![(NtparkNoSpin::NAME, Goal::Limit(1.05))],
+        goals: vec![
+            (NtparkNoSpin::NAME, Goal::Limit(1.05)),
+            (NtparkFutex::NAME, Goal::Mean(raw_name(), 1.1)),
+            (NtparkFutex::NAME, Goal::Mean("parking_lot_core-0.10", 1.0)),
+        ],
     }]
 }
 
