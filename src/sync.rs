@@ -6,8 +6,9 @@
 pub(crate) use core::cell::Cell;
 pub(crate) use core::sync::atomic;
 
-/// The buckets of the lot, as a power of two: a table of 16 KiB, all zero, which only a program that uses it has.
-pub(crate) const TABLE_BITS: u32 = 8;
+/// The buckets of the lot, as a power of two: a table of 16 KiB, all zero, which only a program that uses it has. 2 KiB on
+/// small bare machines.
+pub(crate) const TABLE_BITS: u32 = if cfg!(all(target_os = "none", target_pointer_width = "32")) { 5 } else { 8 };
 
 /// `core::cell::UnsafeCell`, with loom's interface.
 #[repr(transparent)]
