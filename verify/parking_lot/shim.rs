@@ -33,6 +33,9 @@ fn deadline(timeout: Instant) -> ntpark::Instant {
     }
 }
 
+#[cfg(feature = "deadlock_detection")]
+compile_error!("parking_lot on ntpark cannot detect deadlocks: leave out its feature `deadlock_detection`");
+
 /// What parking_lot tells a detector of deadlocks; there is none here.
 pub mod deadlock {
     /// A thread has got a lock.
