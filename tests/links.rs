@@ -5,6 +5,7 @@ const PAGES: [(&str, &str); 6] = [
     ("README.md", include_str!("../README.md")),
     ("docs/faults.md", include_str!("../docs/faults.md")),
     ("docs/host.md", include_str!("../docs/host.md")),
+    ("docs/parking-lot.md", include_str!("../docs/parking-lot.md")),
     ("docs/performance.md", include_str!("../docs/performance.md")),
     ("docs/protocols.md", include_str!("../docs/protocols.md")),
     ("docs/verification.md", include_str!("../docs/verification.md")),
