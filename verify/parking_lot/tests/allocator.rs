@@ -9,7 +9,8 @@ use std::thread;
 use std::time::Duration;
 
 #[global_allocator]
-static ALLOCATOR: Allocator = Allocator { lock: Mutex::new(()), is_on: AtomicBool::new(false), calls: AtomicU64::new(0) };
+static ALLOCATOR: Allocator =
+    Allocator { lock: Mutex::new(()), is_on: AtomicBool::new(false), calls: AtomicU64::new(0) };
 
 /// The system's, under a lock once the test has begun.
 struct Allocator {
@@ -22,7 +23,7 @@ impl Allocator {
     fn locked<T>(&self, work: impl FnOnce() -> T) -> T {
         let guard = self.is_on.load(Relaxed).then(|| self.lock.lock());
         // At times for so long that others block.
-        if guard.is_some() && self.calls.fetch_add(1, Relaxed) % 64 == 0 {
+        if guard.is_some() && self.calls.fetch_add(1, Relaxed) & 63 == 0 {
             thread::sleep(Duration::from_micros(100));
         }
         work()

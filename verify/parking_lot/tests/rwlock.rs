@@ -115,7 +115,7 @@ fn each_kind_times_out() {
         times_out(&[write, upgradable_read]);
         let reader = lock.read();
         let upgradable = lasts(SHORT, || RwLockUpgradableReadGuard::try_upgrade_for(upgradable, SHORT));
-        let upgradable = upgradable.err().expect("there is a reader");
+        let upgradable = upgradable.expect_err("there is a reader");
         drop(reader);
         assert!(RwLockUpgradableReadGuard::try_upgrade_for(upgradable, SHORT).is_ok());
     }

@@ -2,6 +2,7 @@
 
 use crate::prelude::*;
 use crate::toolchain;
+use crate::verbs::test::PARKING_LOT;
 use crate::verbs::{dist, header};
 
 /// Packages in workspaces of their own, which this one knows nothing of.
@@ -51,10 +52,10 @@ pub(crate) fn run(workspace: &Workspace, Options {}: &Options) -> Result<()> {
     for (name, toolchain) in &msvc {
         steps.push((format!("clippy, {name}"), clippy(toolchain, &["--package", "ntpark", "--lib"])));
     }
-    for manifest in APART {
+    for manifest in APART.into_iter().chain(PARKING_LOT) {
         let of_it = ["--manifest-path", manifest];
         steps.push((format!("format, {manifest}"), format(&of_it)));
-        steps.push((format!("clippy, {manifest}"), clippy(&windows, &of_it)));
+        steps.push((format!("clippy, {manifest}"), clippy(&windows, &[of_it[0], of_it[1], "--all-targets"])));
     }
 
     let mut report = Report::default();
