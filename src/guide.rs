@@ -6,6 +6,9 @@ pub mod protocols {}
 #[doc = include_str!("../docs/host.md")]
 pub mod host {}
 
+#[doc = include_str!("../docs/parking-lot.md")]
+pub mod parking_lot {}
+
 #[doc = include_str!("../docs/verification.md")]
 pub mod verification {}
 

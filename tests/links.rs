@@ -1,10 +1,11 @@
 //! Links in the pages that docs.rs and the registry show: none is relative, since those have no such file, and each one
 //! into ntpark's own documentation leads to a page or an item that exists.
 
-const PAGES: [(&str, &str); 6] = [
+const PAGES: [(&str, &str); 7] = [
     ("README.md", include_str!("../README.md")),
     ("docs/faults.md", include_str!("../docs/faults.md")),
     ("docs/host.md", include_str!("../docs/host.md")),
+    ("docs/parking-lot.md", include_str!("../docs/parking-lot.md")),
     ("docs/performance.md", include_str!("../docs/performance.md")),
     ("docs/protocols.md", include_str!("../docs/protocols.md")),
     ("docs/verification.md", include_str!("../docs/verification.md")),

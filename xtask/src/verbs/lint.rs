@@ -2,6 +2,7 @@
 
 use crate::prelude::*;
 use crate::toolchain;
+use crate::verbs::test::PARKING_LOT;
 use crate::verbs::{dist, header};
 
 /// Packages in workspaces of their own, which this one knows nothing of.
@@ -51,10 +52,11 @@ pub(crate) fn run(workspace: &Workspace, Options {}: &Options) -> Result<()> {
     for (name, toolchain) in &msvc {
         steps.push((format!("clippy, {name}"), clippy(toolchain, &["--package", "ntpark", "--lib"])));
     }
-    for manifest in APART {
+    let of_apart = APART.map(|manifest| (manifest, "--workspace"));
+    for (manifest, targets) in of_apart.into_iter().chain(PARKING_LOT.map(|manifest| (manifest, "--all-targets"))) {
         let of_it = ["--manifest-path", manifest];
         steps.push((format!("format, {manifest}"), format(&of_it)));
-        steps.push((format!("clippy, {manifest}"), clippy(&windows, &of_it)));
+        steps.push((format!("clippy, {manifest}"), clippy(&windows, &["--manifest-path", manifest, targets])));
     }
 
     let mut report = Report::default();

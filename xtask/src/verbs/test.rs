@@ -18,6 +18,8 @@ const STRESS_SECONDS: u64 = 20;
 const FAULTS: &str = "faults";
 const FAULTS_LIMIT: Duration = Duration::from_secs(90 * 60);
 const QUICK_FAULTS: [&str; 2] = ["coverage", "build"];
+/// parking_lot's core on ntpark, with tests of parking_lot 0.12 and 0.13.
+pub(crate) const PARKING_LOT: [&str; 2] = ["verify/parking_lot/0.9/Cargo.toml", "verify/parking_lot/0.10/Cargo.toml"];
 /// The example that is the verb `demo`.
 const DEMO: &str = "handoff";
 
@@ -61,6 +63,8 @@ enum Suite {
     Windows,
     /// The examples as Windows programs, on each backend
     WindowsExamples,
+    /// parking_lot's locks on ntpark, on each backend
+    ParkingLot,
     /// The C interface: its libraries, and C and C++ programs that use them
     C,
     /// The crate's own code on a simulated NT and on hosts that break the rules
@@ -111,6 +115,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             Suite::Examples => session.examples(&Place::native(workspace))?,
             Suite::WindowsExamples => session.windows()?.iter().try_for_each(|place| session.examples(place))?,
             Suite::Stress => session.stress()?,
+            Suite::ParkingLot => session.parking_lot()?,
             Suite::Doc => session.doc()?,
             Suite::C => c::run(&mut session)?,
             Suite::Simulated => session.proof(Build::new("ntpark-verify", &["test", "--test=simulated"]))?,
@@ -128,6 +133,12 @@ impl<'a> Session<'a> {
     /// The Windows places that were asked for.
     fn windows(&self) -> Result<Vec<Place<'a>>> {
         self.options.target.iter().map(|&target| Place::windows(self.workspace, target, self.options.wine)).collect()
+    }
+
+    /// Windows and, elsewhere, this machine.
+    fn places(&self) -> Result<Vec<Place<'a>>> {
+        let native = cfg!(not(windows)).then(|| Place::native(self.workspace));
+        Ok(self.windows()?.into_iter().chain(native).collect())
     }
 
     fn tests(&mut self, place: &Place<'_>) -> Result<()> {
@@ -148,8 +159,7 @@ impl<'a> Session<'a> {
     /// In cargo's own profile, for which std has been built for the other suites; `cargo xtask stress` takes
     /// the release profile.
     fn stress(&mut self) -> Result<()> {
-        let native = cfg!(not(windows)).then(|| Place::native(self.workspace));
-        for place in self.windows()?.into_iter().chain(native) {
+        for place in self.places()? {
             let backends = [Backend::WaitAddress, Backend::KeyedEvent, Backend::Host];
             for backend in self.chosen(&backends).into_iter().filter(|backend| place.backends.contains(backend)) {
                 let (program, runner) = place.program(Build { profile: None, ..stress::PROGRAM })?;
@@ -157,6 +167,18 @@ impl<'a> Session<'a> {
                 let task = stress::task(&program, &runner, backend, STRESS_SECONDS);
                 self.report.program("stress", &task, Counts::of_program)?;
             }
+        }
+        Ok(())
+    }
+
+    fn parking_lot(&mut self) -> Result<()> {
+        for place in self.places()? {
+            let mut programs = Vec::new();
+            for manifest in PARKING_LOT {
+                let tests = Build::new("parking_lot_core", &["test"]);
+                programs.extend(place.build(Build { manifest: Some(manifest), ..tests })?);
+            }
+            self.on_each_backend(&format!("parking_lot {}", place.name), &place, &programs, Counts::of_tests)?;
         }
         Ok(())
     }
