@@ -8,6 +8,8 @@ use crate::verbs::header;
 
 /// The profile that the library is built with: it makes it stand on its own.
 pub(crate) const PROFILE: &str = "ffi";
+/// The library's version: the workspace's, which xtask shares.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub(crate) const LLD: Tool =
     Tool { program: "lld-link-19", package: "lld-19", purpose: "LLVM's linker, for Microsoft's kind of libraries" };
 
@@ -96,9 +98,6 @@ impl Flavour {
         copy(built.join(import_library), &format!("lib/{import_library}"))?;
         self.copy_own_objects(&built.join(static_library), &dir.join("lib").join(static_library))?;
 
-        let manifest = fs::read_to_string(root.join("Cargo.toml"))?;
-        let version = manifest.lines().find_map(|line| line.strip_prefix("version = \"")?.strip_suffix('"'));
-        let version = version.context("the manifest has no version")?;
         let pointer_bytes = if self.target.name.starts_with("x86_64") { "8" } else { "4" };
         for (template, to) in [
             ("ntpark.pc.in", "lib/pkgconfig/ntpark.pc"),
@@ -106,7 +105,7 @@ impl Flavour {
             ("ntpark-config-version.cmake.in", "lib/cmake/ntpark/ntpark-config-version.cmake"),
         ] {
             let text = fs::read_to_string(ffi.join("package").join(template))?;
-            let text = text.replace("@VERSION@", version).replace("@POINTER_BYTES@", pointer_bytes);
+            let text = text.replace("@VERSION@", VERSION).replace("@POINTER_BYTES@", pointer_bytes);
             let text = text.replace("@STATIC_LIBRARY@", static_library).replace("@IMPORT_LIBRARY@", import_library);
             fs::write(dir.join(to), text)?;
         }
