@@ -57,21 +57,18 @@ impl Flavour {
 
     /// Notes what building it takes.
     pub(crate) fn set_up(self, setup: &mut Setup<'_>) -> Result<Toolchain> {
-        if self.is_msvc {
-            setup.needs_tool(LLD);
-        } else {
-            setup.needs_linker(self.target);
+        setup.needs_linker(self.target);
+        let toolchain = setup.needs_target(self.target)?;
+        if !self.is_msvc || cfg!(windows) {
+            return Ok(toolchain);
         }
-        setup.needs_target(self.target)
+        setup.needs_tool(LLD);
+        Ok(toolchain.with_linker(LLD))
     }
 
     /// Builds it and lays it out in `dir`, which is made anew.
     pub(crate) fn build(self, workspace: &Workspace, toolchain: &Toolchain, dir: &Path) -> Result<()> {
-        let task = match self.is_msvc && cfg!(not(windows)) {
-            true => toolchain.clone().with_linker(LLD).cargo(workspace, "build"),
-            false => toolchain.cargo(workspace, "build"),
-        };
-        let task = task.args(["--package", "ntpark-ffi", "--profile", PROFILE]);
+        let task = toolchain.cargo(workspace, "build").args(["--package", "ntpark-ffi", "--profile", PROFILE]);
         task.run(Output::Keep)?.check()?;
         self.lay_out(workspace, &toolchain.artifacts(PROFILE), dir)
             .with_context(|| format!("cannot lay the library out in {}", dir.display()))

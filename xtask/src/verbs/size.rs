@@ -48,10 +48,9 @@ pub(crate) fn check(workspace: &Workspace, report: &mut Report) -> Result<()> {
     let (mut first_park, mut later_park) = (0, 0);
     for windows in ["0", "1", "2"] {
         let printed = runner.task(stack, RUN_LIMIT).arg(windows).run(Output::Keep)?.check()?.output;
-        let mut numbers = printed.split_whitespace().map(str::parse::<u64>);
-        let mut next = || numbers.next().with_context(|| format!("stack.exe has printed {printed}"));
-        first_park = first_park.max(next()??);
-        later_park = later_park.max(next()??);
+        let numbers: Vec<u64> = printed.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
+        let [first, later] = numbers[..] else { bail!("stack.exe has printed {printed}") };
+        (first_park, later_park) = (first_park.max(first), later_park.max(later));
     }
     let dir = tempfile::tempdir()?;
     Flavour::X86_64_GNU.build(workspace, &place.toolchain, &dir.path().join("c"))?;
@@ -66,10 +65,8 @@ pub(crate) fn check(workspace: &Workspace, report: &mut Report) -> Result<()> {
         ("stack of a park", later_park, 216),
         ("stack of the first park", first_park, 232),
     ] {
-        report.step(&format!("{name}: {value} of {limit} bytes"), || {
-            ensure!(value <= limit, "more than the limit");
-            Ok(())
-        })?;
+        let is_within = (value <= limit).then_some(());
+        report.step(&format!("{name}: {value} of {limit} bytes"), || is_within.context("more than the limit"))?;
     }
     for (name, path) in [("program", park), ("DLL", dll.as_path())] {
         let bytes = fs::read(path)?;
