@@ -40,8 +40,10 @@ pub struct Fault {
     pub file: PathBuf,
     /// What changes there, from the beginning on.
     pub changes: Vec<Change>,
-    /// What notices it.
-    pub net: Net,
+    /// What notices it: `build`, which is the compile-time model, or a test program of this package.
+    pub net: String,
+    /// The test in that program; empty for the build.
+    pub test: String,
     /// A part of what that says.
     pub says: String,
 }
@@ -56,19 +58,6 @@ pub struct Change {
     pub range: Range<usize>,
     /// Whether all that changes is that an ordering becomes Relaxed.
     pub weakens: bool,
-}
-
-/// What notices a fault.
-pub enum Net {
-    /// The compile-time model.
-    Build,
-    /// A test of this package.
-    Test {
-        /// Its program.
-        program: String,
-        /// Its name there.
-        test: String,
-    },
 }
 
 /// Text of the product that can have no fault.
@@ -164,12 +153,12 @@ impl Fault {
         if !changes.is_sorted_by(|one, two| one.place.end <= two.place.start) {
             return Err(format!("{}: changes overlap", entry.name));
         }
-        let net = match entry.noticed_by.split_once(' ') {
-            Some((program, test)) => Net::Test { program: program.to_owned(), test: test.to_owned() },
-            None if entry.noticed_by == "build" => Net::Build,
-            None => return Err(format!("{}: noticed by {}: which test there?", entry.name, entry.noticed_by)),
-        };
-        Ok(Self { name: entry.name, slip: entry.slip, file: file.to_owned(), changes, net, says: entry.says })
+        let (net, test) = entry.noticed_by.split_once(' ').unwrap_or((&entry.noticed_by, ""));
+        if (net == "build") != test.is_empty() {
+            return Err(format!("{}: noticed by {}: which test there?", entry.name, entry.noticed_by));
+        }
+        let (net, test) = (net.to_owned(), test.to_owned());
+        Ok(Self { name: entry.name, slip: entry.slip, file: file.to_owned(), changes, net, test, says: entry.says })
     }
 
     /// Its file with the fault in it. `source` is what the catalogue was read with.
@@ -179,16 +168,6 @@ impl Fault {
             source.replace_range(change.place.clone(), &change.replace);
         }
         source
-    }
-}
-
-impl Net {
-    /// The word that selects all faults of the net.
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Build => "build",
-            Self::Test { program, .. } => program,
-        }
     }
 }
 
