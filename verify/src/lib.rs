@@ -1,6 +1,9 @@
 //! Proof that needs more than ntpark's public API: see `README.md`.
 //!
-//! This library holds what the test programs share: the seam through which they compile the product's own modules.
+//! This library holds what is shared: the seam through which test programs compile the product's own modules, and the
+//! seeded faults, which `cargo xtask test --suite faults` tries.
+
+pub mod catalogue;
 
 /// Compiles the product's modules into a test program that lies in `verify/tests/NAME/main.rs`. To be called at its
 /// root, through which the modules refer to each other.

@@ -26,13 +26,8 @@ impl Backend {
     /// The backends of Windows.
     pub(crate) const WINDOWS: [Self; 4] = [Self::WaitAddress, Self::KeyedEvent, Self::KeyedEventNull, Self::Polling];
 
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::WaitAddress => "wait-address",
-            Self::KeyedEvent => "keyed-event",
-            Self::KeyedEventNull => "keyed-event-null",
-            Self::Polling => "polling",
-            Self::Host => "host",
-        }
+    /// Its name on the command line, which is that of the crate too.
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 }

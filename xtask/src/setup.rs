@@ -83,8 +83,8 @@ impl<'a> Setup<'a> {
     pub(crate) fn needs_target(&mut self, target: Target) -> Result<Toolchain> {
         let own = Toolchain::own(self.workspace, target, false);
         let has = || toolchain::own_has(target);
-        let fetch = |triple| told(toolchain::rustup(self.workspace, &["target", "add", triple])) && has();
-        if !self.workspace.setup.debian && (has() || own.triple().is_some_and(fetch)) {
+        let fetch = |triple| toolchain::told(toolchain::rustup(self.workspace, &["target", "add", triple])) && has();
+        if !self.workspace.setup.debian && (has() || own.triple.is_some_and(fetch)) {
             return Ok(own);
         }
         ensure!(!cfg!(windows), "the toolchain in use can't build for {}", target.name);
@@ -105,7 +105,7 @@ impl<'a> Setup<'a> {
     /// `target` and its standard library are going to be built, by a toolchain that has the source.
     pub(crate) fn needs_source(&mut self, target: Target) -> Toolchain {
         let has_source = toolchain::has_source(&toolchain::own_rustc());
-        if has_source || told(toolchain::rustup(self.workspace, &["component", "add", "rust-src"])) {
+        if has_source || toolchain::told(toolchain::rustup(self.workspace, &["component", "add", "rust-src"])) {
             return Toolchain::own(self.workspace, target, true);
         }
         self.needs_debian(target)
@@ -133,11 +133,6 @@ impl<'a> Setup<'a> {
         }
         Ok(())
     }
-}
-
-/// Whether it was done; if not, the reason is printed.
-fn told(done: Result<()>) -> bool {
-    done.inspect_err(|reason| eprintln!("{reason:#}")).is_ok()
 }
 
 /// Makes sure that this subcommand of cargo is there, in this version.

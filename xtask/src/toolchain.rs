@@ -89,7 +89,8 @@ impl Target {
 pub(crate) struct Toolchain {
     debian: bool,
     cargo: PathBuf,
-    triple: Option<&'static str>,
+    /// The target triple; `None` is the host.
+    pub(crate) triple: Option<&'static str>,
     build_std: Option<&'static str>,
     target_dir: PathBuf,
     env: Vec<(String, OsString)>,
@@ -136,11 +137,6 @@ impl Toolchain {
 
     pub(crate) fn program(&self) -> &Path {
         &self.cargo
-    }
-
-    /// The target triple; `None` is the host.
-    pub(crate) fn triple(&self) -> Option<&'static str> {
-        self.triple
     }
 
     /// Where what cargo builds with this profile lies.
@@ -240,12 +236,13 @@ pub(crate) fn rustup(workspace: &Workspace, args: &[&str]) -> Result<()> {
     finished.check().map(drop)
 }
 
-/// The same for what may be missing, unless it is required: whether it was done; if not, the reason is printed.
+/// Whether it was done; if not, the reason is printed.
+pub(crate) fn told(done: Result<()>) -> bool {
+    done.inspect_err(|reason| eprintln!("{reason:#}")).is_ok()
+}
+
+/// The same as [`rustup`] for what may be missing, unless it is required: whether it was done; if not, the reason is printed.
 pub(crate) fn rustup_if_it_can(workspace: &Workspace, args: &[&str]) -> Result<bool> {
     let done = rustup(workspace, args).context("not available here");
-    if workspace.setup.require {
-        done?;
-        return Ok(true);
-    }
-    Ok(done.inspect_err(|reason| println!("{reason:#}")).is_ok())
+    if workspace.setup.require { done.map(|()| true) } else { Ok(told(done)) }
 }

@@ -27,4 +27,26 @@ impl Workspace {
     pub(crate) fn target(&self) -> &Path {
         &self.target
     }
+
+    /// Makes `to` a copy of the checkout, without what was built and without history.
+    pub(crate) fn copy_to(&self, to: &Path) -> Result<()> {
+        if to.exists() {
+            fs::remove_dir_all(to)?;
+        }
+        copy(&self.root, to).with_context(|| format!("cannot copy the checkout to {}", to.display()))
+    }
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (name, path) = (entry.file_name(), entry.path());
+        if path.is_file() {
+            fs::copy(&path, to.join(name))?;
+        } else if name != "target" && name != ".git" {
+            copy(&path, &to.join(name))?;
+        }
+    }
+    Ok(())
 }

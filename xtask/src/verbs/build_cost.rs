@@ -9,9 +9,11 @@ const LIMIT: Duration = Duration::from_secs(10 * 60);
 /// How often each program is built.
 const ROUNDS: usize = 7;
 
-/// A program: its name, the dependency of it, and a use of that. `PATH` stands for the checkout.
-const PEERS: [(&str, &str, &str); 6] = [
+/// A program: its name, the dependency of it, and a use of that. `PATH` stands for the checkout, `COPY` for one without
+/// the compile-time model.
+const PEERS: [(&str, &str, &str); 7] = [
     ("ntpark", "ntpark = { path = 'PATH' }", "ntpark::Parker::new().unpark()"),
+    ("ntpark-without-model", "ntpark = { path = 'COPY' }", "ntpark::Parker::new().unpark()"),
     ("std", "", "std::thread::current().unpark()"),
     ("crossbeam-utils", "crossbeam-utils = '0.8'", "crossbeam_utils::sync::Parker::new().unparker().unpark()"),
     ("parking", "parking = '2'", "parking::pair().1.unpark()"),
@@ -23,8 +25,14 @@ const PEERS: [(&str, &str, &str); 6] = [
 /// anew if only the crate itself changes.
 pub(crate) fn measure(workspace: &Workspace) -> Result<Vec<Value>> {
     let home = tempfile::tempdir()?;
+    let copy = home.path().join("copy");
+    workspace.copy_to(&copy)?;
+    let lib = fs::read_to_string(copy.join("src/lib.rs"))?;
+    let (before, after) = lib.split_once("mod model;\n").context("src/lib.rs has no model")?;
+    fs::write(copy.join("src/lib.rs"), format!("{before}{after}"))?;
     for (name, dependency, source) in PEERS {
         let dependency = dependency.replace("PATH", &workspace.root().to_string_lossy());
+        let dependency = dependency.replace("COPY", &copy.to_string_lossy());
         let dir = home.path().join(name);
         fs::create_dir_all(dir.join("src"))?;
         let package = format!("package = {{ name = 'with-{name}', edition = '2024' }}\nworkspace = {{}}\n");

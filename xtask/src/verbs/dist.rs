@@ -8,6 +8,8 @@ use crate::verbs::header;
 
 /// The profile that the library is built with: it makes it stand on its own.
 pub(crate) const PROFILE: &str = "ffi";
+/// The library's version: the workspace's, which xtask shares.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub(crate) const LLD: Tool =
     Tool { program: "lld-link-19", package: "lld-19", purpose: "LLVM's linker, for Microsoft's kind of libraries" };
 
@@ -55,21 +57,18 @@ impl Flavour {
 
     /// Notes what building it takes.
     pub(crate) fn set_up(self, setup: &mut Setup<'_>) -> Result<Toolchain> {
-        if self.is_msvc {
-            setup.needs_tool(LLD);
-        } else {
-            setup.needs_linker(self.target);
+        setup.needs_linker(self.target);
+        let toolchain = setup.needs_target(self.target)?;
+        if !self.is_msvc || cfg!(windows) {
+            return Ok(toolchain);
         }
-        setup.needs_target(self.target)
+        setup.needs_tool(LLD);
+        Ok(toolchain.with_linker(LLD))
     }
 
     /// Builds it and lays it out in `dir`, which is made anew.
     pub(crate) fn build(self, workspace: &Workspace, toolchain: &Toolchain, dir: &Path) -> Result<()> {
-        let task = match self.is_msvc && cfg!(not(windows)) {
-            true => toolchain.clone().with_linker(LLD).cargo(workspace, "build"),
-            false => toolchain.cargo(workspace, "build"),
-        };
-        let task = task.args(["--package", "ntpark-ffi", "--profile", PROFILE]);
+        let task = toolchain.cargo(workspace, "build").args(["--package", "ntpark-ffi", "--profile", PROFILE]);
         task.run(Output::Keep)?.check()?;
         self.lay_out(workspace, &toolchain.artifacts(PROFILE), dir)
             .with_context(|| format!("cannot lay the library out in {}", dir.display()))
@@ -96,9 +95,6 @@ impl Flavour {
         copy(built.join(import_library), &format!("lib/{import_library}"))?;
         self.copy_own_objects(&built.join(static_library), &dir.join("lib").join(static_library))?;
 
-        let manifest = fs::read_to_string(root.join("Cargo.toml"))?;
-        let version = manifest.lines().find_map(|line| line.strip_prefix("version = \"")?.strip_suffix('"'));
-        let version = version.context("the manifest has no version")?;
         let pointer_bytes = if self.target.name.starts_with("x86_64") { "8" } else { "4" };
         for (template, to) in [
             ("ntpark.pc.in", "lib/pkgconfig/ntpark.pc"),
@@ -106,7 +102,7 @@ impl Flavour {
             ("ntpark-config-version.cmake.in", "lib/cmake/ntpark/ntpark-config-version.cmake"),
         ] {
             let text = fs::read_to_string(ffi.join("package").join(template))?;
-            let text = text.replace("@VERSION@", version).replace("@POINTER_BYTES@", pointer_bytes);
+            let text = text.replace("@VERSION@", VERSION).replace("@POINTER_BYTES@", pointer_bytes);
             let text = text.replace("@STATIC_LIBRARY@", static_library).replace("@IMPORT_LIBRARY@", import_library);
             fs::write(dir.join(to), text)?;
         }

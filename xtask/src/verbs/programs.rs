@@ -55,7 +55,7 @@ pub(crate) mod demo {
                 // A relative path means the same to a Windows program.
                 let dir = tempfile::tempdir()?;
                 let task = runner.task(&program.path, FIGURES_LIMIT).dir(dir.path());
-                let task = task.args(["--backend", backend.name(), "--json", "figures.json"]).args(arguments);
+                let task = task.args(["--backend", &backend.name(), "--json", "figures.json"]).args(arguments);
                 task.args(options.quick.then_some("--quick")).run(Output::Show)?.check()?;
                 let text = fs::read_to_string(dir.path().join("figures.json")).context("there are no figures")?;
                 runs.push(serde_json::from_str(&text).context("the figures can't be read")?);
@@ -112,7 +112,7 @@ pub(crate) mod stress {
     /// The program on one backend.
     pub(crate) fn task(program: &Program, runner: &Runner, backend: Backend, seconds: u64) -> Task {
         let task = runner.task(&program.path, Duration::from_secs(seconds) + GRACE);
-        task.args(["--backend", backend.name(), "--seconds", &seconds.to_string()])
+        task.args(["--backend", &backend.name(), "--seconds", &seconds.to_string()])
     }
 }
 

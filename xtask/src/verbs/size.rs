@@ -22,10 +22,10 @@ pub(crate) struct Options {}
 pub(crate) fn run(workspace: &Workspace, Options {}: &Options) -> Result<()> {
     let mut report = Report::default();
     check(workspace, &mut report)?;
-    let (toolchain, runner) = set_up(workspace, Target::X86_64_ABORT)?;
+    let place = Place::windows(workspace, Target::X86_64_ABORT, None)?;
     for package in ["with-std", "with-parking-lot"] {
-        for Program { path, .. } in build(workspace, &toolchain, package)? {
-            runner.task(&path, RUN_LIMIT).run(Output::Keep)?.check()?;
+        for Program { path, .. } in build(&place, package)? {
+            place.runner()?.task(&path, RUN_LIMIT).run(Output::Keep)?.check()?;
             println!("{package}: {} bytes", fs::metadata(path)?.len());
         }
     }
@@ -34,8 +34,8 @@ pub(crate) fn run(workspace: &Workspace, Options {}: &Options) -> Result<()> {
 
 /// Checks what ntpark itself takes, each item as a step.
 pub(crate) fn check(workspace: &Workspace, report: &mut Report) -> Result<()> {
-    let (toolchain, runner) = set_up(workspace, Target::X86_64_BARE)?;
-    let programs = build(workspace, &toolchain, "minimal")?;
+    let place = Place::windows(workspace, Target::X86_64_BARE, None)?;
+    let (programs, runner) = (build(&place, "minimal")?, place.runner()?);
     let find = |name: &str| {
         let program = programs.iter().find(|program| program.name == name);
         program.map(|program| program.path.as_path()).with_context(|| format!("there is no program {name}"))
@@ -48,13 +48,12 @@ pub(crate) fn check(workspace: &Workspace, report: &mut Report) -> Result<()> {
     let mut stacks = [0; 3];
     for windows in ["0", "1", "2"] {
         let printed = runner.task(stack, RUN_LIMIT).arg(windows).run(Output::Keep)?.check()?.output;
-        let mut numbers = printed.split_whitespace().map(str::parse::<u64>);
-        for bytes in &mut stacks {
-            *bytes = numbers.next().with_context(|| format!("stack.exe has printed {printed}"))??.max(*bytes);
-        }
+        let numbers: Vec<u64> = printed.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
+        ensure!(numbers.len() == stacks.len(), "stack.exe has printed {printed}");
+        stacks.iter_mut().zip(numbers).for_each(|(most, bytes)| *most = bytes.max(*most));
     }
     let dir = tempfile::tempdir()?;
-    Flavour::X86_64_GNU.build(workspace, &toolchain, &dir.path().join("c"))?;
+    Flavour::X86_64_GNU.build(workspace, &place.toolchain, &dir.path().join("c"))?;
     let dll = dir.path().join("c/bin/ntpark.dll");
 
     report.group("size");
@@ -69,10 +68,8 @@ pub(crate) fn check(workspace: &Workspace, report: &mut Report) -> Result<()> {
         // With the 240 bytes that spread it.
         ("stack of a futex wait", stacks[2], 880),
     ] {
-        report.step(&format!("{name}: {value} of {limit} bytes"), || {
-            ensure!(value <= limit, "more than the limit");
-            Ok(())
-        })?;
+        let is_within = (value <= limit).then_some(());
+        report.step(&format!("{name}: {value} of {limit} bytes"), || is_within.context("more than the limit"))?;
     }
     for (name, path) in [("program", park), ("program with a futex", futex), ("DLL", dll.as_path())] {
         let bytes = fs::read(path)?;
@@ -98,16 +95,7 @@ fn bytes_before_imports(path: &Path) -> Result<u64> {
     Ok(imports - range.start)
 }
 
-fn set_up(workspace: &Workspace, target: Target) -> Result<(Toolchain, Runner)> {
-    let mut setup = Setup::new(workspace);
-    setup.needs_linker(target);
-    setup.needs_wine(Target::X86_64);
-    let toolchain = setup.needs_target(target)?;
-    setup.carry_out()?;
-    Ok((toolchain, Runner::windows(workspace, Target::X86_64)?))
-}
-
-fn build(workspace: &Workspace, toolchain: &Toolchain, package: &str) -> Result<Vec<Program>> {
+fn build(place: &Place<'_>, package: &str) -> Result<Vec<Program>> {
     let manifest = Some("benches/programs/Cargo.toml");
-    Build { manifest, ..Build::release(package, &["build", "--bins"]) }.run(workspace, toolchain)
+    place.build(Build { manifest, ..Build::release(package, &["build", "--bins"]) })
 }

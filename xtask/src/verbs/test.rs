@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every suite, in every place, on every backend.
 
 mod c;
+mod faults;
 
 use clap::ValueEnum;
 
@@ -13,11 +14,6 @@ use crate::verbs::targets::NO_CRT;
 const LIMIT: Duration = Duration::from_secs(300);
 /// How long the suite `stress` runs on each backend.
 const STRESS_SECONDS: u64 = 20;
-/// The test that tries the seeded faults, each with a limit of its own, how long they may take together, and those that
-/// take seconds each.
-const FAULTS: &str = "faults";
-const FAULTS_LIMIT: Duration = Duration::from_secs(90 * 60);
-const QUICK_FAULTS: [&str; 2] = ["coverage", "build"];
 /// parking_lot's core on ntpark, with tests of parking_lot 0.12 and 0.13.
 pub(crate) const PARKING_LOT: [&str; 2] = ["verify/parking_lot/0.9/Cargo.toml", "verify/parking_lot/0.10/Cargo.toml"];
 /// The example that is the verb `demo`.
@@ -121,7 +117,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             Suite::Simulated => session.proof(Build::new("ntpark-verify", &["test", "--test=simulated"]))?,
             Suite::Model => session.proof(Build::new("ntpark-verify", &["test", "--test=model"]))?,
             Suite::Loom => session.proof(Build::release("ntpark-verify", &["test", "--test=loom"]))?,
-            Suite::Faults => session.proof(Build::new("ntpark-verify", &["test", "--test=faults"]))?,
+            Suite::Faults => faults::run(&mut session)?,
             Suite::Size => size::check(workspace, &mut session.report)?,
             Suite::Xtask => session.proof(Build::new("xtask", &["test", "--bins"]))?,
         }
@@ -194,10 +190,7 @@ impl<'a> Session<'a> {
     fn proof(&mut self, build: Build<'_>) -> Result<()> {
         for program in build.run(self.workspace, &Toolchain::host(self.workspace))? {
             self.report.group(&program.name);
-            let is_faults = program.name == FAULTS;
-            let words = QUICK_FAULTS.iter().filter(|_| is_faults && self.options.suite.is_empty());
-            let limit = if is_faults { FAULTS_LIMIT } else { LIMIT };
-            let task = self.task(&program, &Runner::native(), limit).args(words);
+            let task = self.task(&program, &Runner::native());
             self.report.program(&program.name, &task, Counts::of_tests)?;
         }
         Ok(())
@@ -220,7 +213,7 @@ impl<'a> Session<'a> {
             self.report.group(format!("{label} {}", backend.name()));
             let runner = place.runner()?;
             for program in programs {
-                let task = self.task(program, &runner, LIMIT).env(BACKEND_VARIABLE, backend.name());
+                let task = self.task(program, &runner).env(BACKEND_VARIABLE, backend.name());
                 self.report.program(&program.name, &task, judge)?;
             }
         }
@@ -228,9 +221,9 @@ impl<'a> Session<'a> {
     }
 
     /// What runs a program as cargo would.
-    fn task(&self, program: &Program, runner: &Runner, limit: Duration) -> Task {
+    fn task(&self, program: &Program, runner: &Runner) -> Task {
         let dir = &program.package_dir;
-        let task = runner.task(&program.path, limit).dir(dir).env("CARGO_MANIFEST_DIR", dir);
+        let task = runner.task(&program.path, LIMIT).dir(dir).env("CARGO_MANIFEST_DIR", dir);
         task.args(&self.options.filter)
     }
 }

@@ -42,7 +42,6 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<()> {
     header::check(workspace)?;
     session.proof(Build::new("ntpark-ffi", &["test"]))?;
     for (target, compiler, libraries) in widths {
-        let label = format!("c {}", target.name);
         let dir = workspace.target().join("c").join(target.name);
         for (flavour, toolchain) in &libraries {
             let layout = dir.join(flavour.target.name);
@@ -53,7 +52,7 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<()> {
         let [gnu, msvc] = libraries.map(|(flavour, _)| dir.join(flavour.target.name));
         compile(session, compiler, &gnu, &msvc, &build)?;
         let runner = Runner::windows(workspace, target)?;
-        session.report.group(label);
+        session.report.group(format!("c {}", target.name));
         session.report.program("ctest", &runner.environment(ctest(session, &build)), judge)?;
     }
     Ok(())

@@ -23,45 +23,51 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// All faults, and all text that needs none.
-pub(crate) struct Catalogue {
-    pub(crate) faults: Vec<Fault>,
-    pub(crate) without: Vec<Without>,
+pub struct Catalogue {
+    /// In the order in which they are written down.
+    pub faults: Vec<Fault>,
+    /// What stands under `[[without]]`.
+    pub without: Vec<Without>,
 }
 
 /// A fault.
-pub(crate) struct Fault {
-    pub(crate) name: String,
-    pub(crate) slip: String,
+pub struct Fault {
+    /// No other fault has it.
+    pub name: String,
+    /// What goes wrong.
+    pub slip: String,
     /// The product's file, from the root.
-    pub(crate) file: PathBuf,
+    pub file: PathBuf,
     /// What changes there, from the beginning on.
-    pub(crate) changes: Vec<Change>,
-    pub(crate) net: Net,
-    pub(crate) says: String,
+    pub changes: Vec<Change>,
+    /// What notices it: `build`, which is the compile-time model, or a test program of this package.
+    pub net: String,
+    /// The test in that program; empty for the build.
+    pub test: String,
+    /// A part of what that says.
+    pub says: String,
 }
 
 /// A replacement.
-pub(crate) struct Change {
-    /// What is replaced, by what.
-    pub(crate) place: Range<usize>,
-    pub(crate) replace: String,
+pub struct Change {
+    /// What is replaced.
+    pub place: Range<usize>,
+    /// By what.
+    pub replace: String,
     /// What of it really changes, in whole words: neither the text around it nor what stays.
-    pub(crate) range: Range<usize>,
+    pub range: Range<usize>,
     /// Whether all that changes is that an ordering becomes Relaxed.
-    pub(crate) weakens: bool,
-}
-
-/// Who notices it.
-pub(crate) enum Net {
-    Build,
-    Test { program: String, test: String },
+    pub weakens: bool,
 }
 
 /// Text of the product that can have no fault.
-pub(crate) struct Without {
-    pub(crate) file: PathBuf,
-    pub(crate) place: Range<usize>,
-    pub(crate) text: String,
+pub struct Without {
+    /// The product's file, from the root.
+    pub file: PathBuf,
+    /// Where it is in the file.
+    pub place: Range<usize>,
+    /// The text itself.
+    pub text: String,
 }
 
 #[derive(Deserialize)]
@@ -102,7 +108,7 @@ struct Exception {
 
 impl Catalogue {
     /// Reads `verify/faults` of the tree at `root`.
-    pub(crate) fn read(root: &Path) -> Result<Self, String> {
+    pub fn read(root: &Path) -> Result<Self, String> {
         let folder = root.join("verify/faults");
         let entries = fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         let mut pages: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
@@ -147,12 +153,21 @@ impl Fault {
         if !changes.is_sorted_by(|one, two| one.place.end <= two.place.start) {
             return Err(format!("{}: changes overlap", entry.name));
         }
-        let net = match entry.noticed_by.split_once(' ') {
-            Some((program, test)) => Net::Test { program: program.to_owned(), test: test.to_owned() },
-            None if entry.noticed_by == "build" => Net::Build,
-            None => return Err(format!("{}: noticed by {}: which test there?", entry.name, entry.noticed_by)),
-        };
-        Ok(Self { name: entry.name, slip: entry.slip, file: file.to_owned(), changes, net, says: entry.says })
+        let (net, test) = entry.noticed_by.split_once(' ').unwrap_or((&entry.noticed_by, ""));
+        if (net == "build") != test.is_empty() {
+            return Err(format!("{}: noticed by {}: which test there?", entry.name, entry.noticed_by));
+        }
+        let (net, test) = (net.to_owned(), test.to_owned());
+        Ok(Self { name: entry.name, slip: entry.slip, file: file.to_owned(), changes, net, test, says: entry.says })
+    }
+
+    /// Its file with the fault in it. `source` is what the catalogue was read with.
+    pub fn seeded(&self, mut source: String) -> String {
+        // From the end on, so that places stay where they are.
+        for change in self.changes.iter().rev() {
+            source.replace_range(change.place.clone(), &change.replace);
+        }
+        source
     }
 }
 
