@@ -166,8 +166,8 @@ impl Board {
         let within = (!self.is_counted || text <= checks.text && data <= checks.data).then_some(());
         let name = format!("ntpark: {text} bytes of code, {data} of data");
         report.step(&name, || within.context("more than checks.toml allows"))?;
-        let faults = checks.fault.iter().filter(|fault| with_faults && fault.board == self.name);
-        faults.map(|fault| self.check_fault(workspace, toolchain, fault, report)).collect()
+        let mut faults = checks.fault.iter().filter(|fault| with_faults && fault.board == self.name);
+        faults.try_for_each(|fault| self.check_fault(workspace, toolchain, fault, report))
     }
 
     /// Seeds a fault in a copy.
