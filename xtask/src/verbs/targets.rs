@@ -167,7 +167,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 }
 
 /// Makes what clang links with: empty libraries, and one of ntdll for ARM64, for which mingw-w64 is no package.
-fn make_libraries(workspace: &Workspace) -> Result<()> {
+pub(crate) fn make_libraries(workspace: &Workspace) -> Result<()> {
     let folder = |arch| workspace.target().join("libraries").join(arch);
     for arch in ["x86_64", "i686", "aarch64"] {
         fs::create_dir_all(folder(arch))?;
@@ -182,7 +182,12 @@ fn make_libraries(workspace: &Workspace) -> Result<()> {
 }
 
 /// The toolchain that builds the example for a target; what it takes goes to `setup`.
-fn toolchain(workspace: &Workspace, setup: &mut Setup<'_>, triple: &'static str, arch: &str) -> Result<Toolchain> {
+pub(crate) fn toolchain(
+    workspace: &Workspace,
+    setup: &mut Setup<'_>,
+    triple: &'static str,
+    arch: &str,
+) -> Result<Toolchain> {
     let toolchain = setup.needs_target(Target::bare(triple))?;
     if triple.ends_with("-gnu") {
         setup.needs_linker(Target::windows(arch)?);
