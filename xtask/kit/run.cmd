@@ -18,7 +18,7 @@ if "%PROCESSOR_ARCHITECTURE%"=="AMD64" set run=x64\run.exe
 if errorlevel 1 set std=
 type %report%
 for %%w in (x86 x64 arm64) do call :width %%w
-echo passed %passed%, failed %failed%>> %report%
+>> %report% echo passed %passed%, failed %failed%
 echo passed %passed%, failed %failed%
 echo Please paste report.txt into an issue, with the form "Real Windows" of ntpark's repository.
 popd
@@ -52,6 +52,7 @@ type output.txt >> %report%
 goto :eof
 
 :run
+echo %NTPARK_BACKEND% %*
 %run% %* >> %report% 2> output.txt
 if errorlevel 2 exit /b 2
 if errorlevel 1 goto failed

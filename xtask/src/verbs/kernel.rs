@@ -130,13 +130,13 @@ impl Board {
     pub(crate) fn check(
         &self,
         workspace: &Workspace,
-        toolchain: &Toolchain,
-        with_faults: bool,
+        tools: &Toolchain,
+        faults: bool,
         report: &mut Report,
     ) -> Result<()> {
         report.group(self.name);
         let checks: Checks = toml::from_str(&fs::read_to_string(workspace.root().join(DIR).join("checks.toml"))?)?;
-        let kernel = build(workspace, toolchain, Path::new(DIR))?;
+        let kernel = build(workspace, tools, Path::new(DIR))?;
         let bytes = fs::read(&kernel.path)?;
         let file = object::File::parse(&*bytes)?;
         let functions = file.symbol_map();
@@ -166,26 +166,25 @@ impl Board {
         let within = (!self.is_counted || text <= checks.text && data <= checks.data).then_some(());
         let name = format!("ntpark: {text} bytes of code, {data} of data");
         report.step(&name, || within.context("more than checks.toml allows"))?;
-        let mut faults = checks.fault.iter().filter(|fault| with_faults && fault.board == self.name);
-        faults.try_for_each(|fault| self.check_fault(workspace, toolchain, fault, report))
+        for fault in checks.fault.iter().filter(|fault| faults && fault.board == self.name) {
+            report.step(&format!("{}: {}", fault.name, fault.slip), || self.check_fault(workspace, tools, fault))?;
+        }
+        Ok(())
     }
 
-    /// Seeds a fault in a copy.
-    fn check_fault(&self, workspace: &Workspace, tools: &Toolchain, it: &Fault, report: &mut Report) -> Result<()> {
-        let copy = tempfile::tempdir_in(workspace.target())?;
-        let dir = copy.path().join("kernels");
-        let task = Task::new("cp", RUN_LIMIT).args(["-R", DIR, LOCK]).arg(copy.path()).dir(workspace.root());
+    /// Seeds a fault in a copy, which is made anew over the one before.
+    fn check_fault(&self, workspace: &Workspace, tools: &Toolchain, it: &Fault) -> Result<()> {
+        let copy = workspace.target().join("seeded");
+        fs::create_dir_all(&copy)?;
+        let task = Task::new("cp", RUN_LIMIT).args(["-R", DIR, LOCK]).arg(&copy).dir(workspace.root());
         task.run(Output::Keep)?.check()?;
+        let dir = copy.join("kernels");
         replace(&dir.join("Cargo.toml"), "path = \"../..\"", &format!("path = {:?}", workspace.root()))?;
         replace(&dir.join(&it.file), &it.find, &it.replace)?;
-        report
-            .step(&format!("{}: {}", it.name, it.slip), || {
-                let ended = self.boot(&build(workspace, tools, &dir)?, &it.mode)?;
-                let is_noticed = Regex::new(&it.says)?.is_match(&ended.output) && ended.code() == Some(it.exit_code);
-                ensure!(is_noticed, "not noticed as expected: {}\n{}", ended.how(), ended.output);
-                Ok(())
-            })
-            .map(drop)
+        let ended = self.boot(&build(workspace, tools, &dir)?, &it.mode)?;
+        let is_noticed = Regex::new(&it.says)?.is_match(&ended.output) && ended.code() == Some(it.exit_code);
+        ensure!(is_noticed, "not noticed as expected: {}\n{}", ended.how(), ended.output);
+        Ok(())
     }
 }
 
