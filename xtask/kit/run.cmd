@@ -23,6 +23,7 @@ echo passed %passed%, failed %failed%
 echo Please paste report.txt into an issue, with the form "Real Windows" of ntpark's repository.
 popd
 if not %failed%==0 exit /b 1
+if %passed%==0 exit /b 1
 exit /b 0
 
 :width
