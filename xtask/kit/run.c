@@ -78,12 +78,14 @@ static enum ending run(DWORD seconds, char *line, DWORD *code)
     SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX);
     if (!CreateProcessA(NULL, line, NULL, NULL, TRUE, CREATE_SUSPENDED, NULL, NULL, &startup, &process)) {
         *code = GetLastError();
+        printf("does not start ");
         return *code == ERROR_BAD_EXE_FORMAT || *code == ERROR_EXE_MACHINE_TYPE_MISMATCH ? NOT_HERE : FAILED;
     }
     /* For the program's children. Before Windows 8 this fails within another job; tests have watchdogs of their own. */
     AssignProcessToJobObject(job, process.hProcess);
     ResumeThread(process.hThread);
     if (WaitForSingleObject(process.hProcess, seconds * 1000) == WAIT_TIMEOUT) {
+        printf("hangs ");
         TerminateProcess(process.hProcess, WAIT_TIMEOUT);
         WaitForSingleObject(process.hProcess, 10000);
     }

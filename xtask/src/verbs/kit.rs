@@ -26,12 +26,11 @@ const C_PROGRAMS: [(&str, &str); 4] = [
 const C_FLAGS: &str = "-O1 -std=c99 -Wall -Wextra -Wpedantic -Wconversion -Werror -static -s -D_WIN32_WINNT=0x0501 \
                        -Wl,--subsystem,console:5.01 -Iinclude -Itests";
 /// Programs with std, for Windows 7 and later, and their folders.
-const STRIP: &str = "--config=profile.release.strip=true";
 const PROGRAMS: [(Build<'_>, &str); 4] = [
-    (Build::release("ntpark", &["test", STRIP]), "deps"),
-    (Build::release("ntpark", &["build", "--example=probe", STRIP]), ""),
-    (Build { what: &["build", "--example=stress", STRIP], ..stress::PROGRAM }, ""),
-    (Build::release("ntpark-bench", &["build", "--bins", "--no-default-features", STRIP]), ""),
+    (Build::release("ntpark", &["test"]), "deps"),
+    (Build::release("ntpark", &["build", "--example=probe"]), ""),
+    (stress::PROGRAM, ""),
+    (Build::release("ntpark-bench", &["build", "--bins", "--no-default-features"]), ""),
 ];
 /// The test of what is in the checkout.
 const NOT_FOR_IT: &str = "links";
