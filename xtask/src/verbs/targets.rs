@@ -2,7 +2,7 @@
 //! linked and run as far as this machine can.
 //!
 //! The program is the example `no_crt`: without std and a C runtime it takes a linker, and nothing else that
-//! comes with a target. What a toolchain has no compiled `core` for is built from the source of Debian's.
+//! comes with a target. A `core` that a toolchain has not compiled is built from its source.
 
 use crate::debian::{MMDEBSTRAP, QEMU, Root};
 use crate::prelude::*;
@@ -37,7 +37,7 @@ pub(crate) struct Options {
     #[arg(long, conflicts_with_all = ["write", "emulate"])]
     check: bool,
     /// Only this target; may be given several times
-    #[arg(long, value_name = "TRIPLE", conflicts_with_all = ["write", "check"], value_parser = TARGETS.map(|it| it.0))]
+    #[arg(long, value_name = "TRIPLE", conflicts_with_all = ["write", "check"])]
     target: Vec<String>,
     /// Run the programs for ARM64 too, under Wine for ARM64 under QEMU
     ///
@@ -48,67 +48,40 @@ pub(crate) struct Options {
     emulate: bool,
 }
 
-/// What is expected of a target.
-#[derive(Clone, Copy)]
-enum Expected {
-    /// The crate and the program are built; this machine's Wine may run it.
-    Program,
-    /// The crate is built: for another kernel, or where linking takes what only Microsoft has.
-    Library,
-    /// The build is refused, and names this way out.
-    Refused(&'static str),
-}
-use Expected::{Library, Program as Whole, Refused};
-
-/// Each with flags for rustc behind a space, if it takes any.
-const TARGETS: [(&str, Expected); 27] = [
-    ("x86_64-pc-windows-msvc", Whole),
-    ("x86_64-pc-windows-gnu", Whole),
-    ("x86_64-pc-windows-gnullvm", Whole),
-    ("x86_64-win7-windows-msvc", Whole),
-    ("x86_64-win7-windows-gnu", Whole),
-    ("i686-pc-windows-msvc", Whole),
-    ("i686-pc-windows-gnu", Whole),
-    ("i686-pc-windows-gnullvm", Whole),
-    ("i686-win7-windows-msvc", Whole),
-    ("i686-win7-windows-gnu", Whole),
-    // Processors without SSE2, as some of Windows XP's are.
-    ("i686-win7-windows-gnu -Ctarget-cpu=pentium3", Whole),
-    ("aarch64-pc-windows-msvc", Whole),
-    ("aarch64-pc-windows-gnullvm", Whole),
-    ("arm64ec-pc-windows-msvc", Library),
-    ("thumbv7a-pc-windows-msvc", Library),
-    ("x86_64-pc-cygwin", Library),
-    ("x86_64-unknown-uefi", Library),
-    ("x86_64-unknown-none", Library),
-    ("aarch64-unknown-none", Library),
-    ("aarch64-unknown-none-softfloat", Library),
-    ("riscv64gc-unknown-none-elf", Library),
-    ("riscv32imac-unknown-none-elf", Library),
-    ("riscv32imc-unknown-none-elf", Refused("riscv32imac")),
-    ("thumbv7m-none-eabi", Library),
-    ("thumbv6m-none-eabi", Refused("thumbv7m")),
-    ("wasm32-unknown-unknown", Library),
-    ("x86_64-unknown-linux-gnu", Library),
-];
+/// Targets of the program, some with flags for rustc behind a space: `pentium3` is a processor without SSE2, as some of
+/// Windows XP's are.
+const PROGRAMS: &str = "x86_64-pc-windows-msvc, x86_64-pc-windows-gnu, x86_64-pc-windows-gnullvm, \
+    x86_64-win7-windows-msvc, x86_64-win7-windows-gnu, i686-pc-windows-msvc, i686-pc-windows-gnu, \
+    i686-pc-windows-gnullvm, i686-win7-windows-msvc, i686-win7-windows-gnu, \
+    i686-win7-windows-gnu -Ctarget-cpu=pentium3, aarch64-pc-windows-msvc, aarch64-pc-windows-gnullvm";
+/// Targets of the crate alone: other kernels, or those for which only Microsoft's SDK links. Behind a colon, the way out
+/// that the refusal of a build has to name.
+const LIBRARIES: &str = "arm64ec-pc-windows-msvc, thumbv7a-pc-windows-msvc, x86_64-pc-cygwin, x86_64-unknown-uefi, \
+    x86_64-unknown-none, aarch64-unknown-none, aarch64-unknown-none-softfloat, riscv64gc-unknown-none-elf, \
+    riscv32imac-unknown-none-elf, riscv32imc-unknown-none-elf: riscv32imac, thumbv7m-none-eabi, \
+    thumbv6m-none-eabi: thumbv7m, wasm32-unknown-unknown, x86_64-unknown-linux-gnu";
+/// Parts of the names of targets for which no toolchain has a compiled `core`.
+const NOT_COMPILED: [&str; 3] = ["-win7-", "thumbv7a-", "-cygwin"];
 
 /// Builds for all targets.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     ensure!(cfg!(target_os = "linux"), "this links for all targets on Debian; on Windows, use the toolchain of each");
     let mut setup = Setup::new(workspace);
     let mut builds = Vec::new();
-    for (name, expected) in TARGETS {
+    let libraries = LIBRARIES.split(", ").map(|row| (row, false));
+    for (row, is_program) in PROGRAMS.split(", ").map(|row| (row, true)).chain(libraries) {
+        let (name, way_out) = row.split_once(": ").map_or((row, None), |(name, way_out)| (name, Some(way_out)));
         if options.target.is_empty() || options.target.iter().any(|target| target == name) {
             let (triple, flags) = name.split_once(' ').unwrap_or((name, ""));
             let (arch, _) = triple.split_once('-').context("a triple has parts")?;
             // For what this machine's Wine runs its programs; others take an emulator.
-            let runs_as = Target::windows(arch).ok().filter(|_| matches!(expected, Whole));
+            let runs_as = Target::windows(arch).ok().filter(|_| is_program);
             runs_as.into_iter().for_each(|target| setup.needs_wine(target));
             let mut toolchain = toolchain(workspace, &mut setup, triple, arch)?;
             if !flags.is_empty() {
                 toolchain = toolchain.with_env("RUSTFLAGS", flags);
             }
-            builds.push((name, expected, runs_as, toolchain));
+            builds.push((name, is_program, way_out, runs_as, toolchain));
         }
     }
     [QEMU, MMDEBSTRAP].into_iter().filter(|_| options.emulate).for_each(|tool| setup.needs_tool(tool));
@@ -119,25 +92,23 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 
     let mut report = Report::default();
     let mut table = HEADING.to_owned();
-    for (name, expected, runs_as, toolchain) in builds {
+    for (name, is_program, way_out, runs_as, toolchain) in builds {
         report.group(name);
-        let compile = toolchain.cargo(workspace, "build").args(["--release", "--package", "ntpark"]);
-        if let Refused(way_out) = expected {
-            report.step("refused", || {
-                let said = compile.run(Output::Keep)?;
-                ensure!(!said.success() && said.output.contains(&format!("use {way_out}")), "{}", said.output);
+        if !is_program {
+            let task = toolchain.cargo(workspace, "build").args(["--release", "--package", "ntpark"]);
+            report.step(if way_out.is_some() { "refused" } else { "compiled" }, || {
+                let finished = task.run(Output::Keep)?;
+                let Some(way_out) = way_out else { return finished.check().map(drop) };
+                let is_refused = !finished.success() && finished.output.contains(&format!("use {way_out}"));
+                ensure!(is_refused, "not refused with a way out:\n{}", finished.output);
                 Ok(())
             })?;
-            table += &format!("| `{name}` | refused: use {way_out} | | |\n");
-            continue;
-        }
-        report.step("compiled", || compile.run(Output::Keep)?.check().map(drop))?;
-        if let Library = expected {
-            table += &format!("| `{name}` | yes | | |\n");
+            let cell = way_out.map_or("yes".to_owned(), |way_out| format!("refused: use {way_out}"));
+            table += &format!("| `{name}` | {cell} | | |\n");
             continue;
         }
         let mut program = None;
-        report.step("linked", || {
+        report.step("compiled and linked", || {
             program = Some(NO_CRT.one(workspace, &toolchain)?);
             Ok(())
         })?;
@@ -188,7 +159,10 @@ pub(crate) fn toolchain(
     triple: &'static str,
     arch: &str,
 ) -> Result<Toolchain> {
-    let toolchain = setup.needs_target(Target::bare(triple))?;
+    let toolchain = match NOT_COMPILED.iter().any(|part| triple.contains(part)) {
+        true => setup.needs_source(Target::bare(triple)),
+        false => setup.needs_target(Target::bare(triple))?,
+    };
     if triple.ends_with("-gnu") {
         setup.needs_linker(Target::windows(arch)?);
         return Ok(toolchain);
