@@ -358,7 +358,7 @@ pub(crate) fn absent() -> Vec<(&'static str, &'static str)> {
         absent.push(("parking", "blocks on std's mutex and condition variable, not on keyed events"));
         absent.push(("atomic-wait", "knows WaitOnAddress alone"));
     } else if cfg!(not(has_atomic_wait)) {
-        absent.push(("atomic-wait", "cannot be linked together with std for *-pc-windows-gnu"));
+        absent.push(("atomic-wait", "left out where it cannot be linked, for *-pc-windows-gnu, and for Windows 7"));
     }
     if !cfg!(windows) {
         absent.push(("WaitOnAddress, keyed events, auto-reset events", "are Windows'"));

@@ -57,11 +57,15 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let mut setup = Setup::new(workspace);
     setup.needs_tool(ZIP);
     let arm64 = targets::toolchain(workspace, &mut setup, "aarch64-pc-windows-gnullvm", "aarch64")?;
-    let widths = WIDTHS.map(|(name, flavour, target, flags)| {
+    let mut widths = Vec::new();
+    for (name, flavour, target, flags) in WIDTHS {
         setup.needs_linker(target);
-        let library = setup.needs_source(flavour.target).with_env("RUSTFLAGS", flags);
-        (name, flavour, target, library, setup.needs_source(target.since_windows_7()))
-    });
+        let library = match flags {
+            "" => setup.needs_target(flavour.target)?,
+            _ => setup.needs_source(flavour.target).with_env("RUSTFLAGS", flags),
+        };
+        widths.push((name, flavour, target, library, setup.needs_source(target.since_windows_7())));
+    }
     setup.carry_out()?;
 
     let home = workspace.target().join("kit");
