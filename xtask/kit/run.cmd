@@ -48,7 +48,7 @@ if not defined std goto :eof
 for %%p in (%1\deps\%deps%.exe) do call :run 300 %%p
 call :run 150 %1\stress.exe --backend %2 --seconds %stress%
 if %2==polling goto :eof
-call :run 900 %1\ntpark-bench.exe --backend %2 --quick
+call :run 900 %1\ntpark-bench.exe --backend %2 --quick --work token --work handoff
 type output.txt >> %report%
 goto :eof
 
