@@ -9,15 +9,21 @@ fn main() {
     // Words as targets name them, such as "8,16,32,64,ptr".
     let atomics = env::var("CARGO_CFG_TARGET_HAS_ATOMIC").unwrap_or_default();
     if !atomics.split(',').any(|size| size == "ptr") {
+        let way_out = match env::var("CARGO_CFG_TARGET_ARCH").unwrap_or_default().as_str() {
+            "arm" => "thumbv7m or thumbv8m.base",
+            "riscv32" => "riscv32imac",
+            _ => "a target of the same family that has them",
+        };
         error(&format!(
             "a parker is one atomic word, and {target} has no atomic read-modify-write operations on words of the size \
-             of a pointer; a target of the same family may have them: thumbv7m instead of thumbv6m, riscv32imac \
-             instead of riscv32imc"
+             of a pointer: use {way_out}"
         ));
     }
     let width = env::var("CARGO_CFG_TARGET_POINTER_WIDTH").unwrap_or_default();
     if width != "32" && width != "64" {
-        error(&format!("a parker needs a word of 32 or 64 bits, and those of {target} have {width}"));
+        error(&format!(
+            "a parker needs a word of 32 or 64 bits, and those of {target} have {width}: use a larger target"
+        ));
     }
 }
 

@@ -12,7 +12,7 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rustc-check-cfg=cfg(has_atomic_wait)");
     let target = env::var("TARGET").expect("cargo sets TARGET");
-    if !target.ends_with("-pc-windows-gnu") {
+    if !target.ends_with("-pc-windows-gnu") && env::var_os("CARGO_FEATURE_ATOMIC_WAIT").is_some() {
         println!("cargo::rustc-cfg=has_atomic_wait");
     }
     let Some(arch) = target.strip_suffix("-win7-windows-gnu") else {

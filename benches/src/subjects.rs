@@ -391,7 +391,7 @@ pub(crate) fn absent() -> Vec<(&'static str, &'static str)> {
         absent.push(("parking_lot_core-0.10", "needs Rust 1.95 and the feature newer-peers"));
     }
     if !is_keyed() && cfg!(not(has_atomic_wait)) {
-        absent.push(("atomic-wait", "cannot be linked together with std for *-pc-windows-gnu"));
+        absent.push(("atomic-wait", "left out where it cannot be linked, for *-pc-windows-gnu, and for Windows 7"));
     }
     if !cfg!(windows) {
         absent.push(("WaitOnAddress, keyed events, auto-reset events", "are Windows'"));

@@ -1,32 +1,62 @@
 #include "host.h"
 
-static SRWLOCK lock = SRWLOCK_INIT;
-static CONDITION_VARIABLE woken = CONDITION_VARIABLE_INIT;
+/* A thread that waits, on its stack. Windows XP has no condition variables. */
+struct waiter {
+    struct waiter *next;
+    HANDLE woken;
+};
+
+static volatile LONG locked;
+static struct waiter *waiters;
+
+static void lock(void)
+{
+    while (InterlockedExchange(&locked, 1) != 0)
+        Sleep(0);
+}
+
+static void unlock(void)
+{
+    InterlockedExchange(&locked, 0);
+}
 
 static void NTPARK_CALL host_wait(void *context, const uintptr_t *word, uintptr_t expected, uint64_t timeout)
 {
     struct host_calls *calls = (struct host_calls *)context;
+    struct waiter self, **at = &waiters;
     DWORD milliseconds = INFINITE;
 
     /* It may return at any time, so too short a wait is fine. */
     if (timeout != NTPARK_FOREVER)
         milliseconds = timeout > 10000000 ? 1000 : (DWORD)timeout / 10000 + 1;
     InterlockedIncrement(&calls->waits);
-    AcquireSRWLockExclusive(&lock);
-    if (*(const volatile uintptr_t *)word == expected)
-        SleepConditionVariableSRW(&woken, &lock, milliseconds, 0);
-    ReleaseSRWLockExclusive(&lock);
+    self.woken = CreateEventA(NULL, TRUE, FALSE, NULL);
+    lock();
+    if (*(const volatile uintptr_t *)word == expected) {
+        self.next = waiters;
+        waiters = &self;
+        unlock();
+        WaitForSingleObject(self.woken, milliseconds);
+        lock();
+        while (*at != &self)
+            at = &(*at)->next;
+        *at = self.next;
+    }
+    unlock();
+    CloseHandle(self.woken);
 }
 
 static void NTPARK_CALL host_wake(void *context, const uintptr_t *word)
 {
     struct host_calls *calls = (struct host_calls *)context;
+    struct waiter *waiter;
 
     (void)word;
     InterlockedIncrement(&calls->wakes);
-    AcquireSRWLockExclusive(&lock);
-    ReleaseSRWLockExclusive(&lock);
-    WakeAllConditionVariable(&woken);
+    lock();
+    for (waiter = waiters; waiter != NULL; waiter = waiter->next)
+        SetEvent(waiter->woken);
+    unlock();
 }
 
 static uint64_t NTPARK_CALL host_now(void *context)

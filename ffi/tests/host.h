@@ -1,4 +1,4 @@
-/* An embedder's functions, made of a lock and a condition variable. */
+/* An embedder's functions, made of a lock and events. */
 
 #ifndef HOST_H
 #define HOST_H

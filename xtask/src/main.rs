@@ -37,7 +37,7 @@ use clap::{Parser, Subcommand};
 use prelude::*;
 
 use verbs::programs::{demo, probe, stress};
-use verbs::{bench, dist, header, kernel, lint, miri, mutants, release, sanitize, size, targets, test};
+use verbs::{bench, dist, header, kernel, kit, lint, miri, mutants, release, sanitize, size, targets, test};
 
 /// ntpark's own commands. Windows programs run under Wine here, on Windows directly.
 #[derive(Parser)]
@@ -63,7 +63,7 @@ macro_rules! verbs {
 
 verbs! {
     Test: test, Demo: demo, Lint: lint, Probe: probe, Stress: stress, Sanitize: sanitize, Miri: miri, Mutants: mutants,
-    Kernel: kernel, Size: size, Bench: bench, Header: header, Dist: dist, Targets: targets, Release: release,
+    Kernel: kernel, Kit: kit, Size: size, Bench: bench, Header: header, Dist: dist, Targets: targets, Release: release,
 }
 
 fn main() -> std::process::ExitCode {

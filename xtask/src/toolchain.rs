@@ -73,6 +73,11 @@ impl Target {
     pub(crate) const SANITIZED: Self =
         Self { build_std: "std,panic_abort,panic_unwind,test", ..Self::bare("x86_64-unknown-linux-gnu") };
 
+    /// The same for Windows 7 and later, whose std no toolchain brings compiled.
+    pub(crate) const fn since_windows_7(self) -> Self {
+        Self { own: Some(self.debian), ..self }
+    }
+
     /// Reads the name of a Windows target that programs are run on.
     pub(crate) fn windows(name: &str) -> Result<Self> {
         [Self::X86_64, Self::I686].into_iter().find(|target| target.name == name).context("it is x86_64 or i686")

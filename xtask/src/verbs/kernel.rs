@@ -30,9 +30,9 @@ pub(crate) struct Options {
     no_faults: bool,
 }
 
-struct Board {
+pub(crate) struct Board {
     name: &'static str,
-    triple: &'static str,
+    pub(crate) triple: &'static str,
     emulator: Tool,
     machine: &'static str,
     /// Whether the emulator counts instructions: then two runs print the same.
@@ -41,7 +41,7 @@ struct Board {
     modes: &'static [&'static str],
 }
 
-const BOARDS: [Board; 2] = [
+pub(crate) const BOARDS: [Board; 2] = [
     Board {
         name: "mps2-an385",
         triple: "thumbv7m-none-eabi",
@@ -99,37 +99,44 @@ struct Fault {
 /// Runs everything.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let mut report = Report::default();
-    let checks: Checks = toml::from_str(&fs::read_to_string(workspace.root().join(DIR).join("checks.toml"))?)?;
     for board in BOARDS.iter().filter(|board| options.board.as_ref().is_none_or(|name| name == board.name)) {
-        let mut setup = Setup::new(workspace);
-        setup.needs_tool(board.emulator);
-        let mut toolchain = setup.needs_target(Target::bare(board.triple))?;
-        // Debian's Rust has no linker of its own.
-        if toolchain.program().starts_with(toolchain::DEBIAN_BIN) {
-            setup.needs_tool(LLD);
-            let variable = format!("CARGO_TARGET_{}_LINKER", board.triple.to_uppercase().replace('-', "_"));
-            toolchain = toolchain.with_env(variable, LLD.program);
-        }
-        setup.carry_out()?;
-        report.group(board.name);
-        board.check(workspace, &toolchain, &checks, &mut report)?;
-        if !options.no_faults {
-            board.check_faults(workspace, &toolchain, &checks.fault, &mut report)?;
-        }
+        board.check(workspace, &board.set_up(workspace)?, !options.no_faults, &mut report)?;
     }
     report.summary()
 }
 
 impl Board {
+    /// Installs what it takes to build for the board and to play it.
+    pub(crate) fn set_up(&self, workspace: &Workspace) -> Result<Toolchain> {
+        let mut setup = Setup::new(workspace);
+        setup.needs_tool(self.emulator);
+        let mut toolchain = setup.needs_target(Target::bare(self.triple))?;
+        // Debian's Rust has no linker of its own.
+        if toolchain.program().starts_with(toolchain::DEBIAN_BIN) {
+            setup.needs_tool(LLD);
+            toolchain = toolchain.with_linker(LLD);
+        }
+        setup.carry_out()?;
+        Ok(toolchain)
+    }
+
     fn boot(&self, kernel: &Program, mode: &str) -> Result<Finished> {
         let semihosting = format!("enable=on,target=native,arg=kernel,arg={mode}");
         let task = Task::new(self.emulator.program, RUN_LIMIT).args(self.machine.split(' ')).arg("-nographic");
         task.args(["-semihosting-config", &semihosting, "-kernel"]).arg(&kernel.path).run(Output::Keep)
     }
 
-    /// Runs all modes, and holds what they print against the checks.
-    fn check(&self, workspace: &Workspace, toolchain: &Toolchain, checks: &Checks, report: &mut Report) -> Result<()> {
-        let kernel = build(workspace, toolchain, Path::new(DIR))?;
+    /// Runs all modes, holds what they print against the checks, and seeds the faults if asked to.
+    pub(crate) fn check(
+        &self,
+        workspace: &Workspace,
+        tools: &Toolchain,
+        faults: bool,
+        report: &mut Report,
+    ) -> Result<()> {
+        report.group(self.name);
+        let checks: Checks = toml::from_str(&fs::read_to_string(workspace.root().join(DIR).join("checks.toml"))?)?;
+        let kernel = build(workspace, tools, Path::new(DIR))?;
         let bytes = fs::read(&kernel.path)?;
         let file = object::File::parse(&*bytes)?;
         let functions = file.symbol_map();
@@ -158,29 +165,25 @@ impl Board {
         let (text, data) = (size(SymbolKind::Text), size(SymbolKind::Data));
         let within = (!self.is_counted || text <= checks.text && data <= checks.data).then_some(());
         let name = format!("ntpark: {text} bytes of code, {data} of data");
-        report.step(&name, || within.context("more than checks.toml allows")).map(drop)
+        report.step(&name, || within.context("more than checks.toml allows"))?;
+        for fault in checks.fault.iter().filter(|fault| faults && fault.board == self.name) {
+            report.step(&format!("{}: {}", fault.name, fault.slip), || self.check_fault(workspace, tools, fault))?;
+        }
+        Ok(())
     }
 
-    /// Seeds the faults of this board in a copy.
-    fn check_faults(&self, workspace: &Workspace, tools: &Toolchain, all: &[Fault], report: &mut Report) -> Result<()> {
-        let copy = tempfile::tempdir_in(workspace.target())?;
-        let dir = copy.path().join("kernels");
-        let task = Task::new("cp", RUN_LIMIT).args(["-R", DIR, LOCK]).arg(copy.path()).dir(workspace.root());
+    /// Seeds a fault in a copy, which is made anew over the one before.
+    fn check_fault(&self, workspace: &Workspace, tools: &Toolchain, it: &Fault) -> Result<()> {
+        let copy = workspace.target().join("seeded");
+        fs::create_dir_all(&copy)?;
+        let task = Task::new("cp", RUN_LIMIT).args(["-R", DIR, LOCK]).arg(&copy).dir(workspace.root());
         task.run(Output::Keep)?.check()?;
+        let dir = copy.join("kernels");
         replace(&dir.join("Cargo.toml"), "path = \"../..\"", &format!("path = {:?}", workspace.root()))?;
-        for fault in all.iter().filter(|fault| fault.board == self.name) {
-            report.step(&format!("{}: {}", fault.name, fault.slip), || {
-                let file = dir.join(&fault.file);
-                let sound = replace(&file, &fault.find, &fault.replace)?;
-                let ended = build(workspace, tools, &dir).and_then(|kernel| self.boot(&kernel, &fault.mode));
-                fs::write(&file, sound)?;
-                let ended = ended?;
-                let is_said = Regex::new(&fault.says)?.is_match(&ended.output);
-                let is_noticed = is_said && ended.code() == Some(fault.exit_code);
-                ensure!(is_noticed, "not noticed as expected: {}\n{}", ended.how(), ended.output);
-                Ok(())
-            })?;
-        }
+        replace(&dir.join(&it.file), &it.find, &it.replace)?;
+        let ended = self.boot(&build(workspace, tools, &dir)?, &it.mode)?;
+        let is_noticed = Regex::new(&it.says)?.is_match(&ended.output) && ended.code() == Some(it.exit_code);
+        ensure!(is_noticed, "not noticed as expected: {}\n{}", ended.how(), ended.output);
         Ok(())
     }
 }
@@ -191,10 +194,9 @@ fn build(workspace: &Workspace, toolchain: &Toolchain, dir: &Path) -> Result<Pro
     Build { manifest: Some(&manifest), ..Build::release("kernels", &["build", "--bins"]) }.one(workspace, toolchain)
 }
 
-/// Replaces the only occurrence of a text in a file. Returns what the file was.
-fn replace(file: &Path, find: &str, replace: &str) -> Result<String> {
+/// Replaces the only occurrence of a text in a file.
+fn replace(file: &Path, find: &str, replace: &str) -> Result<()> {
     let text = fs::read_to_string(file)?;
     ensure!(text.matches(find).count() == 1, "{} does not have exactly once: {find}", file.display());
-    fs::write(file, text.replace(find, replace))?;
-    Ok(text)
+    Ok(fs::write(file, text.replace(find, replace))?)
 }

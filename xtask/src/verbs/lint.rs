@@ -3,10 +3,11 @@
 use crate::prelude::*;
 use crate::toolchain;
 use crate::verbs::test::PARKING_LOT;
-use crate::verbs::{dist, header};
+use crate::verbs::{dist, header, kernel};
 
-/// Packages in workspaces of their own, which this one knows nothing of.
+/// Packages in workspaces of their own, which this one knows nothing of: those for Windows, and the kernels.
 const APART: [&str; 2] = ["examples/no_crt/Cargo.toml", "benches/programs/Cargo.toml"];
+const KERNELS: &str = "examples/kernels/Cargo.toml";
 /// The oldest Rust that is promised: the workspace's `rust-version`, which xtask shares.
 const OLDEST: &str = env!("CARGO_PKG_RUST_VERSION");
 /// What it checks for, beside this machine.
@@ -27,6 +28,11 @@ pub(crate) fn run(workspace: &Workspace, Options {}: &Options) -> Result<()> {
     let mut msvc = Vec::new();
     for target in Target::MSVC {
         msvc.push((target.name, setup.needs_target(target)?));
+    }
+    let mut apart: Vec<_> = APART.map(|manifest| (manifest, windows.clone(), "--workspace")).into();
+    apart.extend(PARKING_LOT.map(|manifest| (manifest, windows.clone(), "--all-targets")));
+    for board in &kernel::BOARDS {
+        apart.push((KERNELS, setup.needs_target(Target::bare(board.triple))?, "--workspace"));
     }
     setup.carry_out()?;
     let host = Toolchain::host(workspace);
@@ -52,11 +58,11 @@ pub(crate) fn run(workspace: &Workspace, Options {}: &Options) -> Result<()> {
     for (name, toolchain) in &msvc {
         steps.push((format!("clippy, {name}"), clippy(toolchain, &["--package", "ntpark", "--lib"])));
     }
-    let of_apart = APART.map(|manifest| (manifest, "--workspace"));
-    for (manifest, targets) in of_apart.into_iter().chain(PARKING_LOT.map(|manifest| (manifest, "--all-targets"))) {
-        let of_it = ["--manifest-path", manifest];
+    for (manifest, toolchain, targets) in &apart {
+        let (of_it, triple) = (["--manifest-path", manifest], toolchain.triple().unwrap_or_default());
         steps.push((format!("format, {manifest}"), format(&of_it)));
-        steps.push((format!("clippy, {manifest}"), clippy(&windows, &["--manifest-path", manifest, targets])));
+        let clippy = clippy(toolchain, &["--manifest-path", manifest, targets]);
+        steps.push((format!("clippy, {manifest}, {triple}"), clippy));
     }
 
     let mut report = Report::default();

@@ -5,6 +5,7 @@ mod build_cost;
 pub(crate) mod dist;
 pub(crate) mod header;
 pub(crate) mod kernel;
+pub(crate) mod kit;
 pub(crate) mod lint;
 pub(crate) mod miri;
 pub(crate) mod mutants;

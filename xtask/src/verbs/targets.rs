@@ -1,8 +1,8 @@
-//! `cargo xtask targets`: the crate and a whole program for every Windows target, compiled, linked and run as
-//! far as this machine can.
+//! `cargo xtask targets`: the crate for every kind of target, and a whole program for those of Windows, compiled,
+//! linked and run as far as this machine can.
 //!
 //! The program is the example `no_crt`: without std and a C runtime it takes a linker, and nothing else that
-//! comes with a target. What a toolchain has no compiled `core` for is built from the source of Debian's.
+//! comes with a target. A `core` that a toolchain has not compiled is built from its source.
 
 use crate::debian::{MMDEBSTRAP, QEMU, Root};
 use crate::prelude::*;
@@ -24,17 +24,20 @@ const CLANG: Tool =
 /// Libraries of mingw-w64 that rustc asks for, and from which the program takes nothing.
 const EMPTY: [&str; 5] = ["kernel32", "mingw32", "mingwex", "msvcrt", "user32"];
 
-/// Build for every Windows target, and run what can be run
+/// Build for every kind of target, and run what can be run
 ///
 /// Takes about two minutes for each target whose core has to be built first. Fails if a target could not be compiled
-/// or linked, or its program does not run.
+/// or linked, or its program does not run; or if one that cannot work is not refused by name of another.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Write the table to docs/targets.md
     #[arg(long)]
     write: bool,
+    /// Fail unless docs/targets.md has this table
+    #[arg(long, conflicts_with_all = ["write", "emulate"])]
+    check: bool,
     /// Only this target; may be given several times
-    #[arg(long, value_name = "TRIPLE", conflicts_with = "write", value_parser = TARGETS)]
+    #[arg(long, value_name = "TRIPLE", conflicts_with_all = ["write", "check"])]
     target: Vec<String>,
     /// Run the programs for ARM64 too, under Wine for ARM64 under QEMU
     ///
@@ -45,33 +48,40 @@ pub(crate) struct Options {
     emulate: bool,
 }
 
-const TARGETS: [&str; 12] = [
-    "x86_64-pc-windows-msvc",
-    "x86_64-pc-windows-gnu",
-    "x86_64-pc-windows-gnullvm",
-    "x86_64-win7-windows-msvc",
-    "x86_64-win7-windows-gnu",
-    "i686-pc-windows-msvc",
-    "i686-pc-windows-gnu",
-    "i686-pc-windows-gnullvm",
-    "i686-win7-windows-msvc",
-    "i686-win7-windows-gnu",
-    "aarch64-pc-windows-msvc",
-    "aarch64-pc-windows-gnullvm",
-];
+/// Targets of the program, some with flags for rustc behind a space: `pentium3` is a processor without SSE2, as some of
+/// Windows XP's are.
+const PROGRAMS: &str = "x86_64-pc-windows-msvc, x86_64-pc-windows-gnu, x86_64-pc-windows-gnullvm, \
+    x86_64-win7-windows-msvc, x86_64-win7-windows-gnu, i686-pc-windows-msvc, i686-pc-windows-gnu, \
+    i686-pc-windows-gnullvm, i686-win7-windows-msvc, i686-win7-windows-gnu, \
+    i686-win7-windows-gnu -Ctarget-cpu=pentium3, aarch64-pc-windows-msvc, aarch64-pc-windows-gnullvm";
+/// Targets of the crate alone: other kernels, or those for which only Microsoft's SDK links. Behind a colon, the way out
+/// that the refusal of a build has to name.
+const LIBRARIES: &str = "arm64ec-pc-windows-msvc, thumbv7a-pc-windows-msvc, x86_64-pc-cygwin, x86_64-unknown-uefi, \
+    x86_64-unknown-none, aarch64-unknown-none, aarch64-unknown-none-softfloat, riscv64gc-unknown-none-elf, \
+    riscv32imac-unknown-none-elf, riscv32imc-unknown-none-elf: riscv32imac, thumbv7m-none-eabi, \
+    thumbv6m-none-eabi: thumbv7m, wasm32-unknown-unknown, x86_64-unknown-linux-gnu";
+/// Parts of the names of targets for which no toolchain has a compiled `core`.
+const NOT_COMPILED: [&str; 3] = ["-win7-", "thumbv7a-", "-cygwin"];
 
 /// Builds for all targets.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     ensure!(cfg!(target_os = "linux"), "this links for all targets on Debian; on Windows, use the toolchain of each");
     let mut setup = Setup::new(workspace);
     let mut builds = Vec::new();
-    for triple in TARGETS {
-        if options.target.is_empty() || options.target.iter().any(|target| target == triple) {
+    let libraries = LIBRARIES.split(", ").map(|row| (row, false));
+    for (row, is_program) in PROGRAMS.split(", ").map(|row| (row, true)).chain(libraries) {
+        let (name, way_out) = row.split_once(": ").map_or((row, None), |(name, way_out)| (name, Some(way_out)));
+        if options.target.is_empty() || options.target.iter().any(|target| target == name) {
+            let (triple, flags) = name.split_once(' ').unwrap_or((name, ""));
             let (arch, _) = triple.split_once('-').context("a triple has parts")?;
             // For what this machine's Wine runs its programs; others take an emulator.
-            let runs_as = Target::windows(arch).ok();
+            let runs_as = Target::windows(arch).ok().filter(|_| is_program);
             runs_as.into_iter().for_each(|target| setup.needs_wine(target));
-            builds.push((triple, runs_as, toolchain(workspace, &mut setup, triple, arch)?));
+            let mut toolchain = toolchain(workspace, &mut setup, triple, arch)?;
+            if !flags.is_empty() {
+                toolchain = toolchain.with_env("RUSTFLAGS", flags);
+            }
+            builds.push((name, is_program, way_out, runs_as, toolchain));
         }
     }
     [QEMU, MMDEBSTRAP].into_iter().filter(|_| options.emulate).for_each(|tool| setup.needs_tool(tool));
@@ -82,39 +92,53 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 
     let mut report = Report::default();
     let mut table = HEADING.to_owned();
-    for (triple, runs_as, toolchain) in builds {
-        report.group(triple);
-        let compile = toolchain.cargo(workspace, "build").args(["--release", "--package", "ntpark"]);
-        let compiled = report.step("compiled", || compile.run(Output::Keep)?.check().map(drop))?;
+    for (name, is_program, way_out, runs_as, toolchain) in builds {
+        report.group(name);
+        if !is_program {
+            let task = toolchain.cargo(workspace, "build").args(["--release", "--package", "ntpark"]);
+            report.step(if way_out.is_some() { "refused" } else { "compiled" }, || {
+                let finished = task.run(Output::Keep)?;
+                let Some(way_out) = way_out else { return finished.check().map(drop) };
+                let is_refused = !finished.success() && finished.output.contains(&format!("use {way_out}"));
+                ensure!(is_refused, "not refused with a way out:\n{}", finished.output);
+                Ok(())
+            })?;
+            let cell = way_out.map_or("yes".to_owned(), |way_out| format!("refused: use {way_out}"));
+            table += &format!("| `{name}` | {cell} | | |\n");
+            continue;
+        }
         let mut program = None;
-        let linked = report.step("linked", || {
+        report.step("compiled and linked", || {
             program = Some(NO_CRT.one(workspace, &toolchain)?);
             Ok(())
         })?;
-        let ran = match (program, runs_as) {
-            (Some(program), _) if runs_as.is_some() || options.emulate => yes(report.step("run", || {
+        let is_run = runs_as.is_some() || options.emulate;
+        if let Some(program) = program.filter(|_| is_run) {
+            report.step("run", || {
                 let runner = match runs_as {
                     Some(target) => Runner::windows(workspace, target)?,
                     None => Runner::in_root(workspace, Root::get(workspace, "bookworm", true)?, "arm64")?,
                 };
                 runner.task(&program.path, LIMIT).run(Output::Keep)?.check().map(drop)
-            })?),
-            _ => "not here",
-        };
-        table += &format!("| `{triple}` | {} | {} | {ran} |\n", yes(compiled), yes(linked));
+            })?;
+        }
+        table += &format!("| `{name}` | yes | yes | {} |\n", if is_run { "yes" } else { "not here" });
     }
+    report.summary()?;
     println!("\n{table}");
-    if options.write {
+    if options.write || options.check {
         let page = fs::read_to_string(workspace.root().join(PAGE))?;
         let (before, rest) = page.split_once(HEADING).with_context(|| format!("{PAGE} has no table"))?;
         let (_, after) = rest.split_once("\n\n").with_context(|| format!("{PAGE} ends with the table"))?;
-        fs::write(workspace.root().join(PAGE), format!("{before}{table}\n{after}"))?;
+        let new = format!("{before}{table}\n{after}");
+        ensure!(options.write || page == new, "{PAGE} has another table: cargo xtask targets --write");
+        fs::write(workspace.root().join(PAGE), new)?;
     }
-    report.summary()
+    Ok(())
 }
 
 /// Makes what clang links with: empty libraries, and one of ntdll for ARM64, for which mingw-w64 is no package.
-fn make_libraries(workspace: &Workspace) -> Result<()> {
+pub(crate) fn make_libraries(workspace: &Workspace) -> Result<()> {
     let folder = |arch| workspace.target().join("libraries").join(arch);
     for arch in ["x86_64", "i686", "aarch64"] {
         fs::create_dir_all(folder(arch))?;
@@ -128,15 +152,22 @@ fn make_libraries(workspace: &Workspace) -> Result<()> {
     Task::new(LLD.program, LIMIT).args(make).dir(folder("aarch64")).run(Output::Keep)?.check().map(drop)
 }
 
-fn yes(is_so: bool) -> &'static str {
-    if is_so { "yes" } else { "no" }
-}
-
 /// The toolchain that builds the example for a target; what it takes goes to `setup`.
-fn toolchain(workspace: &Workspace, setup: &mut Setup<'_>, triple: &'static str, arch: &str) -> Result<Toolchain> {
-    let toolchain = setup.needs_target(Target::bare(triple))?;
+pub(crate) fn toolchain(
+    workspace: &Workspace,
+    setup: &mut Setup<'_>,
+    triple: &'static str,
+    arch: &str,
+) -> Result<Toolchain> {
+    let toolchain = match NOT_COMPILED.iter().any(|part| triple.contains(part)) {
+        true => setup.needs_source(Target::bare(triple)),
+        false => setup.needs_target(Target::bare(triple))?,
+    };
     if triple.ends_with("-gnu") {
         setup.needs_linker(Target::windows(arch)?);
+        return Ok(toolchain);
+    }
+    if !triple.contains("-windows-") {
         return Ok(toolchain);
     }
     setup.needs_tool(LLD);

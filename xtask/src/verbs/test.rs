@@ -7,8 +7,8 @@ use clap::ValueEnum;
 
 use crate::prelude::*;
 use crate::verbs::programs::stress;
-use crate::verbs::size;
 use crate::verbs::targets::NO_CRT;
+use crate::verbs::{kernel, size};
 
 /// A test program that runs longer is stopped, and counted as failed.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -74,6 +74,8 @@ enum Suite {
     Faults,
     /// The size of the smallest program, its imports and its stack, against their goals
     Size,
+    /// The two kernels on QEMU's boards; with the faults that are seeded in them, if this suite is asked for
+    Kernel,
     /// The tests of these commands themselves
     Xtask,
 }
@@ -84,7 +86,7 @@ impl Suite {
     fn is_default(self, options: &Options) -> bool {
         match self {
             Self::Windows | Self::WindowsExamples => true,
-            Self::Native | Self::Doc | Self::Examples => options.wine.is_none() && cfg!(not(windows)),
+            Self::Native | Self::Doc | Self::Examples | Self::Kernel => options.wine.is_none() && cfg!(not(windows)),
             _ => options.wine.is_none(),
         }
     }
@@ -119,6 +121,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             Suite::Loom => session.proof(Build::release("ntpark-verify", &["test", "--test=loom"]))?,
             Suite::Faults => faults::run(&mut session)?,
             Suite::Size => size::check(workspace, &mut session.report)?,
+            Suite::Kernel => session.kernels()?,
             Suite::Xtask => session.proof(Build::new("xtask", &["test", "--bins"]))?,
         }
     }
@@ -192,6 +195,18 @@ impl<'a> Session<'a> {
             self.report.group(&program.name);
             let task = self.task(&program, &Runner::native());
             self.report.program(&program.name, &task, Counts::of_tests)?;
+        }
+        Ok(())
+    }
+
+    /// Where QEMU neither is nor can be installed, the summary says why they did not run, unless they were asked for.
+    fn kernels(&mut self) -> Result<()> {
+        let is_asked_for = !self.options.suite.is_empty();
+        for board in &kernel::BOARDS {
+            match board.set_up(self.workspace) {
+                Err(reason) if !is_asked_for => self.report.group(format!("kernel, skipped: {reason:#}")),
+                toolchain => board.check(self.workspace, &toolchain?, is_asked_for, &mut self.report)?,
+            }
         }
         Ok(())
     }
