@@ -59,7 +59,7 @@ pub(crate) fn run(workspace: &Workspace, Options {}: &Options) -> Result<()> {
         steps.push((format!("clippy, {name}"), clippy(toolchain, &["--package", "ntpark", "--lib"])));
     }
     for (manifest, toolchain, targets) in &apart {
-        let (of_it, triple) = (["--manifest-path", manifest], toolchain.triple().unwrap_or_default());
+        let (of_it, triple) = (["--manifest-path", manifest], toolchain.triple.unwrap_or_default());
         steps.push((format!("format, {manifest}"), format(&of_it)));
         let clippy = clippy(toolchain, &["--manifest-path", manifest, targets]);
         steps.push((format!("clippy, {manifest}, {triple}"), clippy));
