@@ -51,9 +51,9 @@
 //!    the threads that park there make of a token, which may well be "the lock is yours": usually the key is the
 //!    address of an object of one's own.
 
-mod bucket_lock;
-mod queue;
-mod table;
+pub(crate) mod bucket_lock;
+pub(crate) mod queue;
+pub(crate) mod table;
 
 use crate::backend::Backend;
 use crate::sync::atomic::fence;

@@ -9,6 +9,13 @@ pub(crate) use core::sync::atomic;
 /// The buckets of the lot, as a power of two: a table of 16 KiB, all zero, which only a program that uses it has.
 pub(crate) const TABLE_BITS: u32 = 8;
 
+/// How often a thread looks at a bucket's lock again before it blocks: with pauses that double, some 1,000 in all. A lock
+/// is held for the change of a queue, some 50 ns, unless its thread is interrupted.
+pub(crate) const LOOKS: u32 = 8;
+
+/// How many threads an unpark tells under one hold of a bucket's lock.
+pub(crate) const BATCH: usize = 8;
+
 /// `core::cell::UnsafeCell`, with loom's interface.
 #[repr(transparent)]
 pub(crate) struct UnsafeCell<T>(core::cell::UnsafeCell<T>);
@@ -46,6 +53,14 @@ macro_rules! process_static {
     };
 }
 pub(crate) use process_static;
+
+/// An array of what a constructor makes.
+macro_rules! array {
+    ($new:expr; $length:expr) => {
+        [const { $new }; $length]
+    };
+}
+pub(crate) use array;
 
 /// Asserts the size and alignment of a type that contains atomics.
 macro_rules! assert_words {
