@@ -26,10 +26,12 @@ ntpark_verify::product!(futex, lot);
 use bounded::Bounded;
 use lot::Key;
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
-use shuttle::{Config, MaxSteps, Runner, thread};
+use shuttle::thread::{self, JoinHandle};
+use shuttle::{Config, MaxSteps, Runner};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 use watchdog::Watchdog;
 
 /// Two keys of one bucket, and one of the other; see `queues::keys_are_where_tests_need_them`.
@@ -70,9 +72,18 @@ fn sample(executions: usize, test: impl Fn() + Clone + Send + Sync + 'static) {
     run(PctScheduler::new_from_seed(SEED, 4, executions), test);
 }
 
-/// Runs these at the same time.
-fn all_at_once<const N: usize>(threads: [Box<dyn FnOnce() + Send>; N]) {
-    for thread in threads.map(thread::spawn) {
-        thread.join().expect("no panic");
-    }
+/// Other threads may run here.
+fn step() {
+    thread::sleep(Duration::ZERO);
+}
+
+/// Starts a thread.
+fn spawn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    thread::spawn(move || {
+        let done = work();
+        // Time for whoever uses what is gone.
+        step();
+        memory::end_thread();
+        done
+    })
 }

@@ -44,7 +44,12 @@ pub(crate) fn leave() {
     });
 }
 
-/// Looks whether a thing is still there that has just been used.
+/// The calling thread ends; its stack may be another's from here on.
+pub(crate) fn end_thread() {
+    PLACES.with_borrow_mut(|places| places.gone.retain(|(thread, _)| *thread != me()));
+}
+
+/// Looks whether a thing is still there that is used.
 pub(crate) fn touch<T>(thing: *const T) {
     let address = thing.addr();
     PLACES.with_borrow_mut(|places| {

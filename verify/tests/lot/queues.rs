@@ -9,7 +9,7 @@ use crate::lot::{
     unpark_filter, unpark_one, unpark_requeue,
 };
 use crate::time::Instant;
-use crate::{A, B, C, memory};
+use crate::{A, B, C, memory, spawn, step};
 use shuttle::thread;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ptr;
@@ -61,7 +61,7 @@ impl Queues {
         for &bucket in &buckets {
             assert!(self.state().locked.insert(bucket), "two callbacks run in one bucket");
         }
-        thread::yield_now();
+        step();
         let done = work(&mut self.state());
         for bucket in &buckets {
             self.state().locked.remove(bucket);
@@ -224,6 +224,6 @@ fn keys_are_where_tests_need_them() {
         let [a, b, c] = [A, B, C].map(|key| ptr::from_ref(bucket(key.into())));
         assert_eq!(a, b);
         assert_ne!(a, c);
-        thread::spawn(|| {}).join().expect("no panic");
+        spawn(|| {}).join().expect("no panic");
     });
 }

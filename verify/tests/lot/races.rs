@@ -6,7 +6,7 @@ use crate::lot::{
 };
 use crate::queues::Queues;
 use crate::time::{self, Instant};
-use crate::{A, B, C, all_at_once, explore, sample};
+use crate::{A, B, C, explore, sample, spawn};
 use shuttle::thread;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -18,29 +18,34 @@ const SOON: Instant = Instant::MIN;
 const ONE: UnparkToken = UnparkToken(1);
 const TWO: UnparkToken = UnparkToken(2);
 
-/// Explores threads that share queues.
+/// Explores threads that share queues, with few preemptions, and then at random.
 fn explore_queues<const N: usize>(name: &str, preemptions: usize, threads: [fn(&Queues); N]) {
-    explore(name, preemptions, move || {
+    let test = move || {
         let queues = Queues::new();
-        all_at_once(threads.map(|thread| {
+        let threads = threads.map(|thread| {
             let queues = queues.clone();
-            Box::new(move || thread(&queues)) as Box<dyn FnOnce() + Send>
-        }));
-    });
+            spawn(move || thread(&queues))
+        });
+        for thread in threads {
+            thread.join().expect("no panic");
+        }
+    };
+    explore(name, preemptions, test);
+    sample(100, test);
 }
 
 #[test]
 fn a_thread_sees_the_change_or_is_found() {
-    explore("park against wake of nobody", 6, || {
+    explore("park against wake of nobody", 4, || {
         let (changed, woken) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-        let parked = thread::spawn({
+        let parked = spawn({
             let changed = Arc::clone(&changed);
             // SAFETY: the callbacks call nothing of the lot's, and the key is the test's; and so below.
             move || unsafe {
                 park(A, || !changed.load(Relaxed), || {}, |_, _| {}, DEFAULT_PARK_TOKEN, Instant::MAX)
             }
         });
-        let waker = thread::spawn({
+        let waker = spawn({
             let woken = Arc::clone(&woken);
             move || {
                 changed.store(true, Relaxed);
@@ -57,7 +62,7 @@ fn a_thread_sees_the_change_or_is_found() {
 
 #[test]
 fn a_wake_and_a_timeout_agree() {
-    explore_queues("wake against time-outs", 3, [
+    explore_queues("wake against time-outs", 1, [
         |queues| _ = queues.park(A, SOON),
         |queues| _ = queues.park(A, SOON),
         |queues| {
@@ -69,7 +74,7 @@ fn a_wake_and_a_timeout_agree() {
 
 #[test]
 fn a_requeue_and_a_timeout_agree() {
-    explore_queues("requeue against time-outs", 3, [
+    explore_queues("requeue against time-outs", 1, [
         |queues| _ = queues.park(A, SOON),
         |queues| _ = queues.park(A, SOON),
         |queues| {
@@ -81,7 +86,7 @@ fn a_requeue_and_a_timeout_agree() {
 
 #[test]
 fn a_thread_that_is_moved_to_and_fro_is_found() {
-    explore_queues("requeues both ways against a time-out", 3, [
+    explore_queues("requeues both ways against a time-out", 1, [
         |queues| _ = queues.park(A, SOON),
         |queues| _ = queues.requeue(A, C, RequeueOp::RequeueAll, ONE),
         |queues| _ = queues.requeue(C, A, RequeueOp::RequeueOne, TWO),
@@ -90,7 +95,7 @@ fn a_thread_that_is_moved_to_and_fro_is_found() {
 
 #[test]
 fn a_thread_that_is_moved_within_its_bucket_stays_in_order() {
-    explore_queues("requeue in one bucket", 2, [
+    explore_queues("requeue in one bucket", 1, [
         |queues| _ = queues.park(A, SOON),
         |queues| _ = queues.park(B, SOON),
         |queues| {
@@ -104,7 +109,7 @@ fn a_thread_that_is_moved_within_its_bucket_stays_in_order() {
 
 #[test]
 fn keys_of_one_bucket_do_not_meet() {
-    explore_queues("three keys of one bucket", 2, [
+    explore_queues("three keys of one bucket", 0, [
         |queues| _ = queues.park(A, SOON),
         |queues| _ = queues.park(B, SOON),
         |queues| _ = queues.park(0, SOON),
@@ -117,7 +122,7 @@ fn keys_of_one_bucket_do_not_meet() {
 
 #[test]
 fn more_than_a_batch_are_told_or_leave_by_themselves() {
-    explore_queues("four in a queue, two told at once", 1, [
+    explore_queues("four in a queue, two told at once", 0, [
         |queues| _ = queues.park(A, SOON),
         |queues| _ = queues.park(A, SOON),
         |queues| _ = queues.park(A, SOON),
@@ -127,7 +132,7 @@ fn more_than_a_batch_are_told_or_leave_by_themselves() {
 
 #[test]
 fn a_thread_in_front_is_the_first() {
-    explore_queues("in front", 2, [
+    explore_queues("in front", 1, [
         |queues| _ = queues.park(A, SOON),
         |queues| _ = queues.park_with(A, true, DEFAULT_PARK_TOKEN, SOON, || {}),
         |queues| _ = queues.unpark_one(A, ONE),
@@ -146,7 +151,7 @@ fn park_and_unpark_itself(queues: &Queues) {
 
 #[test]
 fn a_thread_may_unpark_itself_before_it_sleeps() {
-    explore_queues("unparks itself", 2, [
+    explore_queues("unparks itself", 1, [
         park_and_unpark_itself,
         |queues| _ = queues.park(C, SOON),
         |queues| _ = queues.unpark_one(A, ONE),
@@ -158,7 +163,7 @@ fn as_many_are_woken_as_are_counted() {
     sample(300, || {
         let threads = [0; 5].map(|_| {
             // SAFETY: as above.
-            thread::spawn(|| unsafe { park(A, || true, || {}, |_, _| {}, DEFAULT_PARK_TOKEN, Instant::MAX) })
+            spawn(|| unsafe { park(A, || true, || {}, |_, _| {}, DEFAULT_PARK_TOKEN, Instant::MAX) })
         });
         let mut left = threads.len();
         while left > 0 {
@@ -180,7 +185,7 @@ fn spaces_keep_keys_apart() {
         let key = Key::in_space(1, A);
         // SAFETY: as above; and so below.
         let parked =
-            thread::spawn(move || unsafe { park(key, || true, || {}, |_, _| {}, DEFAULT_PARK_TOKEN, SOON) });
+            spawn(move || unsafe { park(key, || true, || {}, |_, _| {}, DEFAULT_PARK_TOKEN, SOON) });
         // SAFETY: as above.
         assert_eq!(unsafe { unpark_n(A, 1, ONE) }, 0);
         // SAFETY: as above.
@@ -194,11 +199,11 @@ fn spaces_keep_keys_apart() {
 
 #[test]
 fn a_filter_is_asked_in_order_and_stops() {
-    explore("filter", 2, || {
+    explore("filter", 0, || {
         let queues = Queues::new();
         let threads = [1, 2, 3].map(|token| {
             let queue = queues.clone();
-            let thread = thread::spawn(move || queue.park_with(A, false, ParkToken(token), Instant::MAX, || {}));
+            let thread = spawn(move || queue.park_with(A, false, ParkToken(token), Instant::MAX, || {}));
             queues.await_waiting(A, token);
             thread
         });
@@ -220,7 +225,7 @@ fn one_wake_is_fair_now_and_then() {
     fn is_fair_at(ticks: u64) -> bool {
         time::set_now(ticks);
         let is_queued = Arc::new(AtomicBool::new(false));
-        let parked = thread::spawn({
+        let parked = spawn({
             let is_queued = Arc::clone(&is_queued);
             let before_sleep = move || is_queued.store(true, Relaxed);
             // SAFETY: as above; and so below.

@@ -3,7 +3,7 @@
 use crate::lot::{FilterOp, ParkToken, RequeueOp, UnparkToken};
 use crate::queues::Queues;
 use crate::time::Instant;
-use crate::{A, B, C, sample};
+use crate::{A, B, C, sample, spawn};
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::thread;
 use std::sync::Arc;
@@ -56,7 +56,7 @@ fn any_threads_do_what_the_model_does() {
         let (queues, finished) = (Queues::new(), Arc::new(AtomicUsize::new(0)));
         let threads = [0; 4].map(|_| {
             let (queues, finished) = (queues.clone(), Arc::clone(&finished));
-            thread::spawn(move || {
+            spawn(move || {
                 for _ in 0..4 {
                     step(&queues);
                 }

@@ -11,27 +11,37 @@ pub(crate) const LOOKS: u32 = 0;
 pub(crate) const BATCH: usize = 2;
 
 pub(crate) mod atomic {
-    use crate::memory;
-    use core::sync::atomic::Ordering;
-    pub(crate) use shuttle::sync::atomic::fence;
+    use crate::{memory, step};
+    use core::cell::Cell;
+    use core::sync::atomic::Ordering::{self, Relaxed};
 
-    /// Other threads may run before each operation, and free the memory then.
-    pub(crate) struct AtomicPtr<T>(shuttle::sync::atomic::AtomicPtr<T>);
+    /// Before each operation that is not Relaxed, other threads may run, and free the memory too. What is Relaxed is used
+    /// under a lock, or beside an operation that is not.
+    pub(crate) struct AtomicPtr<T>(Cell<*mut T>);
+
+    // SAFETY: all threads of an execution run on one thread of the system, and none stops in the middle of an operation.
+    unsafe impl<T> Sync for AtomicPtr<T> {}
 
     impl<T> AtomicPtr<T> {
         pub(crate) const fn new(value: *mut T) -> Self {
-            Self(shuttle::sync::atomic::AtomicPtr::new(value))
+            Self(Cell::new(value))
+        }
+
+        fn begin(&self, order: Ordering) {
+            if order != Relaxed {
+                step();
+            }
+            memory::touch(self);
         }
 
         pub(crate) fn load(&self, order: Ordering) -> *mut T {
-            let found = self.0.load(order);
-            memory::touch(self);
-            found
+            self.begin(order);
+            self.0.get()
         }
 
         pub(crate) fn store(&self, value: *mut T, order: Ordering) {
-            self.0.store(value, order);
-            memory::touch(self);
+            self.begin(order);
+            self.0.set(value);
         }
 
         pub(crate) fn compare_exchange(
@@ -39,13 +49,20 @@ pub(crate) mod atomic {
             from: *mut T,
             to: *mut T,
             success: Ordering,
-            failure: Ordering,
+            _: Ordering,
         ) -> Result<*mut T, *mut T> {
-            let found = self.0.compare_exchange(from, to, success, failure);
-            memory::touch(self);
-            found
+            self.begin(success);
+            let found = self.0.get();
+            if found != from {
+                return Err(found);
+            }
+            self.0.set(to);
+            Ok(found)
         }
     }
+
+    /// All is in one order here.
+    pub(crate) fn fence(_: Ordering) {}
 }
 
 pub(crate) struct Cell<T>(core::cell::Cell<T>);

@@ -5,7 +5,7 @@ use crate::lot::{
     unpark_one, unpark_requeue,
 };
 use crate::time::Instant;
-use crate::{A, C, explore};
+use crate::{A, C, explore, spawn};
 use shuttle::thread::{self, JoinHandle};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -27,7 +27,7 @@ fn catch<T>(work: impl FnOnce() -> T) {
 /// A thread that waits until it is woken. It waits when this returns.
 fn waiter() -> JoinHandle<ParkResult> {
     let queued = Arc::new(AtomicUsize::new(0));
-    let thread = thread::spawn({
+    let thread = spawn({
         let queued = Arc::clone(&queued);
         let before_sleep = move || queued.store(1, Relaxed);
         // SAFETY: the callbacks call nothing of the lot's, and the key is the test's; and so below.
@@ -105,7 +105,7 @@ fn a_requeues_callbacks_may_unwind() {
 #[test]
 fn a_wake_that_met_what_unwinds_counts() {
     explore("wake against before_sleep that unwinds", 4, || {
-        let unwound = thread::spawn(|| {
+        let unwound = spawn(|| {
             // SAFETY: as above; and so below.
             catch(|| unsafe { park(A, || true, || unwind(), |_, _| {}, DEFAULT_PARK_TOKEN, Instant::MAX) });
         });
