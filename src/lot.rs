@@ -419,7 +419,8 @@ pub unsafe fn unpark_all(key: impl Into<Key>, token: UnparkToken) -> usize {
 /// `validate` says. They come after those that wait there already.
 ///
 /// `validate` and `callback` are called with both buckets locked; `callback` before anything is done, with what
-/// `validate` returned, unless that was [`RequeueOp::Abort`].
+/// `validate` returned, unless that was [`RequeueOp::Abort`]. As with [`park`], what another thread writes before it unparks
+/// `key_to` is either seen by `validate`, or that unpark finds the threads that are moved.
 ///
 /// # Safety
 /// The module's conditions.
@@ -454,7 +455,7 @@ pub unsafe fn unpark_requeue(
 /// Whether nobody waits for a key, or for another in its bucket, nor is about to: then an unpark has nothing to do.
 #[inline]
 pub(crate) fn is_idle(key: Key) -> bool {
-    // Meets the fence of a park, after which that calls `validate`.
+    // Meets the fence of a park or a requeue, after which that calls `validate`.
     fence(SeqCst);
     bucket(key).is_idle()
 }
@@ -553,6 +554,8 @@ pub(crate) fn requeue_dyn(
     }
     let (bucket, to_bucket) = (bucket(from), bucket(to));
     let guard = Guard::lock_two(bucket, to_bucket);
+    // As in a park: what `validate` does not see comes with a wake that finds those who are moved.
+    fence(SeqCst);
     let Some(op) = validate() else {
         return result;
     };
