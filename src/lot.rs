@@ -298,6 +298,7 @@ pub(crate) fn park_dyn(
         }
         (callbacks.before_sleep)();
         let _ = waiter.parker.park_until(deadline);
+        (callbacks.timed_out)(key, true);
         return ParkResult::TimedOut;
     }
     {
@@ -550,6 +551,9 @@ pub(crate) fn requeue_dyn(
 ) -> UnparkResult {
     let mut result = UnparkResult::default();
     if Backend::is_ending() {
+        if validate().is_some() {
+            callback(result);
+        }
         return result;
     }
     let (bucket, to_bucket) = (bucket(from), bucket(to));

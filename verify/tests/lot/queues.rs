@@ -5,8 +5,8 @@
 
 use crate::lot::table::bucket;
 use crate::lot::{
-    DEFAULT_PARK_TOKEN, FilterOp, Key, ParkResult, ParkToken, RequeueOp, UnparkResult, UnparkToken, park, park_in_front,
-    unpark_filter, unpark_one, unpark_requeue,
+    DEFAULT_PARK_TOKEN, FilterOp, Key, ParkResult, ParkToken, RequeueOp, UnparkResult, UnparkToken, park,
+    park_in_front, unpark_filter, unpark_one, unpark_requeue,
 };
 use crate::time::Instant;
 use crate::{A, B, C, memory, spawn, step};

@@ -1,8 +1,8 @@
 //! Few threads in all orders: a wake against a park, against a time-out, against a requeue.
 
 use crate::lot::{
-    DEFAULT_PARK_TOKEN, FilterOp, Key, ParkResult, ParkToken, RequeueOp, UnparkToken, park,
-    unpark_all, unpark_n, unpark_one,
+    DEFAULT_PARK_TOKEN, FilterOp, Key, ParkResult, ParkToken, RequeueOp, UnparkToken, park, unpark_all, unpark_n,
+    unpark_one,
 };
 use crate::queues::Queues;
 use crate::time::{self, Instant};
@@ -41,9 +41,7 @@ fn a_thread_sees_the_change_or_is_found() {
         let parked = spawn({
             let changed = Arc::clone(&changed);
             // SAFETY: the callbacks call nothing of the lot's, and the key is the test's; and so below.
-            move || unsafe {
-                park(A, || !changed.load(Relaxed), || {}, |_, _| {}, DEFAULT_PARK_TOKEN, Instant::MAX)
-            }
+            move || unsafe { park(A, || !changed.load(Relaxed), || {}, |_, _| {}, DEFAULT_PARK_TOKEN, Instant::MAX) }
         });
         let waker = spawn({
             let woken = Arc::clone(&woken);
@@ -62,81 +60,109 @@ fn a_thread_sees_the_change_or_is_found() {
 
 #[test]
 fn a_wake_and_a_timeout_agree() {
-    explore_queues("wake against time-outs", 1, [
-        |queues| _ = queues.park(A, SOON),
-        |queues| _ = queues.park(A, SOON),
-        |queues| {
-            queues.unpark_one(A, ONE);
-            queues.unpark_one(A, TWO);
-        },
-    ]);
+    explore_queues(
+        "wake against time-outs",
+        1,
+        [
+            |queues| _ = queues.park(A, SOON),
+            |queues| _ = queues.park(A, SOON),
+            |queues| {
+                queues.unpark_one(A, ONE);
+                queues.unpark_one(A, TWO);
+            },
+        ],
+    );
 }
 
 #[test]
 fn a_requeue_and_a_timeout_agree() {
-    explore_queues("requeue against time-outs", 1, [
-        |queues| _ = queues.park(A, SOON),
-        |queues| _ = queues.park(A, SOON),
-        |queues| {
-            queues.requeue(A, C, RequeueOp::UnparkOneRequeueRest, ONE);
-            queues.unpark_one(C, TWO);
-        },
-    ]);
+    explore_queues(
+        "requeue against time-outs",
+        1,
+        [
+            |queues| _ = queues.park(A, SOON),
+            |queues| _ = queues.park(A, SOON),
+            |queues| {
+                queues.requeue(A, C, RequeueOp::UnparkOneRequeueRest, ONE);
+                queues.unpark_one(C, TWO);
+            },
+        ],
+    );
 }
 
 #[test]
 fn a_thread_that_is_moved_to_and_fro_is_found() {
-    explore_queues("requeues both ways against a time-out", 1, [
-        |queues| _ = queues.park(A, SOON),
-        |queues| _ = queues.requeue(A, C, RequeueOp::RequeueAll, ONE),
-        |queues| _ = queues.requeue(C, A, RequeueOp::RequeueOne, TWO),
-    ]);
+    explore_queues(
+        "requeues both ways against a time-out",
+        1,
+        [
+            |queues| _ = queues.park(A, SOON),
+            |queues| _ = queues.requeue(A, C, RequeueOp::RequeueAll, ONE),
+            |queues| _ = queues.requeue(C, A, RequeueOp::RequeueOne, TWO),
+        ],
+    );
 }
 
 #[test]
 fn a_thread_that_is_moved_within_its_bucket_stays_in_order() {
-    explore_queues("requeue in one bucket", 1, [
-        |queues| _ = queues.park(A, SOON),
-        |queues| _ = queues.park(B, SOON),
-        |queues| {
-            queues.requeue(A, B, RequeueOp::RequeueAll, ONE);
-            queues.requeue(B, B, RequeueOp::RequeueOne, ONE);
-            queues.unpark_one(B, ONE);
-            queues.unpark_all(B, TWO);
-        },
-    ]);
+    explore_queues(
+        "requeue in one bucket",
+        1,
+        [
+            |queues| _ = queues.park(A, SOON),
+            |queues| _ = queues.park(B, SOON),
+            |queues| {
+                queues.requeue(A, B, RequeueOp::RequeueAll, ONE);
+                queues.requeue(B, B, RequeueOp::RequeueOne, ONE);
+                queues.unpark_one(B, ONE);
+                queues.unpark_all(B, TWO);
+            },
+        ],
+    );
 }
 
 #[test]
 fn keys_of_one_bucket_do_not_meet() {
-    explore_queues("three keys of one bucket", 0, [
-        |queues| _ = queues.park(A, SOON),
-        |queues| _ = queues.park(B, SOON),
-        |queues| _ = queues.park(0, SOON),
-        |queues| {
-            queues.unpark_one(B, ONE);
-            queues.unpark_one(A, TWO);
-        },
-    ]);
+    explore_queues(
+        "three keys of one bucket",
+        0,
+        [
+            |queues| _ = queues.park(A, SOON),
+            |queues| _ = queues.park(B, SOON),
+            |queues| _ = queues.park(0, SOON),
+            |queues| {
+                queues.unpark_one(B, ONE);
+                queues.unpark_one(A, TWO);
+            },
+        ],
+    );
 }
 
 #[test]
 fn more_than_a_batch_are_told_or_leave_by_themselves() {
-    explore_queues("four in a queue, two told at once", 0, [
-        |queues| _ = queues.park(A, SOON),
-        |queues| _ = queues.park(A, SOON),
-        |queues| _ = queues.park(A, SOON),
-        |queues| _ = queues.unpark_all(A, ONE),
-    ]);
+    explore_queues(
+        "four in a queue, two told at once",
+        0,
+        [
+            |queues| _ = queues.park(A, SOON),
+            |queues| _ = queues.park(A, SOON),
+            |queues| _ = queues.park(A, SOON),
+            |queues| _ = queues.unpark_all(A, ONE),
+        ],
+    );
 }
 
 #[test]
 fn a_thread_in_front_is_the_first() {
-    explore_queues("in front", 1, [
-        |queues| _ = queues.park(A, SOON),
-        |queues| _ = queues.park_with(A, true, DEFAULT_PARK_TOKEN, SOON, || {}),
-        |queues| _ = queues.unpark_one(A, ONE),
-    ]);
+    explore_queues(
+        "in front",
+        1,
+        [
+            |queues| _ = queues.park(A, SOON),
+            |queues| _ = queues.park_with(A, true, DEFAULT_PARK_TOKEN, SOON, || {}),
+            |queues| _ = queues.unpark_one(A, ONE),
+        ],
+    );
 }
 
 /// Moves itself and wakes itself before it sleeps.
@@ -151,11 +177,11 @@ fn park_and_unpark_itself(queues: &Queues) {
 
 #[test]
 fn a_thread_may_unpark_itself_before_it_sleeps() {
-    explore_queues("unparks itself", 1, [
-        park_and_unpark_itself,
-        |queues| _ = queues.park(C, SOON),
-        |queues| _ = queues.unpark_one(A, ONE),
-    ]);
+    explore_queues(
+        "unparks itself",
+        1,
+        [park_and_unpark_itself, |queues| _ = queues.park(C, SOON), |queues| _ = queues.unpark_one(A, ONE)],
+    );
 }
 
 #[test]
@@ -184,8 +210,7 @@ fn spaces_keep_keys_apart() {
     explore("two spaces", 3, || {
         let key = Key::in_space(1, A);
         // SAFETY: as above; and so below.
-        let parked =
-            spawn(move || unsafe { park(key, || true, || {}, |_, _| {}, DEFAULT_PARK_TOKEN, SOON) });
+        let parked = spawn(move || unsafe { park(key, || true, || {}, |_, _| {}, DEFAULT_PARK_TOKEN, SOON) });
         // SAFETY: as above.
         assert_eq!(unsafe { unpark_n(A, 1, ONE) }, 0);
         // SAFETY: as above.
