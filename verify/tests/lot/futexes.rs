@@ -78,6 +78,25 @@ fn a_requeue_compares_and_moves() {
 }
 
 #[test]
+fn a_requeue_compares_under_the_lock() {
+    static FROM: AtomicU32 = AtomicU32::new(0);
+    static TO: AtomicU32 = AtomicU32::new(0);
+    explore("requeue_if against a change", 2, || {
+        FROM.store(0, Relaxed);
+        let waiter = spawn(|| {
+            step();
+            FROM.store(1, Relaxed);
+            let result = wait_masked(&FROM, 1, ALL, Instant::MIN);
+            memory::leave();
+            result
+        });
+        let moved = requeue_if(&FROM, 0, &TO, usize::MAX, 0);
+        assert!(matches!(moved, Ok(Requeued { woken: 0, requeued: 0 }) | Err(Changed)), "it waits after the change");
+        assert!(!is_woken(waiter));
+    });
+}
+
+#[test]
 fn each_wait_is_woken_and_each_wake_is_counted() {
     static WORDS: [AtomicU32; 2] = [AtomicU32::new(0), AtomicU32::new(0)];
     sample(200, || {

@@ -132,14 +132,17 @@ fn what_a_wake_chose_that_unwound_is_forgotten() {
         }
     });
     explore("chosen, and then skipped", 1, || {
-        let thread = waiter();
+        let threads = [waiter(), waiter()];
         // SAFETY: as above; and so below.
         catch(|| unsafe { unpark_filter(A, |_| FilterOp::Unpark, |_| unwind()) });
+        let mut ops = [FilterOp::Skip, FilterOp::Unpark].into_iter();
+        let second = UnparkToken(2);
         // SAFETY: as above.
-        let skipped = unsafe { unpark_filter(A, |_| FilterOp::Skip, |_| TOKEN) };
-        assert_eq!((skipped.unparked_threads, skipped.have_more_threads), (0, true));
+        let result = unsafe { unpark_filter(A, |_| ops.next().expect("two wait"), |_| second) };
+        assert_eq!((result.unparked_threads, result.have_more_threads), (1, true));
         // SAFETY: as above.
         assert_eq!(unsafe { unpark_n(A, 2, TOKEN) }, 1);
-        assert_eq!(thread.join().expect("no panic"), ParkResult::Unparked(TOKEN));
+        let results = threads.map(|thread| thread.join().expect("no panic"));
+        assert_eq!(results, [TOKEN, second].map(ParkResult::Unparked), "the first was skipped");
     });
 }
