@@ -6,7 +6,7 @@ use crate::lot::{
 };
 use crate::queues::Queues;
 use crate::time::{self, Instant};
-use crate::{A, B, C, explore, sample, spawn};
+use crate::{A, B, C, explore, sample, spawn, step};
 use shuttle::thread;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -40,8 +40,13 @@ fn a_thread_sees_the_change_or_is_found() {
         let (changed, woken) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let parked = spawn({
             let changed = Arc::clone(&changed);
+            let validate = move || {
+                let is_valid = !changed.load(Relaxed);
+                step();
+                is_valid
+            };
             // SAFETY: the callbacks call nothing of the lot's, and the key is the test's; and so below.
-            move || unsafe { park(A, || !changed.load(Relaxed), || {}, |_, _| {}, DEFAULT_PARK_TOKEN, Instant::MAX) }
+            || unsafe { park(A, validate, || {}, |_, _| {}, DEFAULT_PARK_TOKEN, Instant::MAX) }
         });
         let waker = spawn({
             let woken = Arc::clone(&woken);
