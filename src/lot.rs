@@ -420,8 +420,8 @@ pub unsafe fn unpark_all(key: impl Into<Key>, token: UnparkToken) -> usize {
 /// `validate` says. They come after those that wait there already.
 ///
 /// `validate` and `callback` are called with both buckets locked; `callback` before anything is done, with what
-/// `validate` returned, unless that was [`RequeueOp::Abort`]. As with [`park`], what another thread writes before it unparks
-/// `key_to` is either seen by `validate`, or that unpark finds the threads that are moved.
+/// `validate` returned, unless that was [`RequeueOp::Abort`]. As with [`park`], what another thread writes before it
+/// unparks `key_to` is either seen by `validate`, or that unpark finds the threads that are moved.
 ///
 /// # Safety
 /// The module's conditions.

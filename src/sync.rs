@@ -9,8 +9,8 @@ pub(crate) use core::sync::atomic;
 /// The buckets of the lot, as a power of two: a table of 16 KiB, all zero, which only a program that uses it has.
 pub(crate) const TABLE_BITS: u32 = 8;
 
-/// How often a thread looks at a bucket's lock again before it blocks: with pauses that double, some 1,000 in all. A lock
-/// is held for the change of a queue, some 50 ns, unless its thread is interrupted.
+/// How often a thread looks at a bucket's lock again before it blocks: with pauses that double, some 1,000 in all. A
+/// lock is held for the change of a queue, some 50 ns, unless its thread is interrupted.
 pub(crate) const LOOKS: u32 = 8;
 
 /// How many threads an unpark tells under one hold of a bucket's lock.

@@ -1,8 +1,8 @@
 //! The very code of the lot and of futexes, over a simulated parker, under Shuttle: schedules at random, and all with
 //! few preemptions.
 //!
-//! `cargo test -p ntpark-verify --test lot`. Each call is compared with a plain [model](queues), under the bucket's lock, where it takes
-//! effect. Orderings are loom's matter: here, all are `SeqCst`.
+//! `cargo test -p ntpark-verify --test lot`. Each call is compared with a plain [model](queues), under the bucket's
+//! lock, where it takes effect. Orderings are loom's matter: here, all are `SeqCst`.
 
 #![cfg(not(windows))]
 

@@ -1,7 +1,7 @@
 //! Memory that is gone: where a thread's waiter lay until it returned.
 //!
-//! Waiters lie on stacks, so what touches one too late reads what was there, or something else, and goes on as if nothing
-//! were wrong. Here that is noticed, until the thread itself uses that part of its stack for something else.
+//! Waiters lie on stacks, so what touches one too late reads what was there, or something else, and goes on as if
+//! nothing were wrong. Here that is noticed, until the thread itself uses that part of its stack for something else.
 
 use shuttle::current::me;
 use shuttle::scheduler::TaskId;

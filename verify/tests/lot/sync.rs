@@ -15,11 +15,12 @@ pub(crate) mod atomic {
     use core::cell::Cell;
     use core::sync::atomic::Ordering::{self, Relaxed};
 
-    /// Before each operation that is not Relaxed, other threads may run, and free the memory too. What is Relaxed is used
-    /// under a lock, or beside an operation that is not.
+    /// Before each operation that is not Relaxed, other threads may run, and free the memory too. What is Relaxed is
+    /// used under a lock, or beside an operation that is not.
     pub(crate) struct AtomicPtr<T>(Cell<*mut T>);
 
-    // SAFETY: all threads of an execution run on one thread of the system, and none stops in the middle of an operation.
+    // SAFETY: all threads of an execution run on one thread of the system, and none stops in the middle of an
+    // operation.
     unsafe impl<T> Sync for AtomicPtr<T> {}
 
     impl<T> AtomicPtr<T> {
