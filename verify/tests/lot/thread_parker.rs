@@ -7,6 +7,7 @@
 
 use crate::lot::queue::Waiter;
 use crate::memory;
+use crate::step;
 use crate::sync::Cell;
 use crate::time::Instant;
 use core::mem::offset_of;
@@ -78,7 +79,7 @@ impl ThreadParker {
         // Nobody else runs between the addition and what follows.
         let found = self.state.fetch_add(NOTIFIED, SeqCst);
         memory::touch(self);
-        match found {
+        let handle = match found {
             PARKED => {
                 let bell = self.bell.replace(None);
                 self.bell.set(bell.clone());
@@ -86,7 +87,10 @@ impl ThreadParker {
             }
             ARMED | TIMED_OUT => UnparkHandle::EMPTY,
             _ => panic!("a thread is unparked twice"),
-        }
+        };
+        // Its thread may return before the caller goes on.
+        step();
+        handle
     }
 }
 
