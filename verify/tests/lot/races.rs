@@ -13,8 +13,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// A deadline that may have passed at any time.
-const SOON: Instant = Instant::MIN;
+/// A deadline that may have passed at any time, but not before others have had a chance to run.
+const SOON: Instant = Instant::from_ticks(1);
 const ONE: UnparkToken = UnparkToken(1);
 const TWO: UnparkToken = UnparkToken(2);
 
