@@ -6,7 +6,7 @@ use crate::futex::{
 use crate::time::Instant;
 use crate::{explore, memory, sample, spawn, step};
 use core::num::NonZeroU32;
-use shuttle::thread::JoinHandle;
+use shuttle::thread::{self, JoinHandle};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU8, AtomicU32};
 
@@ -53,6 +53,7 @@ fn masks_choose_and_counts_are_exact() {
     static WORD: AtomicU32 = AtomicU32::new(0);
     explore("masks", 0, || {
         let waiters = [ONE, TWO, ALL].map(|mask| waiter(&WORD, mask, SOON));
+        thread::yield_now();
         let by_two = wake_masked(&WORD, 1, TWO);
         let by_four = wake_masked(&WORD, usize::MAX, FOUR);
         let [one, two, all] = waiters.map(is_woken);
