@@ -51,9 +51,9 @@
 //!    the threads that park there make of a token, which may well be "the lock is yours": usually the key is the
 //!    address of an object of one's own.
 
-mod bucket_lock;
-mod queue;
-mod table;
+pub(crate) mod bucket_lock;
+pub(crate) mod queue;
+pub(crate) mod table;
 
 use crate::backend::Backend;
 use crate::sync::atomic::fence;
@@ -298,6 +298,7 @@ pub(crate) fn park_dyn(
         }
         (callbacks.before_sleep)();
         let _ = waiter.parker.park_until(deadline);
+        (callbacks.timed_out)(key, true);
         return ParkResult::TimedOut;
     }
     {
@@ -419,7 +420,8 @@ pub unsafe fn unpark_all(key: impl Into<Key>, token: UnparkToken) -> usize {
 /// `validate` says. They come after those that wait there already.
 ///
 /// `validate` and `callback` are called with both buckets locked; `callback` before anything is done, with what
-/// `validate` returned, unless that was [`RequeueOp::Abort`].
+/// `validate` returned, unless that was [`RequeueOp::Abort`]. As with [`park`], what another thread writes before it
+/// unparks `key_to` is either seen by `validate`, or that unpark finds the threads that are moved.
 ///
 /// # Safety
 /// The module's conditions.
@@ -454,7 +456,7 @@ pub unsafe fn unpark_requeue(
 /// Whether nobody waits for a key, or for another in its bucket, nor is about to: then an unpark has nothing to do.
 #[inline]
 pub(crate) fn is_idle(key: Key) -> bool {
-    // Meets the fence of a park, after which that calls `validate`.
+    // Meets the fence of a park or a requeue, after which that calls `validate`.
     fence(SeqCst);
     bucket(key).is_idle()
 }
@@ -549,10 +551,15 @@ pub(crate) fn requeue_dyn(
 ) -> UnparkResult {
     let mut result = UnparkResult::default();
     if Backend::is_ending() {
+        if validate().is_some() {
+            callback(result);
+        }
         return result;
     }
     let (bucket, to_bucket) = (bucket(from), bucket(to));
     let guard = Guard::lock_two(bucket, to_bucket);
+    // As in a park: what `validate` does not see comes with a wake that finds those who are moved.
+    fence(SeqCst);
     let Some(op) = validate() else {
         return result;
     };

@@ -10,6 +10,13 @@ pub(crate) use core::sync::atomic;
 /// small bare machines.
 pub(crate) const TABLE_BITS: u32 = if cfg!(all(target_os = "none", target_pointer_width = "32")) { 5 } else { 8 };
 
+/// How often a thread looks at a bucket's lock again before it blocks: with pauses that double, 510 in all, about as long
+/// as to block and be woken. A lock is held for the change of a queue, some 50 ns, unless its thread is interrupted.
+pub(crate) const LOOKS: u32 = 8;
+
+/// How many threads an unpark tells under one hold of a bucket's lock.
+pub(crate) const BATCH: usize = 8;
+
 /// `core::cell::UnsafeCell`, with loom's interface.
 #[repr(transparent)]
 pub(crate) struct UnsafeCell<T>(core::cell::UnsafeCell<T>);
@@ -47,6 +54,14 @@ macro_rules! process_static {
     };
 }
 pub(crate) use process_static;
+
+/// An array of what a constructor makes.
+macro_rules! array {
+    ($new:expr; $length:expr) => {
+        [const { $new }; $length]
+    };
+}
+pub(crate) use array;
 
 /// Asserts the size and alignment of a type that contains atomics.
 macro_rules! assert_words {

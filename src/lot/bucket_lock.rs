@@ -13,7 +13,7 @@
 
 use crate::spin::SpinWait;
 use crate::sync::atomic::AtomicPtr;
-use crate::sync::{Cell, const_constructor};
+use crate::sync::{Cell, LOOKS, const_constructor};
 use crate::thread_parker::{ThreadParker, UnparkHandle};
 use core::ptr;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -21,10 +21,6 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 /// Added to the address of the newest waiter while a thread holds the lock.
 const LOCKED: usize = 1;
 static_assertions::const_assert!(align_of::<Waiter>() > LOCKED);
-
-/// How often a thread looks again before it blocks: with pauses that double, 510 in all, about as long as to block and be
-/// woken. A lock is held for the change of a queue, some 50 ns, unless its thread is interrupted.
-const LOOKS: u32 = 8;
 
 /// All zero when free.
 pub(crate) struct BucketLock(AtomicPtr<Waiter>);

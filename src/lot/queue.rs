@@ -19,7 +19,7 @@
 use crate::lot::bucket_lock::BucketLock;
 use crate::lot::{Key, ParkToken, UnparkToken};
 use crate::sync::atomic::AtomicPtr;
-use crate::sync::{Cell, const_constructor};
+use crate::sync::{BATCH, Cell, const_constructor};
 use crate::thread_parker::{ThreadParker, UnparkHandle};
 use crate::time::Instant;
 use core::ptr;
@@ -320,9 +320,6 @@ pub(crate) enum Left {
     /// It has been woken, and has its token.
     Woken,
 }
-
-/// How many waiters are unparked under one hold of the lock.
-const BATCH: usize = 8;
 
 /// The waiters that a wake has taken out of a queue and that are still to be told: a ring, with this as its beginning.
 ///

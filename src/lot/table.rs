@@ -2,7 +2,7 @@
 
 use crate::lot::Key;
 use crate::lot::queue::Bucket;
-use crate::sync::{TABLE_BITS, process_static};
+use crate::sync::{TABLE_BITS, array, process_static};
 use crate::thread_parker::UnparkHandle;
 use core::ptr;
 
@@ -10,7 +10,7 @@ const BUCKETS: usize = 1 << TABLE_BITS;
 
 process_static! {
     /// The process's own. It never grows, which would take memory and, meanwhile, every bucket.
-    static TABLE: [Bucket; BUCKETS] = [const { Bucket::new() }; BUCKETS];
+    static TABLE: [Bucket; BUCKETS] = array![Bucket::new(); BUCKETS];
 }
 
 /// The bucket of a key.

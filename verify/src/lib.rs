@@ -10,13 +10,20 @@ pub mod catalogue;
 ///
 /// A module that the program declares there itself takes the product's place, which is then compiled and not used:
 ///
-/// - `sync`: atomics and cells, for loom;
+/// - `sync`: atomics and cells, for loom and Shuttle;
 /// - `spin`: how long to look before blocking;
 /// - `sys`: `pub(crate) use crate::product::sys::*;` and, beside it, modules that take the place of `loader`, `thread`
 ///   or `last_error`. What is declared comes before what a glob brings, there and here.
+///
+/// With a list, only those modules are compiled, and the program has all that they need.
 #[macro_export]
 macro_rules! product {
     () => {
+        $crate::product!(
+            backend, futex, lot, model, parker, selection, spin, state, sync, sys, thread_parker, time
+        );
+    };
+    ($($module:ident),+) => {
         #[path = "../../../src"]
         #[allow(
             clippy::all,
@@ -27,16 +34,7 @@ macro_rules! product {
             reason = "a program replaces some, and uses a part of the rest; the product's own build is linted"
         )]
         mod product {
-            pub(crate) mod backend;
-            pub(crate) mod model;
-            pub(crate) mod parker;
-            pub(crate) mod selection;
-            pub(crate) mod spin;
-            pub(crate) mod state;
-            pub(crate) mod sync;
-            pub(crate) mod sys;
-            pub(crate) mod thread_parker;
-            pub(crate) mod time;
+            $(pub(crate) mod $module;)+
         }
         use product::*;
     };

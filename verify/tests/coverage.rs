@@ -3,7 +3,8 @@
 //! Of each transition in `transitions!`: each arm, each operation, each operand, each ordering other than Relaxed. Of
 //! those and of the functions in [`FUNCTIONS`]: each line that is more than punctuation, and each ordering. Something
 //! has a fault if a fault *changes* it; to be near the change is not enough. An ordering has one if a fault changes it,
-//! and nothing else, to Relaxed.
+//! and nothing else, to Relaxed. Of the files in [`WRITES`], whose lines are many and whose state is guarded by locks:
+//! each operation that writes it, each fence, and each ordering.
 
 use ntpark_verify::catalogue::Catalogue;
 use std::fs;
@@ -12,7 +13,7 @@ use std::path::Path;
 use syn::parse::{ParseStream, Parser as _};
 use syn::spanned::Spanned as _;
 use syn::visit::{self, Visit};
-use syn::{Arm, Block, Expr, ExprMethodCall, ExprPath, ImplItemFn, ItemFn, ItemMacro, Member};
+use syn::{Arm, Block, Expr, ExprCall, ExprMethodCall, ExprPath, ImplItemFn, ItemFn, ItemMacro, Member};
 
 /// The file with the transitions, and the macro that they stand in.
 const TRANSITIONS: (&str, &str) = ("src/state.rs", "transitions");
@@ -28,6 +29,14 @@ const FUNCTIONS: [(&str, &[&str]); 5] = [
     ("src/backend/rendezvous.rs", &["next"]),
     ("src/selection.rs", &["choose_and_store", "choose_in", "build_chosen", "publish"]),
 ];
+
+/// Where each write must have a fault: in all functions of these files.
+const WRITES: [&str; 5] =
+    ["src/lot.rs", "src/lot/bucket_lock.rs", "src/lot/queue.rs", "src/lot/table.rs", "src/futex.rs"];
+
+/// What writes, or calls the backend: methods of atomics, cells, locks and parkers.
+const WRITING: [&str; 9] =
+    ["compare_exchange", "store", "set", "replace", "lock", "unlock", "unpark_lock", "unpark", "park_until"];
 
 /// Words that say nothing by themselves: what is wrong with them is wrong with what they hold.
 const EMPTY_WORDS: [&str; 5] = ["else", "loop", "match", "self", "unsafe"];
@@ -45,7 +54,9 @@ fn missing(root: &Path, catalogue: &Catalogue) -> Result<Vec<String>, String> {
     let mut missing = Vec::new();
     let mut excused = vec![false; catalogue.without.len()];
     let files = FUNCTIONS.iter().copied().chain([(TRANSITIONS.0, [].as_slice())]);
-    for (file, functions) in files {
+    for (file, functions) in
+        files.map(|(file, functions)| (file, Some(functions))).chain(WRITES.map(|file| (file, None)))
+    {
         let source = fs::read_to_string(root.join(file)).map_err(|error| format!("{file}: {error}"))?;
         for unit in units(&source, functions).map_err(|error| format!("{file}: {error}"))? {
             let faults = catalogue.faults.iter().filter(|fault| fault.file == Path::new(file));
@@ -84,9 +95,14 @@ struct Unit {
     is_ordering: bool,
 }
 
-/// All of a file: what is in its transitions, and in the functions of these names.
-fn units(source: &str, functions: &[&str]) -> Result<Vec<Unit>, String> {
+/// All of a file: what is in its transitions, and in the functions of these names; or what writes.
+fn units(source: &str, functions: Option<&[&str]>) -> Result<Vec<Unit>, String> {
     let file = syn::parse_file(source).map_err(|error| error.to_string())?;
+    let Some(functions) = functions else {
+        let mut writes = Writes(Vec::new());
+        writes.visit_file(&file);
+        return Ok(writes.0);
+    };
     let mut finder = Finder { source, functions, found: Vec::new(), units: Vec::new(), error: None };
     finder.visit_file(&file);
     if let Some(error) = finder.error {
@@ -196,6 +212,38 @@ impl<'ast> Visit<'ast> for Inside<'_> {
 
     fn visit_expr_path(&mut self, path: &'ast ExprPath) {
         if ["Acquire", "Release", "AcqRel", "SeqCst"].iter().any(|ordering| path.path.is_ident(ordering)) {
+            self.push("ordering", path.span().byte_range());
+        }
+    }
+}
+
+/// Looks for what writes, for fences, and for the orderings of what does not.
+struct Writes(Vec<Unit>);
+
+impl Writes {
+    fn push(&mut self, what: &'static str, range: Range<usize>) {
+        self.0.push(Unit { what, range, is_ordering: what == "ordering" });
+    }
+}
+
+impl<'ast> Visit<'ast> for Writes {
+    fn visit_expr_method_call(&mut self, call: &'ast ExprMethodCall) {
+        if WRITING.iter().any(|method| call.method == method) {
+            let end = call.paren_token.span.close().byte_range().end;
+            self.push("write", call.method.span().byte_range().start..end);
+        }
+        visit::visit_expr_method_call(self, call);
+    }
+
+    fn visit_expr_call(&mut self, call: &'ast ExprCall) {
+        if is_path(&call.func, &["fence"]) {
+            return self.push("fence", call.span().byte_range());
+        }
+        visit::visit_expr_call(self, call);
+    }
+
+    fn visit_expr_path(&mut self, path: &'ast ExprPath) {
+        if ["Acquire", "Release"].iter().any(|ordering| path.path.is_ident(ordering)) {
             self.push("ordering", path.span().byte_range());
         }
     }

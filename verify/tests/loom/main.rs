@@ -7,6 +7,7 @@
 
 #![cfg(not(windows))]
 
+mod bucket_lock;
 mod freed;
 mod keyed_event;
 mod nt;
@@ -16,6 +17,7 @@ mod sync;
 mod sys;
 mod token;
 mod two_phase;
+mod wait_queues;
 
 ntpark_verify::product!();
 

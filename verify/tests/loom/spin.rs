@@ -1,6 +1,8 @@
 //! No spin: to loom, a look that finds nothing is one more interleaving of the same. How often a park would have spun
 //! is counted.
 
+pub(crate) use crate::product::spin::SpinWait;
+
 use crate::backend::Backend;
 use crate::state::Word;
 use crate::time::Instant;

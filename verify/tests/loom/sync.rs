@@ -1,7 +1,13 @@
 //! What the product's `sync` declares, made of loom's atomics and cells, which have no `const` constructors.
 
-pub(crate) use loom::cell::UnsafeCell;
+pub(crate) use loom::cell::{Cell, UnsafeCell};
 pub(crate) use loom::sync::atomic;
+
+/// Two buckets, of which either has several keys.
+pub(crate) const TABLE_BITS: u32 = 1;
+/// To loom, a look that finds nothing is one more interleaving of the same.
+pub(crate) const LOOKS: u32 = 0;
+pub(crate) const BATCH: usize = 1;
 
 macro_rules! const_constructor {
     ($(#[$attribute:meta])* $visibility:vis fn $($rest:tt)*) => {
@@ -17,6 +23,13 @@ macro_rules! process_static {
     };
 }
 pub(crate) use process_static;
+
+macro_rules! array {
+    ($new:expr; $length:expr) => {
+        std::array::from_fn::<_, { $length }, _>(|_| $new)
+    };
+}
+pub(crate) use array;
 
 /// loom's types have other sizes.
 macro_rules! assert_words {

@@ -2,11 +2,17 @@
 
 use crate::Watchdog;
 use crate::backend::{Backend, BackendKind};
+use crate::futex::{self, WaitResult};
+use crate::lot::table::{Guard, bucket};
+use crate::lot::{self, DEFAULT_PARK_TOKEN, DEFAULT_UNPARK_TOKEN, FilterOp, Key, ParkResult, RequeueOp, UnparkResult};
 use crate::nt::{Call, Class, Nt, ProcessEnded, SECOND};
 use crate::parker::{Parker, UnparkReason};
 use crate::platform::{boot, on_all, on_keyed_events, wait_for_ever_while, wait_while};
 use crate::sys::STATUS_TIMEOUT;
 use crate::thread_parker::ThreadParker;
+use crate::time::Instant;
+use std::cell::Cell;
+use std::sync::atomic::AtomicU32;
 use std::thread;
 use std::time::Duration;
 
@@ -184,5 +190,137 @@ fn a_token_that_is_there_is_taken() {
         assert!(!parker.unpark_lock().unpark());
         parker.park();
         assert_eq!(nt.ended(), 0);
+    });
+}
+
+/// A key of the lot's.
+const KEY: usize = 0x1000;
+
+/// Unparks and requeues that find nobody, whoever seems to be there; their callbacks are called.
+fn assert_nobody_is_found() {
+    let found = UnparkResult::default();
+    let calls = Cell::new(0);
+    let call = || calls.set(calls.get() + 1);
+    let callback = |result| {
+        assert_eq!(result, found);
+        call();
+        DEFAULT_UNPARK_TOKEN
+    };
+    // SAFETY: the callbacks call nothing of the lot's, and the key is the test's; and so below.
+    assert_eq!(unsafe { lot::unpark_one(KEY, callback) }, found);
+    let filter = |_| -> FilterOp { panic!("there is nobody to ask about") };
+    // SAFETY: as above.
+    assert_eq!(unsafe { lot::unpark_filter(KEY, filter, callback) }, found);
+    let validate = || {
+        call();
+        RequeueOp::UnparkOneRequeueRest
+    };
+    // SAFETY: as above.
+    assert_eq!(unsafe { lot::unpark_requeue(KEY, KEY + 1, validate, |_, result| callback(result)) }, found);
+    assert_eq!(calls.get(), 4);
+    let aborted = |_, _| panic!("it was aborted");
+    // SAFETY: as above.
+    assert_eq!(unsafe { lot::unpark_requeue(KEY, KEY + 1, || RequeueOp::Abort, aborted) }, found);
+    // SAFETY: as above.
+    assert_eq!(unsafe { lot::unpark_all(KEY, DEFAULT_UNPARK_TOKEN) }, 0);
+}
+
+/// Lets the killed go, for the end of a test, even if that fails.
+struct Burial<'a>(&'a Nt);
+
+impl Drop for Burial<'_> {
+    fn drop(&mut self) {
+        self.0.bury();
+    }
+}
+
+#[test]
+fn a_lots_unparks_find_nobody_whoever_has_died_there() {
+    let _watchdog = Watchdog::new();
+    on_all(|nt, _, wait| {
+        thread::scope(|scope| {
+            let killed = nt.spawn(scope, || {
+                // SAFETY: as above.
+                unsafe { lot::park(KEY, || true, || {}, |_, _| {}, DEFAULT_PARK_TOKEN, Instant::MAX) }
+            });
+            nt.await_blocked(wait, 1);
+            nt.kill(wait);
+            let burial = Burial(nt);
+            nt.end_process();
+            assert_nobody_is_found();
+            // Another one has died in the midst of a change.
+            let lock = Guard::lock(bucket(Key::from(KEY)));
+            assert_nobody_is_found();
+            assert_eq!(wakes(nt), 0);
+            drop(lock);
+            drop(burial);
+            assert!(killed.join().expect_err("its wait ends the process").is::<ProcessEnded>(), "it panicked");
+        });
+    });
+}
+
+/// Parks on a thread of its own, until its deadline, and tells which callbacks were called.
+fn park_in_the_end(nt: &Nt, is_valid: bool, deadline: Instant) -> thread::Result<(ParkResult, Vec<&'static str>)> {
+    thread::scope(|scope| {
+        let parked = nt.spawn(scope, || {
+            let calls = Cell::new(Vec::new());
+            let call = |name| calls.set([calls.take(), vec![name]].concat());
+            let validate = || {
+                call("validate");
+                is_valid
+            };
+            let timed_out = |key, was_last| {
+                assert_eq!((key, was_last), (Key::from(KEY), true));
+                call("timed_out");
+            };
+            let before_sleep = || call("before_sleep");
+            // SAFETY: as above.
+            let result = unsafe { lot::park(KEY, validate, before_sleep, timed_out, DEFAULT_PARK_TOKEN, deadline) };
+            (result, calls.take())
+        });
+        while !parked.is_finished() {
+            nt.advance(SECOND / 1_000);
+            thread::yield_now();
+        }
+        parked.join()
+    })
+}
+
+#[test]
+fn a_lots_park_takes_no_lock_of_the_dead() {
+    let _watchdog = Watchdog::new();
+    on_every_kind(|nt| {
+        let lock = Guard::lock(bucket(Key::from(KEY)));
+        nt.end_process();
+        let (result, calls) = park_in_the_end(nt, false, Instant::MAX).expect("it returns");
+        assert_eq!((result, &*calls), (ParkResult::Invalid, &["validate"][..]));
+        let deadline = nt.now() + Duration::from_millis(10);
+        let (result, calls) = park_in_the_end(nt, true, deadline).expect("it returns");
+        assert_eq!((result, &*calls), (ParkResult::TimedOut, &["validate", "before_sleep", "timed_out"][..]));
+        assert!(nt.now() >= deadline);
+        let ended = park_in_the_end(nt, true, Instant::MAX).expect_err("it does not return");
+        assert!(ended.is::<ProcessEnded>(), "it panicked");
+        assert_eq!(nt.ended(), 1);
+        drop(lock);
+    });
+}
+
+#[test]
+fn a_futex_compares_and_wakes_nobody() {
+    let _watchdog = Watchdog::new();
+    on_every_kind(|nt| {
+        let words = [AtomicU32::new(0), AtomicU32::new(0)];
+        let [word, other] = &words;
+        let lock = Guard::lock(bucket(Key::futex(word.as_ptr().addr())));
+        nt.end_process();
+        assert_eq!(futex::wake_all(word), 0);
+        assert_eq!(futex::requeue(word, other, 1, 1), futex::Requeued::default());
+        assert_eq!(futex::requeue_if(word, 0, other, 1, 1), Ok(futex::Requeued::default()));
+        assert_eq!(futex::requeue_if(word, 1, other, 1, 1), Err(futex::Changed));
+        assert_eq!(futex::wait(word, 1), WaitResult::Changed);
+        assert_eq!(futex::wait_until(word, 0, Instant::MIN), WaitResult::TimedOut);
+        let ended = thread::scope(|scope| nt.spawn(scope, || futex::wait(word, 0)).join());
+        assert!(ended.expect_err("it does not return").is::<ProcessEnded>(), "it panicked");
+        drop(lock);
     });
 }

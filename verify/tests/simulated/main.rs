@@ -21,7 +21,9 @@ ntpark_verify::product!();
 use watchdog::Watchdog;
 
 mod sync {
-    pub(crate) use crate::product::sync::{UnsafeCell, assert_words, atomic, const_constructor};
+    pub(crate) use crate::product::sync::{
+        BATCH, Cell, LOOKS, TABLE_BITS, UnsafeCell, array, assert_words, atomic, const_constructor,
+    };
     use std::collections::BTreeMap;
     use std::ops::Deref;
     use std::sync::Mutex;
