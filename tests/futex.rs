@@ -461,6 +461,26 @@ fn changed_is_an_error() {
     assert_eq!(error.to_string(), "the value is not the expected one");
 }
 
+/// Another copy of the library has another table.
+#[cfg(windows)]
+#[test]
+fn two_copies_do_not_meet() {
+    let _test = begin();
+    let dll = common::dll::Dll::load();
+    let word = AtomicU32::new(0);
+    let address = ptr::from_ref(&word).addr();
+    let parked = common::lot::Parked::new(address.into(), 1);
+    thread::scope(|scope| {
+        let waiting = wait_masked(scope, &word, 1, 0);
+        assert_eq!(dll.wake_all(address), 0);
+        await_waiters(&word, 1);
+        assert_eq!(futex::wake_all(&word), 1);
+        are_woken([waiting]);
+    });
+    assert_eq!(common::lot::unpark_all(address.into(), 2), 1);
+    parked.is_unparked_with(2);
+}
+
 /// A wait only reads: also eight bytes on a machine of 32 bits.
 #[cfg(all(not(miri), any(windows, target_os = "linux")))]
 mod read_only {
