@@ -71,12 +71,11 @@ fn calls() -> impl Strategy<Value = Vec<(usize, Call)>> {
 
 /// Three in one bucket, of which two have one address; and another address.
 fn keys() -> [Key; KEYS] {
-    static COLLIDING: OnceLock<[Key; 2]> = OnceLock::new();
-    let [key, other] = *COLLIDING.get_or_init(|| {
+    static CHOSEN: OnceLock<[Key; KEYS]> = OnceLock::new();
+    *CHOSEN.get_or_init(|| {
         let key = new_key();
-        [key, colliding(key)]
-    });
-    [key, other, Key::in_space(1, key.address()), Key::from(key.address() + 8)]
+        [key, colliding(key), Key::in_space(1, key.address()), new_key()]
+    })
 }
 
 /// The queues, as they should be: which thread, by its park token.

@@ -112,7 +112,9 @@ pub(crate) fn share_a_bucket(key: Key, other: Key) -> bool {
 
 /// A key of another address in the same bucket, found by trying.
 pub(crate) fn colliding(key: Key) -> Key {
-    let tried = AtomicUsize::new(0x4000_0000);
+    /// Each call has a range of its own, so that what it finds is nobody else's.
+    static NEXT: AtomicUsize = AtomicUsize::new(0x1000_0000);
+    let tried = AtomicUsize::new(NEXT.fetch_add(0x10_0000, Relaxed));
     loop {
         let is_found = AtomicBool::new(false);
         thread::scope(|scope| {
