@@ -570,7 +570,7 @@ fn counts_are_exact() {
         let key = new_key();
         [key, Key::in_space(1, key.address()), new_key(), new_key()]
     };
-    let rounds = common::rounds(2_000);
+    let rounds = common::rounds(500);
     let waiting = AtomicUsize::new(6);
     let (mut counted, mut sum) = (0, 0);
     let returned: Vec<_> = thread::scope(|scope| {
