@@ -335,7 +335,7 @@ fn memory_that_is_gone() {
 #[test]
 fn no_wake_is_missed() {
     let _test = begin();
-    let rounds = common::rounds(2_000) as u32;
+    let rounds = common::rounds(500) as u32;
     let words = [const { AtomicU32::new(0) }; 2];
     // Relaxed: futexes have to order.
     thread::scope(|scope| {

@@ -483,7 +483,7 @@ fn callbacks_run_under_the_lock() {
     }
     let _test = begin();
     let (count, key) = (Count(UnsafeCell::new(0)), new_key());
-    let rounds = common::rounds(2_000);
+    let rounds = common::rounds(500);
     thread::scope(|scope| {
         for thread in 0..4 {
             let count = &count;
@@ -533,7 +533,7 @@ fn callbacks_run_under_the_lock() {
 fn no_wake_is_missed() {
     let _test = begin();
     let key = new_key();
-    let rounds = common::rounds(2_000);
+    let rounds = common::rounds(500);
     // Relaxed: the lot has to order them.
     let (turn, seen) = (AtomicU64::new(0), AtomicU64::new(0));
     thread::scope(|scope| {
