@@ -363,8 +363,8 @@ fn no_wake_is_missed() {
     });
 }
 
-/// A thread moves a waiter from one address to another, if the value is the old one; another changes the value, and wakes
-/// at the second address. So if the first still found the old value, the other finds the waiter.
+/// A thread moves a waiter from one address to another, if the value is the old one; another changes the value, and
+/// wakes at the second address. So if the first still found the old value, the other finds the waiter.
 #[test]
 fn a_requeue_compares_in_one_step() {
     let _test = begin();
@@ -480,7 +480,7 @@ fn two_copies_do_not_meet() {
         are_woken([waiting]);
     });
     assert_eq!(common::lot::unpark_all(address.into(), 2), 1);
-    parked.is_unparked_with(2);
+    parked.expect_unparked(2);
 }
 
 /// A wait only reads: also eight bytes on a machine of 32 bits.

@@ -101,7 +101,7 @@ fn of_the_lot_and_futexes() {
     let parked: Vec<_> = (0..20).map(|token| Parked::new(key, token)).collect();
     assert!(keeps(|| unpark_one(key, 0)).have_more_threads);
     assert_eq!(keeps(|| unpark_all(key, 0)), 19);
-    parked.into_iter().for_each(|parked| parked.is_unparked_with(0));
+    parked.into_iter().for_each(|parked| parked.expect_unparked(0));
 }
 
 #[test]

@@ -77,7 +77,7 @@ fn parked(key: Key, threads: usize) -> Vec<Parked> {
 
 /// All return, with the token of this file.
 fn are_unparked(parked: impl IntoIterator<Item = Parked>) {
-    parked.into_iter().for_each(|parked| parked.is_unparked_with(UNPARKED.0));
+    parked.into_iter().for_each(|parked| parked.expect_unparked(UNPARKED.0));
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn first_come_first_served() {
         let result = unsafe { lot::unpark_one(key, callback) };
         assert_eq!(result, told);
         assert_eq!(counts(result), (1, 0, count < 4));
-        parked.is_unparked_with(token.0);
+        parked.expect_unparked(token.0);
         assert_eq!(queue(key), (count + 2..=5).collect::<Vec<_>>());
     }
 }
@@ -149,7 +149,7 @@ fn in_front() {
     parked.push(Parked::new(key, 5));
     assert_eq!(queue(key), [4, 3, 1, 2, 5]);
     assert_eq!(unpark_n(key, 1), 1);
-    parked.remove(3).is_unparked_with(UNPARKED.0);
+    parked.remove(3).expect_unparked(UNPARKED.0);
     assert_eq!(queue(key), [3, 1, 2, 5]);
     assert_eq!(unpark_n(key, 3), 3);
     assert_eq!(queue(key), [5]);
@@ -231,7 +231,7 @@ fn to_another_key() {
             assert_eq!(unpark_all(to, UNPARKED.0), 1 + moved.len());
             assert_eq!(unpark_all(key, UNPARKED.0), left.len());
             are_unparked(threads);
-            waits_there.is_unparked_with(UNPARKED.0);
+            waits_there.expect_unparked(UNPARKED.0);
         }
     }
     for (op, stay) in
@@ -268,10 +268,10 @@ fn a_requeue_asks_and_tells() {
     let result = unsafe { lot::unpark_requeue(key, to, validate, callback) };
     assert_eq!(told, Some((RequeueOp::UnparkOneRequeueRest, result)));
     let mut threads = threads.into_iter();
-    threads.next().expect("two").is_unparked_with(11);
+    threads.next().expect("two").expect_unparked(11);
     assert_eq!(unpark_all(key, 12), 0);
     assert_eq!(unpark_all(to, 13), 1);
-    threads.next().expect("two").is_unparked_with(13);
+    threads.next().expect("two").expect_unparked(13);
 }
 
 #[test]
@@ -325,11 +325,11 @@ fn the_last_to_leave() {
     };
     assert_eq!((result, told), (ParkResult::TimedOut, Some((key, false))));
     assert_eq!(unpark_all(key, 2), 1);
-    waits.is_unparked_with(2);
+    waits.expect_unparked(2);
     assert_eq!(park_past(key), (key, true));
     for (other, parked) in others.into_iter().zip(beside) {
         assert_eq!(unpark_all(other, 3), 1);
-        parked.is_unparked_with(3);
+        parked.expect_unparked(3);
     }
 }
 
@@ -357,8 +357,8 @@ fn out_of_time_after_a_requeue() {
     }
 }
 
-/// A thread unparks itself after it has been queued: as when a condition variable has moved it to the lock that it is about to
-/// release.
+/// A thread unparks itself after it has been queued: as when a condition variable has moved it to the lock that it is
+/// about to release.
 #[test]
 fn by_itself() {
     let _test = begin();
@@ -403,13 +403,13 @@ fn spaces_do_not_meet() {
     assert_eq!(ntpark::futex::wake_all(std::ptr::without_provenance::<u8>(address)), 0, "nor do futexes");
     for (key, parked) in keys.into_iter().zip(waiting) {
         assert_eq!(unpark_all(key, UNPARKED.0), 1);
-        parked.is_unparked_with(UNPARKED.0);
+        parked.expect_unparked(UNPARKED.0);
         assert_eq!(unpark_all(key, 0), 0);
     }
 }
 
-/// Keys that share a bucket, each with waiters, in each order of who leaves first: one from the middle of the bucket's list, its
-/// first, its last; as head of its queue, as tail, as the only one.
+/// Keys that share a bucket, each with waiters, in each order of who leaves first: one from the middle of the
+/// bucket's list, its first, its last; as head of its queue, as tail, as the only one.
 #[test]
 fn keys_that_collide() {
     let _test = begin();
@@ -455,14 +455,14 @@ fn memory_that_is_gone() {
     let waiting = Parked::new(key, 1);
     assert_eq!(counts(unpark_one(key, 2)), (1, 0, false));
     drop(object);
-    waiting.is_unparked_with(2);
+    waiting.expect_unparked(2);
     // Nothing is left of the queue, and late calls find that.
     assert_eq!((unpark_all(key, 0), queue(key).len()), (0, 0));
     assert_eq!(requeue(key, new_key(), RequeueOp::RequeueAll), UnparkResult::default());
     // The next object there has the same key.
     let waiting = Parked::new(key, 3);
     assert_eq!(unpark_all(key, 4), 1, "a late wake is for those who wait there by now");
-    waiting.is_unparked_with(4);
+    waiting.expect_unparked(4);
 }
 
 /// Callbacks exclude each other, for keys of one bucket: numbers that are not atomic count right under them.
@@ -768,7 +768,7 @@ mod unwinding {
             _ => FilterOp::Stop,
         };
         assert_eq!(counts(unpark_filter(key, second, |_| UNPARKED)), (1, 0, true));
-        threads.remove(1).is_unparked_with(UNPARKED.0);
+        threads.remove(1).expect_unparked(UNPARKED.0);
         assert_eq!(queue(key), [1, 3, 4]);
         unwind_at(4);
         let to = new_key();

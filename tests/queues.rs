@@ -189,7 +189,7 @@ fn check(result: UnparkResult, unparked: usize, requeued: usize, have_more: bool
 
 /// These threads return, with this token.
 fn returned(parked: impl IntoIterator<Item = (usize, Parked)>, token: UnparkToken) {
-    parked.into_iter().for_each(|(_, parked)| parked.is_unparked_with(token.0));
+    parked.into_iter().for_each(|(_, parked)| parked.expect_unparked(token.0));
 }
 
 /// A call to one of the futexes; each word holds its own index.

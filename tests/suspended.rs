@@ -111,7 +111,8 @@ fn the_thread_that_unparks() {
     }
 }
 
-/// A thread that waits is suspended: those that wait for the same key, and for another in the same bucket, are not delayed.
+/// A thread that waits is suspended: those that wait for the same key, and for another in the same bucket, are not
+/// delayed.
 #[test]
 fn a_thread_in_a_queue() {
     let _test = begin();
@@ -142,13 +143,13 @@ fn a_thread_in_a_queue() {
                 // SAFETY: as above.
                 let result = unsafe { lot::unpark_filter(key, filter, |_| UnparkToken(token)) };
                 assert_eq!(result.unparked_threads, 1);
-                parked.is_unparked_with(token);
+                parked.expect_unparked(token);
             }
             assert_eq!(queue(key).len(), usize::from(has_first));
         }
         resume(&suspended.0);
         assert_eq!(unpark_one(key, 5).unparked_threads, 1);
-        suspended.is_unparked_with(5);
+        suspended.expect_unparked(5);
     }
 }
 
@@ -174,12 +175,12 @@ fn a_woken_thread() {
         let next = Parked::new(key, token);
         assert_eq!(queue(key), [token]);
         assert_eq!(unpark_all(key, token), 1);
-        next.is_unparked_with(token);
+        next.expect_unparked(token);
     }
     assert!(!woken.0.is_finished());
     resume(&woken.0);
     go.send(()).expect("it is received");
-    woken.is_unparked_with(2);
+    woken.expect_unparked(2);
 }
 
 /// The time of a suspended thread passes: a wake that comes then still counts it, and it returns woken.

@@ -1,9 +1,9 @@
 //! A bounded queue for any number of threads on both sides, which wait for room and for values. No std, no allocation;
 //! `const` to make.
 //!
-//! Each value has a ticket, and so has each thread that wants one. The slot of a ticket goes from hand to hand in turns:
-//! the first sender, the first receiver, the second sender, … So a thread waits for its own turn only, and who has had
-//! a turn wakes the next: with a mask, as several may wait for turns of one slot.
+//! Each value has a ticket, and so has each thread that wants one. The slot of a ticket goes from hand to hand in
+//! turns: the first sender, the first receiver, the second sender, … So a thread waits for its own turn only, and who
+//! has had a turn wakes the next: with a mask, as several may wait for turns of one slot.
 
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;

@@ -45,7 +45,7 @@ impl Parked {
 
     /// Waits until it returns, unparked with this token.
     #[track_caller]
-    pub(crate) fn is_unparked_with(self, token: usize) {
+    pub(crate) fn expect_unparked(self, token: usize) {
         assert_eq!(self.result(), ParkResult::Unparked(UnparkToken(token)));
     }
 }

@@ -124,7 +124,8 @@ pub(crate) fn stride(round: &Round<'_>) -> Counts {
     wait_and_wake(round, &keys, rng.usize(2..=16), 3, 1 + round.often(600))
 }
 
-/// Thousands of threads that wait for one key, as far as the system has the memory, beside a hot one in the same bucket.
+/// Thousands of threads that wait for one key, as far as the system has the memory, beside a hot one in the same
+/// bucket.
 pub(crate) fn many(round: &Round<'_>) -> Counts {
     let mut rng = round.rng();
     let address = rng.usize(..);

@@ -1,4 +1,5 @@
-//! Threads that wait for futexes and wake are suspended anywhere, also with a bucket locked, and resumed, while others go on.
+//! Threads that wait for futexes and wake are suspended anywhere, also with a bucket locked, and resumed, while
+//! others go on.
 #![cfg(windows)]
 
 use crate::lot::futex_wait;
