@@ -21,12 +21,12 @@
 //!   `validate`, `filter` or `callback` nothing has changed; after `before_sleep` the thread has left the queue, with the wake
 //!   that had met it already, if any; after `timed_out` as well.
 //! - **The end of the process.** While the process is [ending](crate::Backend::is_process_ending), all other threads have been
-//!   killed, perhaps in the midst of a change here. Then no queue is looked at: an unpark finds nobody (its callback is
-//!   called all the same, so that a lock can be released), a park with a deadline lasts until then, and one without ends the
-//!   process.
+//!   killed, perhaps in the midst of a change here. Then no queue is looked at: an unpark finds nobody, a park with a
+//!   deadline lasts until then, and one without ends the process. Callbacks are called all the same, so that a lock can be
+//!   released: no other thread is left to be locked out.
 //! - **Suspended threads.** A thread that waits or is about to return may be suspended, and delays nobody (but see
 //!   [`Parker`](crate::Parker) on keyed events). One that is suspended while it changes a queue, or is about to get the
-//!   lock for that, delays those whose keys are in the same bucket; one that is suspended while it unparks, those that
+//!   lock for that, or has just released it, delays those whose keys are in the same bucket; one that is suspended while it unparks, those that
 //!   it has taken out of their queue and whose deadline does not pass.
 //! - **Two copies** of this library in one process have two tables, and their threads do not meet.
 //!
@@ -558,7 +558,7 @@ pub(crate) fn requeue_dyn(
     }
     let (bucket, to_bucket) = (bucket(from), bucket(to));
     let guard = Guard::lock_two(bucket, to_bucket);
-    // As in a park: what `validate` does not see comes with a wake that finds those who are moved.
+    // As in `park_dyn`: a wake at either key sees the lock, or `validate` sees what was written before it.
     fence(SeqCst);
     let Some(op) = validate() else {
         return result;

@@ -4,8 +4,11 @@
 mod common;
 
 use common::child::in_own_process;
+use common::lot::{Parked, new_key, unpark_all, unpark_one};
 use common::{Watchdog, await_parked, begin, wanted};
+use ntpark::futex::{self, WaitResult};
 use ntpark::{Backend, BackendKind, Instant, Parker, SelectError, SpinWait, ThreadParker, UnparkReason, thread_yield};
+use std::sync::atomic::AtomicU32;
 use std::thread;
 use std::time::Duration;
 
@@ -70,6 +73,35 @@ fn of_a_two_phase_parker() {
         keeps(|| handle.unpark());
         assert_eq!(parked.join().expect("its last error is kept"), UnparkReason::Unparked);
     });
+}
+
+#[test]
+fn of_the_lot_and_futexes() {
+    let _test = begin();
+    let word = AtomicU32::new(0);
+    let deadline = Backend::get().deadline(Duration::from_millis(2));
+    for (expected, deadline, result) in [
+        (1, Instant::MAX, WaitResult::Changed),
+        (0, Instant::MIN, WaitResult::TimedOut),
+        (0, deadline, WaitResult::TimedOut),
+    ] {
+        assert_eq!(keeps(|| futex::wait_until(&word, expected, deadline)), result);
+    }
+    assert_eq!(keeps(|| futex::wake_all(&word)), 0);
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| keeps(|| futex::wait(&word, 0)));
+        thread::sleep(Duration::from_millis(20));
+        while keeps(|| futex::requeue(&word, &word, 0, 1)).requeued == 0 {
+            thread::yield_now();
+        }
+        assert_eq!(keeps(|| futex::wake(&word, 1)), 1);
+        assert_eq!(waiting.join().expect("its last error is kept"), WaitResult::Woken);
+    });
+    let key = new_key();
+    let parked: Vec<_> = (0..20).map(|token| Parked::new(key, token)).collect();
+    assert!(keeps(|| unpark_one(key, 0)).have_more_threads);
+    assert_eq!(keeps(|| unpark_all(key, 0)), 19);
+    parked.into_iter().for_each(|parked| parked.expect_unparked(0));
 }
 
 #[test]

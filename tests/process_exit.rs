@@ -8,9 +8,10 @@
 mod common;
 
 use common::{await_parked, begin};
-use ntpark::Parker;
+use ntpark::{Parker, futex};
 use std::io::Read;
 use std::process::{Command, Stdio, exit};
+use std::sync::atomic::AtomicU32;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -65,6 +66,7 @@ fn child() {
     match part.split_once('-').map_or((&*part, 0), |(part, seed)| (part, seed.parse().expect("a number"))) {
         ("parked", _) => parked(),
         ("storm", seed) => storm(seed),
+        ("futex_storm", seed) => futex_storm(seed),
         #[cfg(windows)]
         ("unpark", _) => windows::unpark_at_detach(),
         #[cfg(windows)]
@@ -73,6 +75,12 @@ fn child() {
         ("hang", _) => windows::park_without_a_deadline_at_detach(),
         #[cfg(windows)]
         ("hang_in_two_phases", _) => windows::park_in_two_phases_at_detach(),
+        #[cfg(windows)]
+        ("lot", _) => windows::lot_at_detach(),
+        #[cfg(windows)]
+        ("hang_in_futex", _) => windows::futex_without_a_deadline_at_detach(),
+        #[cfg(windows)]
+        ("unload_lot", _) => windows::futexes_at_unload(),
         #[cfg(windows)]
         ("unload", _) => windows::unpark_at_unload(),
         #[cfg(windows)]
@@ -129,12 +137,43 @@ fn threads_park_and_unpark() {
     }
 }
 
+/// Ends while eight threads wait for, wake and move each other.
+fn futex_storm(seed: u64) {
+    static WORDS: [AtomicU32; 3] = [const { AtomicU32::new(0) }; 3];
+    for thread in 0..8 {
+        thread::spawn(move || {
+            let mut random = common::random::Random::new(seed + thread);
+            loop {
+                let [word, to] = [(); 2].map(|()| &WORDS[random.below(3) as usize]);
+                let deadline = ntpark::Instant::now() + Duration::from_micros(random.below(200));
+                match random.below(4) {
+                    0 => drop(futex::wake(word, 2)),
+                    1 => drop(futex::requeue(word, to, 1, 2)),
+                    _ => drop(futex::wait_until(word, 0, deadline)),
+                }
+            }
+        });
+    }
+    thread::sleep(Duration::from_micros(seed * 1500));
+    exit(EXIT_CODE);
+}
+
+#[test]
+fn threads_wait_and_wake() {
+    for seed in 0..20 {
+        assert_eq!(run(&format!("futex_storm-{seed}")), "");
+    }
+}
+
 #[cfg(windows)]
 mod windows {
     //! What only Windows has: `DllMain`, and threads that are killed.
 
     use super::*;
     use common::dll::Dll;
+    use common::lot::Parked;
+    use futex::{Changed, Requeued, WaitResult};
+    use ntpark::lot::{self, DEFAULT_PARK_TOKEN, DEFAULT_UNPARK_TOKEN, Key, ParkResult, RequeueOp, UnparkResult};
     use ntpark::{Backend, BackendKind, ThreadParker, UnparkReason};
     use std::ffi::c_void;
     use std::os::windows::io::AsRawHandle;
@@ -243,6 +282,153 @@ mod windows {
     #[test]
     fn dll_main_parks_in_two_phases_without_a_deadline() {
         assert_eq!(run_to("hang_in_two_phases", HOPELESS), "false\n");
+    }
+
+    static WORD: AtomicU32 = AtomicU32::new(0);
+    static ANSWER: AtomicU32 = AtomicU32::new(0);
+    static ELSEWHERE: AtomicU32 = AtomicU32::new(0);
+
+    /// Threads wait in the queue that this is about, and one of them is killed while it holds the bucket's lock.
+    pub(super) fn lot_at_detach() {
+        extern "system" fn at_end() {
+            assert!(is_ending());
+            let key = Key::from((&raw const WORD).addr());
+            nobody_is_found(key);
+            parks_time_out(key);
+            eprintln!("no queue is looked at");
+        }
+        at_detach(at_end);
+        let key = Key::from((&raw const WORD).addr());
+        let _parked: Vec<_> = (1..4).map(|token| Parked::new(key, token)).collect();
+        thread::spawn(|| futex::wait(&WORD, 0));
+        while futex::requeue(&WORD, &WORD, 0, 1).requeued == 0 {
+            thread::yield_now();
+        }
+        let (locked, is_locked) = std::sync::mpsc::channel();
+        thread::spawn(move || {
+            let callback = |_| {
+                locked.send(()).expect("it is received");
+                loop {
+                    thread::park();
+                }
+            };
+            // SAFETY: the key is this test's own. The callback calls nothing of the lot.
+            unsafe { lot::unpark_one(key, callback) }
+        });
+        is_locked.recv().expect("it is locked");
+        exit(EXIT_CODE);
+    }
+
+    /// Neither waits for a lock. All callbacks are called.
+    fn nobody_is_found(key: Key) {
+        let nothing = UnparkResult::default();
+        let calls = AtomicU32::new(0);
+        let callback = |result| {
+            assert_eq!(result, nothing);
+            calls.fetch_add(1, SeqCst);
+            DEFAULT_UNPARK_TOKEN
+        };
+        // SAFETY: the key is this test's own. The callbacks call nothing of the lot; likewise below.
+        let result = unsafe { lot::unpark_one(key, callback) };
+        assert_eq!(result, nothing);
+        // SAFETY: see above.
+        let result = unsafe { lot::unpark_filter(key, |_| panic!("nobody is there"), callback) };
+        assert_eq!(result, nothing);
+        for (from, to) in [(key, Key::from(0)), (Key::from(0), key)] {
+            // SAFETY: see above.
+            let result =
+                unsafe { lot::unpark_requeue(from, to, || RequeueOp::RequeueAll, |_, result| callback(result)) };
+            assert_eq!(result, nothing);
+        }
+        assert_eq!(calls.into_inner(), 4);
+        assert_eq!(lot_all(key), 0);
+        assert_eq!((futex::wake(&WORD, 1), futex::wake_all(&WORD)), (0, 0));
+        assert_eq!(futex::requeue(&WORD, &ELSEWHERE, 1, 1), Requeued::default());
+        assert_eq!(futex::requeue_if(&WORD, 0, &ELSEWHERE, 1, 1), Ok(Requeued::default()));
+        assert_eq!(futex::requeue_if(&WORD, 1, &ELSEWHERE, 1, 1), Err(Changed));
+    }
+
+    fn lot_all(key: Key) -> usize {
+        // SAFETY: the key is this test's own.
+        unsafe { lot::unpark_all(key, DEFAULT_UNPARK_TOKEN) }
+    }
+
+    fn parks_time_out(key: Key) {
+        let timeout = Duration::from_millis(30);
+        let token = DEFAULT_PARK_TOKEN;
+        // SAFETY: as above.
+        let invalid = unsafe { lot::park(key, || false, || panic!(), |_, _| panic!(), token, ntpark::Instant::MAX) };
+        assert_eq!(invalid, ParkResult::Invalid);
+        let start = Instant::now();
+        let deadline = Backend::get().deadline(timeout);
+        let (mut has_released, mut told) = (false, None);
+        let timed_out = |key, was_last| told = Some((key, was_last));
+        // SAFETY: as above.
+        let result = unsafe { lot::park(key, || true, || has_released = true, timed_out, token, deadline) };
+        assert_eq!((result, has_released, told), (ParkResult::TimedOut, true, Some((key, true))));
+        assert!(common::is_at_least(start.elapsed(), timeout));
+        let start = Instant::now();
+        assert_eq!(futex::wait(&WORD, 1), WaitResult::Changed);
+        assert_eq!(futex::wait_until(&WORD, 0, Backend::get().deadline(timeout)), WaitResult::TimedOut);
+        assert!(common::is_at_least(start.elapsed(), timeout));
+        assert_eq!(futex::wait_until(&WORD, 0, ntpark::Instant::MIN), WaitResult::TimedOut);
+    }
+
+    #[test]
+    fn dll_main_uses_the_lot_of_killed_threads() {
+        assert_eq!(run("lot"), "no queue is looked at\n");
+    }
+
+    pub(super) fn futex_without_a_deadline_at_detach() {
+        extern "system" fn at_end() {
+            eprintln!("{:?}", futex::wait(&WORD, 1));
+            eprintln!("{:?}", futex::wait(&WORD, 0));
+        }
+        at_detach(at_end);
+        park_threads();
+        exit(EXIT_CODE);
+    }
+
+    #[test]
+    fn dll_main_waits_on_a_futex_without_a_deadline() {
+        assert_eq!(run_to("hang_in_futex", HOPELESS), "Changed\n");
+    }
+
+    /// Under the lock of the loader, with a thread that lives: wakes it, and waits for its answer.
+    pub(super) fn futexes_at_unload() {
+        extern "system" fn at_end() {
+            assert!(!is_ending());
+            assert_eq!(
+                futex::wait_until(&ANSWER, 0, Backend::get().deadline(Duration::from_millis(2))),
+                WaitResult::TimedOut
+            );
+            WORD.store(1, SeqCst);
+            assert_eq!(futex::requeue(&WORD, &ELSEWHERE, 0, 1).requeued, 1);
+            let woken = futex::wake_all(&ELSEWHERE);
+            while ANSWER.load(SeqCst) == 0 {
+                futex::wait(&ANSWER, 0);
+            }
+            eprintln!("{woken}");
+        }
+        let dll = Dll::load();
+        dll.at_detach(at_end);
+        let waiter = thread::spawn(|| {
+            let result = futex::wait(&WORD, 0);
+            ANSWER.store(1, SeqCst);
+            futex::wake_all(&ANSWER);
+            result
+        });
+        while futex::requeue(&WORD, &WORD, 0, 1).requeued == 0 {
+            thread::yield_now();
+        }
+        drop(dll);
+        assert_eq!(waiter.join().expect("it does not panic"), WaitResult::Woken);
+        exit(EXIT_CODE);
+    }
+
+    #[test]
+    fn dll_main_wakes_and_waits_for_a_live_thread() {
+        assert_eq!(run("unload_lot"), "1\n");
     }
 
     pub(super) fn unpark_at_unload() {

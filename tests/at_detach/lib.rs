@@ -3,7 +3,7 @@
 
 #![cfg(windows)]
 
-use ntpark::{Backend, BackendKind, Parker, UnparkReason};
+use ntpark::{Backend, BackendKind, Parker, UnparkReason, futex, lot};
 use std::ffi::c_void;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
@@ -30,6 +30,14 @@ pub extern "system" fn park(kind: u8) -> u8 {
     }
     assert_eq!(Parker::new().park_timeout(Duration::from_micros(1)), UnparkReason::TimedOut);
     Backend::get().kind() as u8
+}
+
+/// Wakes whoever waits at an address, on a futex or in the lot, and returns how many.
+#[unsafe(no_mangle)]
+pub extern "system" fn wake_all(address: usize) -> usize {
+    // SAFETY: no thread parks there that knows of this copy's lot.
+    let unparked = unsafe { lot::unpark_all(address, lot::DEFAULT_UNPARK_TOKEN) };
+    unparked + futex::wake_all(ptr::without_provenance::<u8>(address))
 }
 
 /// Called by the system, which holds the lock of its loader.

@@ -44,6 +44,14 @@ impl Dll {
         at_detach(function);
     }
 
+    /// Wakes whoever waits at an address as far as its copy knows, and returns how many.
+    pub(crate) fn wake_all(&self, address: usize) -> usize {
+        let wake_all = self.function(c"wake_all");
+        // SAFETY: the function of this name has this type.
+        let wake_all = unsafe { transmute::<*mut c_void, extern "system" fn(usize) -> usize>(wake_all) };
+        wake_all(address)
+    }
+
     /// Parks there until a short time has passed, on this kind, or on the one that its copy chooses by itself.
     /// Returns the kind.
     pub(crate) fn park(&self, forced: Option<BackendKind>) -> BackendKind {

@@ -10,6 +10,7 @@ pub(crate) mod handles;
 #[path = "../../examples/common/mod.rs"]
 mod host;
 pub(crate) mod load;
+pub(crate) mod lot;
 pub(crate) mod monitor;
 pub(crate) mod random;
 mod watchdog;

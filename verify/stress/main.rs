@@ -1,5 +1,5 @@
 //! Stress: threads that park and unpark each other in every way that the crate offers, with every token
-//! counted.
+//! and every thread that a wake counts counted.
 //!
 //! `cargo xtask stress` runs this on every backend. By itself, as on this machine:
 //!
@@ -18,10 +18,12 @@
 #[path = "../../examples/common/mod.rs"]
 mod common;
 mod crowd;
+mod lot;
 mod monitor;
 mod pairs;
 mod reuse;
 mod ring;
+mod stopped;
 mod storm;
 mod watch;
 mod worker;
@@ -39,13 +41,20 @@ struct Scenario {
 }
 
 /// All of them; a cycle is a round of each.
-const SCENARIOS: [Scenario; 6] = [
+const SCENARIOS: &[Scenario] = &[
     Scenario { name: "ring", run: ring::run },
     Scenario { name: "pairs", run: pairs::run },
     Scenario { name: "storm", run: storm::run },
     Scenario { name: "reuse", run: reuse::run },
     Scenario { name: "crowd", run: crowd::run },
     Scenario { name: "monitor", run: monitor::run },
+    Scenario { name: "mix", run: lot::mix },
+    Scenario { name: "bucket", run: lot::bucket },
+    Scenario { name: "stride", run: lot::stride },
+    Scenario { name: "many", run: lot::many },
+    Scenario { name: "freed", run: lot::freed },
+    #[cfg(windows)]
+    Scenario { name: "stopped", run: stopped::run },
 ];
 
 const USAGE: &str = "\
@@ -53,7 +62,8 @@ usage: stress [--backend NAME] [--seconds N] [--seed N] [--scenario NAME]...
   --backend    wait-address, keyed-event, keyed-event-null, polling or host [default: the process's own choice]
   --seconds    stop after the cycle in which so many seconds are over [default: 10]
   --seed       seed of the first round; each further one counts up [default: random]
-  --scenario   ring, pairs, storm, reuse, crowd or monitor; may be given several times [default: all]";
+  --scenario   ring, pairs, storm, reuse, crowd or monitor; of the lot: mix, bucket, stride, many, freed or,
+               on Windows, stopped; may be given several times [default: all]";
 
 struct Options {
     backend: Option<BackendKind>,
@@ -87,7 +97,7 @@ impl Options {
             }
         }
         if options.scenarios.is_empty() {
-            options.scenarios.extend(&SCENARIOS);
+            options.scenarios.extend(SCENARIOS);
         }
         Ok(options)
     }
