@@ -44,7 +44,8 @@ use wait_address::WaitAddress;
 /// be [forced](Backend::force).
 ///
 /// **The first use** is whichever comes first: a park that does not find a token and may wait; an unpark that has to
-/// wake a thread; asking for the time or a deadline; [`Backend::get`]. Creating parkers, leaving and taking tokens
+/// wake a thread; a call of the [lot](crate::lot) or a [futex](crate::futex) that does not find it idle; asking for the
+/// time or a deadline; [`Backend::get`]. Creating parkers, leaving and taking tokens
 /// without waiting, [`thread_yield`](crate::thread_yield), [`SpinWait`](crate::SpinWait) and
 /// [`Backend::available`] choose nothing.
 ///

@@ -16,21 +16,24 @@
 //! worker.join().unwrap();
 //! ```
 //!
-//! A thread that waits compares the atomic with what it expects and, if they are equal, blocks, all in one step as seen by
-//! those who wake. So a waker first changes the atomic, by any atomic operation of its width with any ordering, and
+//! A thread that waits compares the atomic with what it expects and, if they are equal, blocks, all in one step as seen
+//! by those who wake. So a waker first changes the atomic, by any atomic operation of its width with any ordering, and
 //! then wakes: either the waiter sees the change, or the wake finds the waiter.
 //!
 //! # What is promised
-//! - **No spurious wakeups, exact counts.** [`WaitResult::Woken`] means that a wake counted this thread; each thread that a
-//!   wake counts returns `Woken`, even if its deadline passes meanwhile.
-//! - **Any size.** Atomics of 1, 2, 4 and 8 bytes (where the target has them) and of pointer size, signed or not, and `AtomicBool`.
-//! - **The key is the address alone.** Waiters at an address meet wakes at that address, whatever the sizes. 8 bytes at p and a
-//!   wake at p + 4 do not meet. One address in one process: memory that processes share does not connect them.
-//! - **Freed memory.** Waiting reads the atomic, which must live during the call. Waking never touches it: its address may be
-//!   that of memory that is gone. A late wake may meet waiters on whatever lies there by then, as with every futex.
-//! - **Ordering.** Everything before a wake is visible after the wait that it ended. [`WaitResult::Changed`] orders nothing, nor
-//!   does `TimedOut`: load the atomic with the ordering that you need.
-//! - **Order**, the **end of the process**, **suspension** and **two copies**: as with the [`lot`](crate::lot), which this is made of.
+//! - **No spurious wakeups, exact counts.** [`WaitResult::Woken`] means that a wake counted this thread; each thread
+//!   that a wake counts returns `Woken`, even if its deadline passes meanwhile.
+//! - **Any size.** Atomics of 1, 2, 4 and 8 bytes (where the target has them) and of pointer size, signed or not, and
+//!   `AtomicBool`.
+//! - **The key is the address alone.** Waiters at an address meet wakes at that address, whatever the sizes. 8 bytes at
+//!   p and a wake at p + 4 do not meet. One address in one process: memory that processes share does not connect them.
+//! - **Freed memory.** Waiting reads the atomic, which must live during the call. Waking never touches it: its address
+//!   may be that of memory that is gone. A late wake may meet waiters on whatever lies there by then, as with every
+//!   futex.
+//! - **Ordering.** Everything before a wake is visible after the wait that it ended. [`WaitResult::Changed`] orders
+//!   nothing, nor does `TimedOut`: load the atomic with the ordering that you need.
+//! - **Order**, the **end of the process**, **suspension** and **two copies**: as with the [`lot`](crate::lot), which
+//!   this is made of.
 //!
 //! On Windows this is not the system's `WaitOnAddress`, which has neither counts nor masks nor requeues, wakes
 //! spuriously, and does not exist before Windows 8.
@@ -90,7 +93,7 @@ mod sealed {
 /// An atomic that threads can wait on. Implemented for the atomics of `core`.
 pub trait Atomic: sealed::Sealed {
     /// What it holds.
-    type Value: Copy + PartialEq;
+    type Value: Copy + PartialEq + Send + Sync;
 
     /// Whether it holds this value. Relaxed.
     #[doc(hidden)]
@@ -212,8 +215,8 @@ fn wake_some(key: Key, count: usize, mask: NonZeroU32) -> usize {
     unpark_dyn(key, &mut filter, &mut |_| DEFAULT_UNPARK_TOKEN, None).unparked_threads
 }
 
-/// Wakes up to `wake` threads that wait at `from`, and makes up to `requeue` others wait at `to`, as the last ones there.
-/// Masks stay with their threads; all are woken or moved, whatever their mask.
+/// Wakes up to `wake` threads that wait at `from`, and makes up to `requeue` others wait at `to`, as the last ones
+/// there. Masks stay with their threads; all are woken or moved, whatever their mask.
 #[inline]
 pub fn requeue<A, B>(from: *const A, to: *const B, wake: usize, requeue: usize) -> Requeued {
     if is_idle(Key::futex(from.addr())) {
@@ -300,6 +303,11 @@ impl Size {
         }
     }
 }
+
+// SAFETY: of the memory, that is what `new` was promised.
+unsafe impl Send for Raw {}
+// SAFETY: as for `Send`.
+unsafe impl Sync for Raw {}
 
 impl Raw {
     /// The atomic at this address.

@@ -13,27 +13,29 @@
 //!   [in front](park_in_front). A requeued thread becomes the last of its new key.
 //! - **Exact counts.** Each thread that a call counts as unparked returns [`ParkResult::Unparked`], with the token of
 //!   that call, even if its deadline passes meanwhile; and no other thread does.
-//! - **Freed memory.** A key is a number: its memory is never touched here. A thread may free it as soon as it knows that
-//!   nobody will park there any more. An unpark that comes late wakes whoever parks under that key by then: in
+//! - **Freed memory.** A key is a number: its memory is never touched here. A thread may free it as soon as it knows
+//!   that nobody will park there any more. An unpark that comes late wakes whoever parks under that key by then: in
 //!   [spaces](Key::in_space) of their own, kinds of objects do not meet.
 //! - **Visibility.** Everything before an unpark is visible after the park that it ends.
 //! - **Unwinding.** Callbacks should not unwind. If one does, all locks are released and no thread is lost: after
-//!   `validate`, `filter` or `callback` nothing has changed; after `before_sleep` the thread has left the queue, with the wake
-//!   that had met it already, if any; after `timed_out` as well.
-//! - **The end of the process.** While the process is [ending](crate::Backend::is_process_ending), all other threads have been
-//!   killed, perhaps in the midst of a change here. Then no queue is looked at: an unpark finds nobody, a park with a
-//!   deadline lasts until then, and one without ends the process. Callbacks are called all the same, so that a lock can be
-//!   released: no other thread is left to be locked out.
+//!   `validate`, `filter` or `callback` nothing has changed; after `before_sleep` the thread has left the queue, with
+//!   the wake that had met it already, if any; after `timed_out` as well.
+//! - **The end of the process.** While the process is [ending](crate::Backend::is_process_ending), all other threads
+//!   have been killed, perhaps in the midst of a change here. Then no queue is looked at: an unpark finds nobody, a
+//!   park with a deadline lasts until then, and one without ends the process. Callbacks are called all the same, so
+//!   that a lock can be released: no other thread is left to be locked out.
 //! - **Suspended threads.** A thread that waits or is about to return may be suspended, and delays nobody (but see
 //!   [`Parker`](crate::Parker) on keyed events). One that is suspended while it changes a queue, or is about to get the
-//!   lock for that, or has just released it, delays those whose keys are in the same bucket; one that is suspended while it unparks, those that
-//!   it has taken out of their queue and whose deadline does not pass.
+//!   lock for that, or has just released it, delays those whose keys are in the same bucket; one that is suspended
+//!   while it unparks, those that it has taken out of their queue and whose deadline does not pass.
+//! - **Not promised.** A thread that waits must not be killed while the process goes on (`TerminateThread`): its place
+//!   in the queue is on its stack. Interrupt handlers of a kernel must not call anything here, which takes locks.
 //! - **Two copies** of this library in one process have two tables, and their threads do not meet.
 //!
 //! # Costs
-//! A table of 16 KiB, all zero, in programs that use this. A wait takes some 100 bytes of stack more than its backend does,
-//! and on Windows 240 more: see "Same call path" below. An unpark of a key takes one step for each other *key* of its
-//! bucket, not for each thread.
+//! A table of 16 KiB, all zero, in programs that use this. A wait takes some 100 bytes of stack more than its backend
+//! does, and on Windows 240 more: see "Same call path" below. An unpark of a key takes one step for each other *key* of
+//! its bucket, not for each thread.
 //!
 //! # Same call path
 //! `WaitOnAddress` keeps its waiters in a table of its own, by address. Threads that reach a wait by the same path may
@@ -45,7 +47,8 @@
 //! All functions are unsafe:
 //!
 //! 1. `validate`, `timed_out`, `filter` and `callback` run under the lock of a bucket. They must not call
-//!    anything in this module, in [`futex`](crate::futex) or in a lock made of them, and should neither block nor call the system.
+//!    anything in this module, in [`futex`](crate::futex) or in a lock made of them, and should neither block nor call
+//!    the system.
 //! 2. `before_sleep` runs without a lock, while the thread is queued. It must not park here.
 //! 3. Keys are shared by all code of the process that uses their space. Code that parks or unparks a key must know what
 //!    the threads that park there make of a token, which may well be "the lock is yours": usually the key is the
@@ -76,8 +79,8 @@ impl Key {
     /// The space of futexes, beyond those that can be named.
     const FUTEX: u32 = u32::MAX;
 
-    /// A key in a space of its own: threads that wait for the same address in different spaces do not meet. `From<usize>`
-    /// makes keys in space 0; those from 0xFF00 on are for the crate `ntpark-locks`.
+    /// A key in a space of its own: threads that wait for the same address in different spaces do not meet.
+    /// `From<usize>` makes keys in space 0; those from 0xFF00 on are for the crate `ntpark-locks`.
     #[must_use]
     pub const fn in_space(space: u16, address: usize) -> Self {
         Self { address, space: space as u32 }
@@ -175,10 +178,11 @@ pub enum FilterOp {
 
 /// Blocks the thread in the queue of a key, until unparked or until `deadline`, [`Instant::MAX`] for no limit.
 ///
-/// `validate` is called with the bucket locked, once; false means that there is nothing to wait for. What another thread
-/// writes before it unparks this key is either seen by `validate`, or that unpark finds this thread. `before_sleep` is called
-/// once the thread is queued, without the lock: usually it unlocks something. `timed_out` is called with the bucket
-/// locked, with the key that the thread has waited for last, and whether it was the last one in that key's queue.
+/// `validate` is called with the bucket locked, once; false means that there is nothing to wait for. What another
+/// thread writes before it unparks this key is either seen by `validate`, or that unpark finds this thread.
+/// `before_sleep` is called once the thread is queued, without the lock: usually it unlocks something. `timed_out` is
+/// called with the bucket locked, with the key that the thread has waited for last, and whether it was the last one in
+/// that key's queue.
 ///
 /// A past deadline does not block. No wakeup is spurious.
 ///
@@ -270,7 +274,8 @@ impl Room {
         let page = (room.addr() >> 12) as u32;
         let place = page.wrapping_mul(0x9E37_79B9) as usize >> 28 & (Self::PLACES - 1);
         let waiter_at = room.cast::<[u64; 2]>().wrapping_add(place).cast::<Waiter>();
-        // SAFETY: within the room, which ends one waiter after the last place and has its alignment; and nobody else uses it.
+        // SAFETY: within the room, which ends one waiter after the last place and has its alignment; and nobody else
+        // uses it.
         unsafe { waiter_at.write(waiter) };
         waiter_at
     }
@@ -371,8 +376,8 @@ impl Drop for Queued {
 
 /// Unparks the first thread in a key's queue, if there is one.
 ///
-/// `callback` is called with the bucket locked, before the thread is unparked, whether there is one or not. It says which
-/// token the thread gets.
+/// `callback` is called with the bucket locked, before the thread is unparked, whether there is one or not. It says
+/// which token the thread gets.
 ///
 /// # Safety
 /// The module's conditions.
@@ -380,7 +385,8 @@ pub unsafe fn unpark_one(key: impl Into<Key>, callback: impl FnOnce(UnparkResult
     unpark_with(key.into(), &mut first(1), callback)
 }
 
-/// Unparks as many threads of a key as `filter` says, which is called for each in order, with the token that it parked with.
+/// Unparks as many threads of a key as `filter` says, which is called for each in order, with the token that it parked
+/// with.
 ///
 /// `callback` is called after that, as by [`unpark_one`]; all threads get its token.
 ///
@@ -416,8 +422,8 @@ pub unsafe fn unpark_all(key: impl Into<Key>, token: UnparkToken) -> usize {
     unsafe { unpark_n(key, usize::MAX, token) }
 }
 
-/// Unparks the first thread of `key_from`, or none, and makes the first, the others or none wait for `key_to` instead, as
-/// `validate` says. They come after those that wait there already.
+/// Unparks the first thread of `key_from`, or none, and makes the first, the others or none wait for `key_to` instead,
+/// as `validate` says. They come after those that wait there already.
 ///
 /// `validate` and `callback` are called with both buckets locked; `callback` before anything is done, with what
 /// `validate` returned, unless that was [`RequeueOp::Abort`]. As with [`park`], what another thread writes before it
@@ -482,7 +488,8 @@ fn unpark_with(
     unpark_dyn(key, filter, &mut callback, fair_clock(key))
 }
 
-/// The time, for an unpark that says whether it is a fair one. Read before the lock is taken, and only if somebody waits.
+/// The time, for an unpark that says whether it is a fair one. Read before the lock is taken, and only if somebody
+/// waits.
 fn fair_clock(key: Key) -> Option<Instant> {
     (!bucket(key).is_idle()).then(Instant::now)
 }

@@ -80,7 +80,9 @@ impl BucketLock {
     /// Blocks until a thread that unlocks wakes this one; not at all if the word is no longer what was seen.
     #[inline(never)]
     fn wait(&self, seen: *mut Waiter) {
-        let older = unlocked(seen);
+        // That waiter may have left meanwhile, and another, or the same thread's next, be in its place: as good, but
+        // the pointer would still be to the one that is gone.
+        let older = ptr::with_exposed_provenance(unlocked(seen).addr());
         let waiter = Waiter {
             parker: ThreadParker::new(),
             older,
@@ -88,6 +90,7 @@ impl BucketLock {
             oldest: Cell::new(ptr::null()),
         };
         let this = ptr::from_ref(&waiter);
+        this.expose_provenance();
         if older.is_null() {
             waiter.oldest.set(this);
         }

@@ -13,8 +13,8 @@
 //!
 //! # Safety of all this
 //! Everything here is done under the bucket's lock. A waiter lies on the stack of its thread, which blocks, or comes to
-//! take that lock, until the waiter is out of all rings. So what the links lead to is alive, and used by one thread at a
-//! time.
+//! take that lock, until the waiter is out of all rings. So what the links lead to is alive, and used by one thread at
+//! a time.
 
 use crate::lot::bucket_lock::BucketLock;
 use crate::lot::{Key, ParkToken, UnparkToken};
@@ -283,8 +283,8 @@ impl Bucket {
         unsafe { to_bucket.add(waiter, false) };
     }
 
-    /// Whether it is time for a fair wake, at the time `now`; if so, it sets when the next one is due: in 0.1 to 0.9 ms,
-    /// so that it keeps in step with nothing.
+    /// Whether it is time for a fair wake, at the time `now`; if so, it sets when the next one is due: in 0.1 to 0.9
+    /// ms, so that it keeps in step with nothing.
     pub(crate) unsafe fn is_fair(&self, now: Option<Instant>) -> bool {
         let Some(now) = now.filter(|now| now.ticks() >= self.fair_at.get()) else {
             return false;

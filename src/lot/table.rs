@@ -33,8 +33,8 @@ impl Guard {
         Self { first: bucket, second: None }
     }
 
-    /// Locks two buckets, which may be the same. The one with the lower address comes first, for all threads, so that none
-    /// waits for another in a circle.
+    /// Locks two buckets, which may be the same. The one with the lower address comes first, for all threads, so that
+    /// none waits for another in a circle.
     pub(crate) fn lock_two(one: &'static Bucket, other: &'static Bucket) -> Self {
         if ptr::eq(one, other) {
             return Self::lock(one);
