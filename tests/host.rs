@@ -189,10 +189,12 @@ fn after_many_misses_it_tries_again() {
     on(&HOST, "after_many_misses_it_tries_again", || {
         let (parker, other) = far_apart();
         (0..10).for_each(|_| _ = miss(other));
-        let spins: Vec<_> = (0..1_000).filter(|_| miss(parker) > 0).collect();
-        let distances: Vec<_> = spins.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let spins = (0..1_000).map(|park| (park, miss(parker))).filter(|&(_, looks)| looks > 0);
+        let (parks, looks): (Vec<_>, Vec<_>) = spins.unzip();
+        let distances: Vec<_> = parks.windows(2).map(|pair| pair[1] - pair[0]).collect();
         // A retry, and as none of them hits, all of the first spins.
         assert_eq!(distances, [1, 1, 1, 1, 1, 251, 1, 1, 1, 1, 1, 251, 1, 1, 1, 1, 1]);
+        assert_eq!(looks, [2 * LIMIT, 2 * LIMIT, LIMIT, LIMIT / 4, 24, 6].repeat(3));
         assert_eq!(miss(other), 0, "it has given up");
         while park(parker, Some(SOON)).blocked {}
         assert_eq!([miss(other), miss(other)], [2 * LIMIT, LIMIT], "it starts anew");
