@@ -34,6 +34,7 @@ fn numbers() -> impl Strategy<Value = u64> {
         near(u64::MAX),
         near(u64::MAX / SECOND),
         near(u64::from(u32::MAX) * 10_000),
+        near(u64::from(u32::MAX) << 14),
     ]
 }
 
