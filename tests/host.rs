@@ -9,7 +9,7 @@ mod common;
 use common::Watchdog;
 use common::child::in_own_process;
 use common::random::Random;
-use ntpark::{Backend, BackendKind, Host, HostFunctions, Instant, Parker, ThreadParker, UnparkReason};
+use ntpark::{Backend, BackendKind, Host, HostFunctions, Instant, Parker, SpinWait, ThreadParker, UnparkReason};
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::num::NonZeroU32;
@@ -30,6 +30,7 @@ thread_local! {
         time: Cell::new(1_000),
         readings: Cell::new(0),
         waits: Cell::new(0),
+        yields: Cell::new(0),
         timeout: Cell::new(0),
         unpark: Cell::new(None),
         leap: Cell::new(u32::MAX),
@@ -45,6 +46,7 @@ struct State {
     time: Cell<u64>,
     readings: Cell<u32>,
     waits: Cell<u32>,
+    yields: Cell<u32>,
     /// The timeout of the last wait.
     timeout: Cell<u64>,
     /// A parker, and the reading at which it is unparked. At the latest, its wait does that.
@@ -93,7 +95,9 @@ unsafe extern "C" fn now(_: *mut c_void) -> u64 {
     })
 }
 
-unsafe extern "C" fn thread_yield(_: *mut c_void) {}
+unsafe extern "C" fn thread_yield(_: *mut c_void) {
+    STATE.with(|state| state.yields.set(state.yields.get() + 1));
+}
 
 unsafe extern "C" fn current_thread(_: *mut c_void) -> usize {
     1
@@ -185,10 +189,12 @@ fn after_many_misses_it_tries_again() {
     on(&HOST, "after_many_misses_it_tries_again", || {
         let (parker, other) = far_apart();
         (0..10).for_each(|_| _ = miss(other));
-        let spins: Vec<_> = (0..1_000).filter(|_| miss(parker) > 0).collect();
-        let distances: Vec<_> = spins.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let spins = (0..1_000).map(|park| (park, miss(parker))).filter(|&(_, looks)| looks > 0);
+        let (parks, looks): (Vec<_>, Vec<_>) = spins.unzip();
+        let distances: Vec<_> = parks.windows(2).map(|pair| pair[1] - pair[0]).collect();
         // A retry, and as none of them hits, all of the first spins.
         assert_eq!(distances, [1, 1, 1, 1, 1, 251, 1, 1, 1, 1, 1, 251, 1, 1, 1, 1, 1]);
+        assert_eq!(looks, [2 * LIMIT, 2 * LIMIT, LIMIT, LIMIT / 4, 24, 6].repeat(3));
         assert_eq!(miss(other), 0, "it has given up");
         while park(parker, Some(SOON)).blocked {}
         assert_eq!([miss(other), miss(other)], [2 * LIMIT, LIMIT], "it starts anew");
@@ -321,6 +327,25 @@ fn no_spin_does_not_spin() {
             assert_eq!((state.waits.get(), state.readings.get()), (1, 2), "whether it has passed, and for the timeout");
         });
         assert_eq!(miss(parker), 2 * LIMIT, "nor does it teach anything");
+    });
+}
+
+#[test]
+fn a_spin_wait_pauses_three_times_and_yields_seven_times() {
+    on(&HOST, "a_spin_wait_pauses_three_times_and_yields_seven_times", || {
+        let yields = || STATE.with(|state| state.yields.get());
+        let (mut spin, mut no_yield) = (SpinWait::new(), SpinWait::new());
+        for round in 1..=10_u32 {
+            assert!(spin.spin());
+            assert_eq!(yields(), round.saturating_sub(3), "round {round}");
+            assert_ne!(spin, no_yield, "round {round}");
+            no_yield.spin_no_yield();
+            assert_eq!(spin, no_yield, "they count for the same");
+        }
+        let last = spin;
+        assert!(!spin.spin());
+        no_yield.spin_no_yield();
+        assert_eq!((spin, no_yield, yields()), (last, last, 7));
     });
 }
 

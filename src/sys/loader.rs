@@ -4,11 +4,16 @@
 //! Nothing is ever loaded: the caller may hold the loader lock or run before main, and loading by name would let others
 //! plant a DLL.
 
-use crate::sys::types::HANDLE;
+#[cfg(not(windows))]
+mod none;
+
 #[cfg(windows)]
-use crate::sys::{kernel32, ntdll, types::STATUS_THREAD_IS_TERMINATING};
-use core::ffi::{CStr, c_void};
-use core::ptr::NonNull;
+use crate::sys::{HANDLE, STATUS_THREAD_IS_TERMINATING, kernel32, ntdll};
+use core::ffi::CStr;
+#[cfg(windows)]
+use core::{ffi::c_void, ptr::NonNull};
+#[cfg(not(windows))]
+pub(crate) use none::{Module, Nt};
 
 pub(crate) const KERNEL32: &CStr = c"kernel32.dll";
 pub(crate) const NTDLL: &CStr = c"ntdll.dll";
@@ -24,10 +29,6 @@ pub(crate) const WINDOWS_7: u32 = 0x601;
 #[cfg(windows)]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Nt(());
-
-#[cfg(not(windows))]
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Nt(core::convert::Infallible);
 
 #[cfg(windows)]
 impl Nt {
@@ -97,24 +98,19 @@ impl Nt {
 }
 
 /// A module that is loaded, and stays: ntdll, kernel32 and kernelbase, which no process unloads.
+#[cfg(windows)]
 #[derive(Clone, Copy)]
 pub(crate) struct Module {
-    #[cfg_attr(not(windows), allow(dead_code, reason = "there is none"))]
     handle: NonNull<c_void>,
     pub(crate) nt: Nt,
 }
 
+#[cfg(windows)]
 impl Module {
     /// The address of a function that it exports; null if it has none of that name.
-    #[cfg(windows)]
     pub(crate) fn function(self, name: &CStr) -> *mut c_void {
         // SAFETY: the module is loaded, and the name is a string that ends with 0.
         unsafe { kernel32::GetProcAddress(self.handle.as_ptr(), name.as_ptr()) }
-    }
-
-    #[cfg(not(windows))]
-    pub(crate) fn function(self, _: &CStr) -> *mut c_void {
-        match self.nt.0 {}
     }
 }
 
@@ -123,45 +119,6 @@ impl Module {
 fn read(address: usize) -> u32 {
     // SAFETY: readable in every process and aligned; see the declarations.
     unsafe { core::ptr::with_exposed_provenance::<u32>(address).read_volatile() }
-}
-
-#[cfg(not(windows))]
-impl Nt {
-    pub(crate) fn detect() -> Option<Self> {
-        None
-    }
-
-    pub(crate) fn module(self, _: &CStr) -> Option<Module> {
-        match self.0 {}
-    }
-
-    pub(crate) fn version(self) -> u32 {
-        match self.0 {}
-    }
-
-    pub(crate) fn is_single_processor(self) -> bool {
-        match self.0 {}
-    }
-
-    pub(crate) fn interrupt_time(self) -> u64 {
-        match self.0 {}
-    }
-
-    pub(crate) fn interrupt_time_bias(self) -> u64 {
-        match self.0 {}
-    }
-
-    pub(crate) fn close(self, _: HANDLE) {
-        match self.0 {}
-    }
-
-    pub(crate) fn end_process(self) {
-        match self.0 {}
-    }
-
-    pub(crate) fn current_thread(self) -> usize {
-        match self.0 {}
-    }
 }
 
 /// What three words say that are written in the order 2, 0, 1: the low half, and the high half before and after

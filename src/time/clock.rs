@@ -144,8 +144,8 @@ const fn divide(dividend: u64, divisor: u64) -> Option<u64> {
     if cfg!(target_pointer_width = "64") { dividend.checked_div(divisor) } else { divide_bit_by_bit(dividend, divisor) }
 }
 
-/// 32-bit MSVC targets have no other division of 64 bits without a C runtime.
-const fn divide_bit_by_bit(dividend: u64, divisor: u64) -> Option<u64> {
+/// 32-bit MSVC targets have no other division of 64 bits without a C runtime. Tested on every target.
+pub(crate) const fn divide_bit_by_bit(dividend: u64, divisor: u64) -> Option<u64> {
     if divisor == 0 {
         return None;
     }

@@ -97,6 +97,18 @@ fn whoever_installs_a_host_gets_it_or_learns_what_is_in_use() {
 }
 
 #[test]
+fn of_two_threads_that_install_a_host_one_is_refused() {
+    let executions = explore(System::None, PREEMPTIONS, || {
+        let other = thread::spawn(|| Backend::install(&nt::HOST));
+        let results = [Backend::install(&nt::HOST), other.join().expect("no panic")];
+        let refused = Err(SelectError::InUse(BackendKind::Host));
+        assert!(results == [Ok(()), refused] || results == [refused, Ok(())], "{results:?}");
+        assert_chosen(BackendKind::Host);
+    });
+    println!("two install a host: {executions} executions");
+}
+
+#[test]
 fn the_first_use_may_be_a_park_that_meets_an_unpark() {
     for system in [System::Windows10, System::Vista, System::Xp] {
         let executions = explore(system, PREEMPTIONS, move || {

@@ -11,7 +11,7 @@ use crate::platform::{
 use crate::sys::ntdll::KeyedEventAccess;
 use crate::sys::{
     HANDLE, NTSTATUS, STATUS_ACCESS_DENIED, STATUS_ALERTED, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER_1,
-    STATUS_OBJECT_TYPE_MISMATCH, STATUS_TIMEOUT, STATUS_USER_APC,
+    STATUS_OBJECT_TYPE_MISMATCH, STATUS_SUCCESS, STATUS_TIMEOUT, STATUS_USER_APC, is_error,
 };
 use crate::thread_parker::ThreadParker;
 use crate::time::Instant;
@@ -103,6 +103,19 @@ fn a_wait_that_ends_with_any_status_goes_on() {
             });
             assert_eq!(nt.requests(Call::Wait).len(), 3, "{status:#x}");
         });
+    }
+}
+
+/// A slice that runs out is no failure, or it would use up the waker's patience.
+#[test]
+fn only_failures_are_errors() {
+    const INFORMATION: NTSTATUS = 0x4000_0000;
+    const WARNING: NTSTATUS = 0x8000_0005_u32 as NTSTATUS;
+    for status in [STATUS_SUCCESS, STATUS_ALERTED, STATUS_USER_APC, STATUS_TIMEOUT, INFORMATION, WARNING] {
+        assert!(!is_error(status), "{status:#x}");
+    }
+    for status in [STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED, STATUS_OBJECT_TYPE_MISMATCH] {
+        assert!(is_error(status), "{status:#x}");
     }
 }
 

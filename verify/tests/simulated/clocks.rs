@@ -9,7 +9,7 @@ use crate::product::sys::loader::three_words;
 use crate::sys::STATUS_TIMEOUT;
 use crate::sys::kernel32::INFINITE;
 use crate::thread_parker::ThreadParker;
-use crate::time::clock::Clock;
+use crate::time::clock::{Clock, divide_bit_by_bit};
 use crate::time::{Instant, Remaining, milliseconds, nt_relative};
 use fastrand::Rng;
 use proptest::prelude::*;
@@ -34,6 +34,7 @@ fn numbers() -> impl Strategy<Value = u64> {
         near(u64::MAX),
         near(u64::MAX / SECOND),
         near(u64::from(u32::MAX) * 10_000),
+        near(u64::from(u32::MAX) << 14),
     ]
 }
 
@@ -77,6 +78,13 @@ proptest! {
                 prop_assert_eq!(u128::from(reading) + u128::from(units), u128::from(deadline));
             }
         }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "nothing but arithmetic")]
+    fn division_bit_by_bit_is_division(dividend in numbers(), divisor in numbers()) {
+        let dividend = dividend >> 1;
+        prop_assert_eq!(divide_bit_by_bit(dividend, divisor), dividend.checked_div(divisor));
     }
 
     #[test]
