@@ -361,7 +361,7 @@ impl Queued {
             // SAFETY: the lock is held, of the waiter's bucket.
             let left = unsafe { bucket.leave(waiter) };
             if let Left::Queue { was_last } = left {
-                timed_out(own.key.get(), was_last);
+                timed_out(own.key(), was_last);
             }
             return left;
         }

@@ -14,6 +14,7 @@ mod queues;
 mod races;
 mod random;
 mod spin;
+mod steps;
 mod sync;
 mod thread_parker;
 mod time;

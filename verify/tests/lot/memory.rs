@@ -5,7 +5,7 @@
 
 use shuttle::current::me;
 use shuttle::scheduler::TaskId;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -23,6 +23,15 @@ struct Places {
 thread_local! {
     /// Shuttle runs all threads of an execution on one thread of the system.
     static PLACES: RefCell<Places> = RefCell::default();
+    /// How often things have been used.
+    static USES: Cell<usize> = const { Cell::new(0) };
+}
+
+/// How often atomics and cells of the lot are used by `work`.
+pub(crate) fn uses(work: impl FnOnce()) -> usize {
+    let before = USES.get();
+    work();
+    USES.get() - before
 }
 
 /// An execution begins.
@@ -51,6 +60,7 @@ pub(crate) fn end_thread() {
 
 /// Looks whether a thing is still there that is used.
 pub(crate) fn touch<T>(thing: *const T) {
+    USES.set(USES.get() + 1);
     let address = thing.addr();
     PLACES.with_borrow_mut(|places| {
         if places.gone.is_empty() || std::thread::panicking() {

@@ -2,7 +2,7 @@
 
 use crate::lot::{
     DEFAULT_PARK_TOKEN, FilterOp, Key, ParkResult, ParkToken, RequeueOp, UnparkToken, park, unpark_all, unpark_n,
-    unpark_one,
+    unpark_one, unpark_requeue,
 };
 use crate::queues::Queues;
 use crate::time::{self, Instant};
@@ -224,6 +224,24 @@ fn spaces_keep_keys_apart() {
         let woken = unsafe { unpark_n(key, 1, TWO) };
         let expected = if woken == 1 { ParkResult::Unparked(TWO) } else { ParkResult::TimedOut };
         assert_eq!(parked.join().expect("no panic"), expected);
+    });
+}
+
+#[test]
+fn a_requeue_moves_to_another_space() {
+    explore("requeue to another space", 2, || {
+        let to = Key::in_space(1, A);
+        // SAFETY: as above; and so below.
+        let parked = spawn(move || unsafe { park(A, || true, || {}, |_, _| {}, DEFAULT_PARK_TOKEN, Instant::MAX) });
+        // SAFETY: as above.
+        while unsafe { unpark_requeue(A, to, || RequeueOp::RequeueAll, |_, _| ONE) }.requeued_threads == 0 {
+            thread::yield_now();
+        }
+        // SAFETY: as above.
+        assert_eq!(unsafe { unpark_n(A, 1, ONE) }, 0);
+        // SAFETY: as above.
+        assert_eq!(unsafe { unpark_n(to, 1, TWO) }, 1, "it waits there");
+        assert_eq!(parked.join().expect("no panic"), ParkResult::Unparked(TWO));
     });
 }
 

@@ -32,7 +32,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     } else {
         demo::figures(
             workspace,
-            Build::release("ntpark-bench", &["build", "--bins"]),
+            Build::release("ntpark-bench", &["build", "--bins", "--features", "newer-peers"]),
             &options.runs,
             &options.arguments,
         )?
