@@ -9,13 +9,13 @@ use shuttle::scheduler::RandomScheduler;
 use shuttle::{Config, MaxSteps, Runner};
 
 /// Queues waiters without threads.
-fn queue(key: Key, count: usize) -> Vec<Box<Waiter>> {
+fn queue(key: Key, count: usize) -> Vec<Waiter> {
     let bucket = bucket(key);
-    let waiters: Vec<_> = (0..count).map(|_| Box::new(Waiter::new(key, DEFAULT_PARK_TOKEN, bucket))).collect();
+    let waiters: Vec<_> = (0..count).map(|_| Waiter::new(key, DEFAULT_PARK_TOKEN, bucket)).collect();
     for waiter in &waiters {
         waiter.parker.prepare_park();
-        // SAFETY: there is one thread, and the boxes stay until all have been woken.
-        unsafe { bucket.add(&raw const **waiter, false) };
+        // SAFETY: there is one thread, and the waiters stay where they are until all have been woken.
+        unsafe { bucket.add(waiter, false) };
     }
     waiters
 }
