@@ -111,7 +111,11 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         let target = if options.wine.is_some() { Target::X86_64 } else { Target::I686 };
         let runner = Place::windows(workspace, target, options.wine)?.runner()?;
         let task = runner.task(Path::new("cmd"), LIMIT).args(["/c", "run.cmd", "quick"]).dir(&kit);
-        task.run(Output::Show)?.check()?;
+        let ended = task.run(Output::Show)?.check().map(drop);
+        if ended.is_err() {
+            println!("{}", fs::read_to_string(kit.join("report.txt"))?);
+        }
+        return ended;
     }
     Ok(())
 }
