@@ -79,7 +79,10 @@ static enum ending run(DWORD seconds, char *line, DWORD *code)
     if (!CreateProcessA(NULL, line, NULL, NULL, TRUE, CREATE_SUSPENDED, NULL, NULL, &startup, &process)) {
         *code = GetLastError();
         printf("does not start ");
-        return *code == ERROR_BAD_EXE_FORMAT || *code == ERROR_EXE_MACHINE_TYPE_MISMATCH ? NOT_HERE : FAILED;
+        return *code == ERROR_BAD_EXE_FORMAT || *code == ERROR_EXE_MACHINE_TYPE_MISMATCH
+                   /* Wine's, where its part for 32 bits is missing. */
+                   || *code == 731
+               ? NOT_HERE : FAILED;
     }
     /* For the program's children. Before Windows 8 this fails within another job; tests have watchdogs of their own. */
     AssignProcessToJobObject(job, process.hProcess);
