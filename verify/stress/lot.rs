@@ -131,7 +131,7 @@ pub(crate) fn many(round: &Round<'_>) -> Counts {
     let address = rng.usize(..);
     let [key, hot] = [0, 1].map(|space| Key::in_space(space, address));
     // 4,096, or fewer, so that not every round takes seconds, and the other threads have address space left.
-    let wanted = 64 << rng.u32(0..=if cfg!(target_pointer_width = "64") { 6 } else { 4 });
+    let wanted = 64 << rng.u32(0..=if cfg!(target_pointer_width = "64") { 6 } else { 2 });
     let woken = AtomicU64::new(0);
     let mut total = Counts::default();
     thread::scope(|scope| {
