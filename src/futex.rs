@@ -178,24 +178,19 @@ fn wait_while(
 /// If nobody waits, it takes no lock and writes nothing. The memory may be gone.
 #[inline]
 pub fn wake<A>(address: *const A, count: usize) -> usize {
-    wake_at(address.addr(), count, ALL)
+    wake_masked(address, count, ALL)
 }
 
 /// Wakes all threads that wait at an address, and returns how many.
 #[inline]
 pub fn wake_all<A>(address: *const A) -> usize {
-    wake_at(address.addr(), usize::MAX, ALL)
+    wake(address, usize::MAX)
 }
 
 /// As [`wake`], among those whose mask has a bit in common with `mask`.
 #[inline]
 pub fn wake_masked<A>(address: *const A, count: usize, mask: NonZeroU32) -> usize {
-    wake_at(address.addr(), count, mask)
-}
-
-#[inline]
-fn wake_at(address: usize, count: usize, mask: NonZeroU32) -> usize {
-    let key = Key::futex(address);
+    let key = Key::futex(address.addr());
     if is_idle(key) { 0 } else { wake_some(key, count, mask) }
 }
 
