@@ -17,7 +17,7 @@
 //! a time.
 
 use crate::lot::bucket_lock::BucketLock;
-use crate::lot::{Key, ParkToken, UnparkToken};
+use crate::lot::key::{Key, ParkToken, UnparkToken};
 use crate::sync::atomic::AtomicPtr;
 use crate::sync::{BATCH, Cell, const_constructor};
 use crate::thread_parker::{ThreadParker, UnparkHandle};
@@ -90,8 +90,8 @@ pub(crate) enum Progress {
     Told,
 }
 
-/// A thread that waits for a key. 80 bytes on 64-bit targets: at a multiple of 16, never more than two cache lines, which a
-/// handover moves to another processor.
+/// A thread that waits for a key. 80 bytes on 64-bit targets: at a multiple of 16, never more than two cache lines,
+/// which a handover moves to another processor.
 #[repr(C, align(16))]
 pub(crate) struct Waiter {
     /// First, so that a waiter's address is that of its links.

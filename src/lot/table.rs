@@ -1,6 +1,6 @@
 //! The table: which bucket a key belongs to, and holding one bucket's lock, or two.
 
-use crate::lot::Key;
+use crate::lot::key::Key;
 use crate::lot::queue::Bucket;
 use crate::sync::{TABLE_BITS, array, process_static};
 use crate::thread_parker::UnparkHandle;
