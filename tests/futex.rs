@@ -337,16 +337,19 @@ fn no_wake_is_missed() {
     let _test = begin();
     let rounds = common::rounds(500) as u32;
     let words = [const { AtomicU32::new(0) }; 2];
+    let woken = [const { AtomicU32::new(0) }; 2];
     // Relaxed: futexes have to order.
     thread::scope(|scope| {
         for me in 0..2 {
             let (mine, other) = (&words[me], &words[1 - me]);
+            let (has_woken, other_has_woken) = (&woken[me], &woken[1 - me]);
             scope.spawn(move || {
                 let mut random = Random::new(me as u64);
                 for round in 1..=rounds {
                     dawdle(random.below(60));
                     mine.store(round, Relaxed);
                     assert!(futex::wake(mine, 1) <= 1);
+                    has_woken.store(round, SeqCst);
                     // Until the other has come as far.
                     loop {
                         let seen = other.load(Relaxed);
@@ -356,6 +359,10 @@ fn no_wake_is_missed() {
                         if futex::wait(other, seen) == Woken {
                             assert!(other.load(Relaxed) > seen, "what came before the wake is visible");
                         }
+                    }
+                    // A wake that comes late would be that of the round before for the next wait.
+                    while other_has_woken.load(SeqCst) < round {
+                        thread::yield_now();
                     }
                 }
             });
