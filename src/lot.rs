@@ -118,6 +118,13 @@ pub enum RequeueOp {
     UnparkOne,
     /// Move one thread and leave the others.
     RequeueOne,
+    /// Unpark the first `unpark` threads, move the next `requeue`, and leave the others.
+    Count {
+        /// How many to unpark.
+        unpark: usize,
+        /// How many to move.
+        requeue: usize,
+    },
 }
 
 /// What is to be done with a thread.
@@ -377,7 +384,7 @@ pub unsafe fn unpark_all(key: impl Into<Key>, token: UnparkToken) -> usize {
     unsafe { unpark_n(key, usize::MAX, token) }
 }
 
-/// Unparks the first thread of `key_from`, or none, and makes the first, the others or none wait for `key_to` instead,
+/// Unparks the first threads of `key_from`, or none, and makes the next, all others or none wait for `key_to` instead,
 /// as `validate` says. They come after those that wait there already.
 ///
 /// `validate` and `callback` are called with both buckets locked; `callback` before anything is done, with what
@@ -407,6 +414,7 @@ pub unsafe fn unpark_requeue(
                 RequeueOp::RequeueAll => Some(Requeue { unpark: 0, requeue: usize::MAX }),
                 RequeueOp::UnparkOne => Some(Requeue { unpark: 1, requeue: 0 }),
                 RequeueOp::RequeueOne => Some(Requeue { unpark: 0, requeue: 1 }),
+                RequeueOp::Count { unpark, requeue } => Some(Requeue { unpark, requeue }),
             }
         },
         &mut |result| callback.take().map_or(DEFAULT_UNPARK_TOKEN, |callback| callback(op.get(), result)),
