@@ -39,7 +39,11 @@ impl Counts {
     /// The verdict of a program of tests. It fails if it ends without one, or with one that its exit code
     /// contradicts.
     pub(crate) fn of_tests(finished: &Finished) -> Self {
-        let verdict = Self::read(&finished.output);
+        Self::checked(Self::read(&finished.output), finished)
+    }
+
+    /// The same of a verdict that has been read.
+    pub(crate) fn checked(verdict: Option<Self>, finished: &Finished) -> Self {
         let counts = verdict.unwrap_or_default();
         let is_consistent = verdict.is_some() && finished.success() == (counts.failed == 0);
         Self { failed: if is_consistent { counts.failed } else { counts.failed.max(1) }, ..counts }
@@ -85,13 +89,13 @@ impl Report {
         self.rows.push(Row { label, counts: Counts::default(), elapsed: Duration::ZERO });
     }
 
-    /// Carries a check out, as a part of the current group. Whether it has passed; if not, [`Self::summary`] fails.
-    pub(crate) fn step(&mut self, name: &str, check: impl FnOnce() -> Result<()>) -> Result<bool> {
+    /// Carries a check out, as a part of the current group. If it does not pass, [`Self::summary`] fails.
+    pub(crate) fn step(&mut self, name: &str, check: impl FnOnce() -> Result<()>) -> Result<()> {
         let start = announce(name)?;
         let error = check().err();
         self.add(if error.is_none() { "ok" } else { "FAILED" }, start, Counts::one(error.is_none()));
         error.iter().for_each(|error| println!("{error:#}"));
-        Ok(error.is_none())
+        Ok(())
     }
 
     /// Runs a task as a part of the current group, and shows its output if it fails.

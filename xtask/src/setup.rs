@@ -9,7 +9,7 @@ use crate::{debian, toolchain, wine};
 
 /// Compiling a subcommand of cargo.
 const CARGO_INSTALL_LIMIT: Duration = Duration::from_secs(30 * 60);
-const DEBIAN_RUST: &str = "rustc-web cargo-web rust-web-src";
+const DEBIAN_RUST: &str = "rustc-web cargo-web rust-web-src rust-web-clippy";
 
 /// How this machine may be set up.
 #[derive(clap::Args, Clone, Debug)]
@@ -40,7 +40,6 @@ const WINE: Tool = Tool { program: "wine", package: "wine wine64", purpose: "Win
 /// Collects what a verb needs; [`Setup::carry_out`] then makes it so.
 pub(crate) struct Setup<'a> {
     workspace: &'a Workspace,
-    clippy: bool,
     /// Each with the packages that bring it.
     missing: Vec<(&'static str, &'static str)>,
     wine_32_bit: bool,
@@ -48,7 +47,7 @@ pub(crate) struct Setup<'a> {
 
 impl<'a> Setup<'a> {
     pub(crate) fn new(workspace: &'a Workspace) -> Self {
-        Self { workspace, clippy: false, missing: Vec::new(), wine_32_bit: false }
+        Self { workspace, missing: Vec::new(), wine_32_bit: false }
     }
 
     fn need(&mut self, is_there: bool, purpose: &'static str, packages: &'static str) {
@@ -70,12 +69,13 @@ impl<'a> Setup<'a> {
 
     /// Programs of `target` are going to be linked, not only checked. A Windows host does that by itself.
     pub(crate) fn needs_linker(&mut self, target: Target) {
-        target.gcc.into_iter().for_each(|tool| self.needs_tool(tool));
+        target.linker().into_iter().for_each(|tool| self.needs_tool(tool));
     }
 
-    /// Clippy is going to be run by every toolchain that is asked for from now on.
-    pub(crate) fn needs_clippy(&mut self) {
-        self.clippy = true;
+    /// Something is going to be built for `target`, and linked.
+    pub(crate) fn needs_linked(&mut self, target: Target) -> Result<Toolchain> {
+        self.needs_linker(target);
+        self.needs_target(target)
     }
 
     /// Something is going to be built for `target`: decides by which toolchain, and fetches the target if rustup
@@ -95,10 +95,6 @@ impl<'a> Setup<'a> {
     pub(crate) fn needs_debian(&mut self, target: Target) -> Toolchain {
         let purpose = "a Rust with the source of its standard library, to build that for Windows";
         self.need(toolchain::debian_is_there(), purpose, DEBIAN_RUST);
-        if self.clippy {
-            let clippy = Path::new(toolchain::DEBIAN_BIN).join("cargo-clippy");
-            self.need(clippy.is_file(), "the clippy that belongs to it", "rust-web-clippy");
-        }
         Toolchain::debian(self.workspace, target)
     }
 

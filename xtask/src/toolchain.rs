@@ -7,8 +7,6 @@
 //!
 //! The choice lives in the arguments and the environment of the child processes; nothing is configured.
 
-use std::ffi::OsString;
-
 use crate::prelude::*;
 
 /// A build may first have to compile std, on a slow machine.
@@ -21,6 +19,11 @@ const RUSTUP_LIMIT: Duration = Duration::from_secs(180);
 /// Where Debian has its programs.
 pub(crate) const DEBIAN_BIN: &str = "/usr/bin";
 
+pub(crate) const LLD: Tool =
+    Tool { program: "lld-link-19", package: "lld-19", purpose: "LLVM's linker, for Microsoft's kind of libraries" };
+const CLANG: Tool =
+    Tool { program: "clang-19", package: "clang-19", purpose: "clang, to link for the gnullvm targets" };
+
 /// A target, as the toolchains call it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Target {
@@ -31,12 +34,6 @@ pub(crate) struct Target {
     /// The target that Debian's toolchain builds for, and the crates of its standard library.
     debian: &'static str,
     build_std: &'static str,
-    /// The compiler that links for it elsewhere than on Windows; `None` if code for it is only checked.
-    pub(crate) gcc: Option<Tool>,
-}
-
-const fn mingw(program: &'static str, package: &'static str) -> Option<Tool> {
-    Some(Tool { program, package, purpose: "mingw-w64, to link Windows programs" })
 }
 
 impl Target {
@@ -46,7 +43,6 @@ impl Target {
         own: if cfg!(windows) { None } else { Some("x86_64-pc-windows-gnu") },
         debian: "x86_64-win7-windows-gnu",
         build_std: "std,panic_unwind,test",
-        gcc: mingw("x86_64-w64-mingw32-gcc", "gcc-mingw-w64-x86-64-win32"),
     };
     /// 32-bit Windows, with std.
     pub(crate) const I686: Self = Self {
@@ -54,13 +50,11 @@ impl Target {
         own: Some(if cfg!(windows) { "i686-pc-windows-msvc" } else { "i686-pc-windows-gnu" }),
         debian: "i686-win7-windows-gnu",
         build_std: Self::X86_64.build_std,
-        gcc: mingw("i686-w64-mingw32-gcc", "gcc-mingw-w64-i686-win32"),
     };
     /// 64-bit Windows, for programs without std: any Windows, since it is std that sets a limit.
-    pub(crate) const X86_64_BARE: Self = Self { gcc: Self::X86_64.gcc, ..Self::bare("x86_64-pc-windows-gnu") };
+    pub(crate) const X86_64_BARE: Self = Self::bare("x86_64-pc-windows-gnu");
     /// 32-bit Windows, for programs without std.
-    pub(crate) const I686_BARE: Self =
-        Self { debian: Self::I686.debian, gcc: Self::I686.gcc, ..Self::bare("i686-pc-windows-gnu") };
+    pub(crate) const I686_BARE: Self = Self { debian: Self::I686.debian, ..Self::bare("i686-pc-windows-gnu") };
     /// 64-bit Windows, for programs with std that end when they panic.
     pub(crate) const X86_64_ABORT: Self = Self { build_std: "std,panic_abort", ..Self::X86_64 };
     /// Microsoft's targets, without std: code for them can be checked anywhere.
@@ -83,9 +77,21 @@ impl Target {
         [Self::X86_64, Self::I686].into_iter().find(|target| target.name == name).context("it is x86_64 or i686")
     }
 
-    /// A target without std, which is neither linked for nor run, unless the caller knows how.
+    /// A target without std.
     pub(crate) const fn bare(triple: &'static str) -> Self {
-        Self { name: triple, own: Some(triple), debian: triple, build_std: "core", gcc: None }
+        Self { name: triple, own: Some(triple), debian: triple, build_std: "core" }
+    }
+
+    /// What links Windows programs for it elsewhere than on Windows.
+    pub(crate) fn linker(self) -> Option<Tool> {
+        let mingw = |program, package| Tool { program, package, purpose: "mingw-w64, to link Windows programs" };
+        let (arch, system) = self.debian.split_once("-")?;
+        match system.split_once("-windows-")?.1 {
+            "gnu" if arch == "x86_64" => Some(mingw("x86_64-w64-mingw32-gcc", "gcc-mingw-w64-x86-64-win32")),
+            "gnu" => Some(mingw("i686-w64-mingw32-gcc", "gcc-mingw-w64-i686-win32")),
+            "gnullvm" => Some(CLANG),
+            _ => Some(LLD),
+        }
     }
 }
 
@@ -97,8 +103,9 @@ pub(crate) struct Toolchain {
     /// The target triple; `None` is the host.
     pub(crate) triple: Option<&'static str>,
     build_std: Option<&'static str>,
+    linker: Option<Tool>,
     target_dir: PathBuf,
-    env: Vec<(String, OsString)>,
+    env: Vec<(&'static str, String)>,
 }
 
 impl Toolchain {
@@ -106,14 +113,14 @@ impl Toolchain {
     pub(crate) fn host(workspace: &Workspace) -> Self {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()).into();
         let target_dir = workspace.target().to_owned();
-        Self { debian: false, cargo, triple: None, build_std: None, target_dir, env: Vec::new() }
+        Self { debian: false, cargo, triple: None, build_std: None, linker: None, target_dir, env: Vec::new() }
     }
 
     /// The user's own toolchain, building for `target`, and its standard library if it is told `from_source`. Whether
     /// it can is for [`own_has`] and [`has_source`] to say.
     pub(crate) fn own(workspace: &Workspace, target: Target, from_source: bool) -> Self {
-        let build_std = from_source.then_some(target.build_std);
-        Self { triple: target.own, build_std, ..Self::host(workspace) }
+        let (build_std, linker) = (from_source.then_some(target.build_std), target.linker());
+        Self { triple: target.own, build_std, linker, ..Self::host(workspace) }
     }
 
     /// Debian's toolchain, building `target` and its standard library.
@@ -124,15 +131,14 @@ impl Toolchain {
     }
 
     /// The same with a variable in its environment.
-    pub(crate) fn with_env(mut self, name: impl Into<String>, value: impl Into<OsString>) -> Self {
-        self.env.push((name.into(), value.into()));
+    pub(crate) fn with_env(mut self, name: &'static str, value: String) -> Self {
+        self.env.push((name, value));
         self
     }
 
     /// The same with this linker.
     pub(crate) fn with_linker(self, linker: Tool) -> Self {
-        let variable = self.variable("LINKER");
-        self.with_env(variable, linker.program)
+        Self { linker: Some(linker), ..self }
     }
 
     /// The variable by which cargo is told something about the target.
@@ -171,6 +177,8 @@ impl Toolchain {
     /// A task whose cargo is this toolchain's.
     pub(crate) fn with_environment(&self, task: Task) -> Task {
         let task = if self.build_std.is_some() { task.env("RUSTC_BOOTSTRAP", "1") } else { task };
+        let linker = self.linker.map(|linker| (self.variable("LINKER"), linker.program));
+        let task = linker.into_iter().fold(task, |task, (name, program)| task.env(name, program));
         let task = self.env.iter().fold(task, |task, (name, value)| task.env(name, value));
         if !self.debian {
             return task;
@@ -210,12 +218,13 @@ pub(crate) fn has_source(rustc: &Task) -> bool {
     ask(rustc, &["sysroot"]).is_some_and(|root| lock(root).is_file())
 }
 
-/// Whether Debian's toolchain is there, with the source of std. An older one, which doesn't know the win7
+/// Whether Debian's toolchain is there, with clippy and the source of std. An older one, which doesn't know the win7
 /// targets, doesn't count.
 pub(crate) fn debian_is_there() -> bool {
     let rustc = Task::new(Path::new(DEBIAN_BIN).join("rustc"), QUESTION_LIMIT);
     let is_new = |triples: String| triples.lines().any(|triple| triple == Target::X86_64.debian);
-    ask(&rustc, &["target-list"]).is_some_and(is_new) && has_source(&rustc)
+    let has_clippy = Path::new(DEBIAN_BIN).join("cargo-clippy").is_file();
+    has_clippy && ask(&rustc, &["target-list"]).is_some_and(is_new) && has_source(&rustc)
 }
 
 /// A program of one of rustup's other toolchains, run in the checkout; Miri may take long.

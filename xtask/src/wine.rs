@@ -63,7 +63,7 @@ impl Runner {
         }
         for name in stand_ins {
             let dll = wine.prefix.join(folder).join(name).with_extension("dll");
-            if let (false, Some(gcc)) = (dll.exists(), target.gcc) {
+            if let (false, Some(gcc)) = (dll.exists(), target.linker()) {
                 let flags = ["-shared", "-O2", "-s", "-Wall", "-Wextra", "-Wl,--kill-at", "-o"];
                 let task = Task::new(gcc.program, LIMIT).args(flags).arg(dll).dir(workspace.root());
                 task.arg(format!("xtask/wine/{name}.c")).arg("-ladvapi32").run(Output::Keep)?.check()?;

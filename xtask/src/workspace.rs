@@ -30,11 +30,17 @@ impl Workspace {
 
     /// Makes `to` a copy of the checkout, without what was built and without history.
     pub(crate) fn copy_to(&self, to: &Path) -> Result<()> {
-        if to.exists() {
-            fs::remove_dir_all(to)?;
-        }
+        clear(to, &[])?;
         copy(&self.root, to).with_context(|| format!("cannot copy the checkout to {}", to.display()))
     }
+}
+
+/// Makes a folder anew, with these folders in it.
+pub(crate) fn clear(dir: &Path, folders: &[&str]) -> Result<()> {
+    if dir.exists() {
+        fs::remove_dir_all(dir)?;
+    }
+    Ok(folders.iter().try_for_each(|folder| fs::create_dir_all(dir.join(folder)))?)
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {

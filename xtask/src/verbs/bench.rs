@@ -1,5 +1,3 @@
-//! `cargo xtask bench`: ntpark and its peers side by side, on every backend.
-
 use super::build_cost;
 use super::programs::demo;
 use crate::prelude::*;
@@ -25,7 +23,6 @@ pub(crate) struct Options {
     arguments: Vec<String>,
 }
 
-/// Measures, prints and writes.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let measured = if options.build_cost {
         build_cost::measure(workspace)?

@@ -1,5 +1,3 @@
-//! `cargo xtask header`: `ffi/include/ntpark.h`, made from the source of the C interface.
-
 use regex::Regex;
 
 use crate::prelude::*;
@@ -26,7 +24,6 @@ pub(crate) fn functions(header: &str) -> impl Iterator<Item = &str> {
     names.filter(|name| name.starts_with("ntpark_"))
 }
 
-/// Writes the header.
 pub(crate) fn run(workspace: &Workspace, Options {}: &Options) -> Result<()> {
     let path = path(workspace);
     fs::write(&path, generate(workspace)?).with_context(|| format!("cannot write {}", path.display()))

@@ -1,5 +1,3 @@
-//! `cargo xtask kernel`: the kernels of `examples/kernels` on QEMU's boards.
-
 use object::{Object as _, ObjectSymbol as _, SymbolKind};
 use regex::Regex;
 use serde::Deserialize;
@@ -9,9 +7,7 @@ use crate::toolchain;
 
 /// A run takes some seconds; the guest's own watchdog comes first.
 const RUN_LIMIT: Duration = Duration::from_secs(5 * 60);
-/// The kernels, and the example of which they use the lock.
 const DIR: &str = "examples/kernels";
-const LOCK: &str = "examples/queue_lock";
 const LLD: Tool = Tool { program: "ld.lld-19", package: "lld-19", purpose: "lld, to link kernels" };
 const QEMU: &str = "QEMU, to run kernels";
 
@@ -96,7 +92,6 @@ struct Fault {
     says: String,
 }
 
-/// Runs everything.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let mut report = Report::default();
     for board in BOARDS.iter().filter(|board| options.board.as_ref().is_none_or(|name| name == board.name)) {
@@ -172,15 +167,14 @@ impl Board {
         Ok(())
     }
 
-    /// Seeds a fault in a copy, which is made anew over the one before.
+    /// Seeds a fault in a copy of the checkout.
     fn check_fault(&self, workspace: &Workspace, tools: &Toolchain, it: &Fault) -> Result<()> {
         let copy = workspace.target().join("seeded");
-        fs::create_dir_all(&copy)?;
-        let task = Task::new("cp", RUN_LIMIT).args(["-R", DIR, LOCK]).arg(&copy).dir(workspace.root());
-        task.run(Output::Keep)?.check()?;
-        let dir = copy.join("kernels");
-        replace(&dir.join("Cargo.toml"), "path = \"../..\"", &format!("path = {:?}", workspace.root()))?;
-        replace(&dir.join(&it.file), &it.find, &it.replace)?;
+        workspace.copy_to(&copy)?;
+        let (dir, file) = (copy.join(DIR), copy.join(DIR).join(&it.file));
+        let text = fs::read_to_string(&file)?;
+        ensure!(text.matches(&it.find).count() == 1, "{} does not have exactly once: {}", file.display(), it.find);
+        fs::write(&file, text.replace(&it.find, &it.replace))?;
         let ended = self.boot(&build(workspace, tools, &dir)?, &it.mode)?;
         let is_noticed = Regex::new(&it.says)?.is_match(&ended.output) && ended.code() == Some(it.exit_code);
         ensure!(is_noticed, "not noticed as expected: {}\n{}", ended.how(), ended.output);
@@ -194,9 +188,3 @@ fn build(workspace: &Workspace, toolchain: &Toolchain, dir: &Path) -> Result<Pro
     Build { manifest: Some(&manifest), ..Build::release("kernels", &["build", "--bins"]) }.one(workspace, toolchain)
 }
 
-/// Replaces the only occurrence of a text in a file.
-fn replace(file: &Path, find: &str, replace: &str) -> Result<()> {
-    let text = fs::read_to_string(file)?;
-    ensure!(text.matches(find).count() == 1, "{} does not have exactly once: {find}", file.display());
-    Ok(fs::write(file, text.replace(find, replace))?)
-}

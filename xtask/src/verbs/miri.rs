@@ -1,5 +1,3 @@
-//! `cargo xtask miri`: tests under Miri, which executes them by Rust's own rules of memory.
-
 use crate::prelude::*;
 use crate::toolchain;
 
@@ -22,7 +20,6 @@ pub(crate) struct Options {
     filter: Vec<String>,
 }
 
-/// Runs the tests.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let nightly = |program: &str| toolchain::of_rustup(workspace, "nightly", program);
     let miri = nightly("cargo").args(["miri", "--version"]);

@@ -28,7 +28,6 @@ pub(crate) struct Options {
     arguments: Vec<String>,
 }
 
-/// Runs cargo-mutants, and fails if a mutant goes unnoticed.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     setup::cargo_tool(workspace, "cargo-mutants", VERSION)?;
     let mutants = |args: &[&str]| Task::new("cargo", LIMIT).dir(workspace.root()).args(["mutants"]).args(args);

@@ -5,7 +5,6 @@ use crate::prelude::*;
 /// One backend's whole run; the longest, of the benchmarks, takes about ten minutes.
 const FIGURES_LIMIT: Duration = Duration::from_secs(60 * 60);
 
-/// `cargo xtask demo`: the example `handoff`, its figures side by side.
 pub(crate) mod demo {
     use serde_json::Value;
 
@@ -65,7 +64,6 @@ pub(crate) mod demo {
     }
 }
 
-/// `cargo xtask stress`: the program `stress` of `verify/`.
 pub(crate) mod stress {
     use super::*;
 
@@ -116,7 +114,6 @@ pub(crate) mod stress {
     }
 }
 
-/// `cargo xtask probe`: the example `probe`.
 pub(crate) mod probe {
     use super::*;
 

@@ -1,5 +1,3 @@
-//! `cargo xtask release`: what a release has to pass, beside the tests. It publishes nothing.
-
 use crate::prelude::*;
 use crate::setup::cargo_tool;
 
@@ -20,7 +18,6 @@ pub(crate) struct Options {
     no_advisories: bool,
 }
 
-/// Runs all checks, and fails if one of them does.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     cargo_tool(workspace, "cargo-deny", "0.20.2")?;
     let cargo = |args: &[&str]| Toolchain::host(workspace).cargo(workspace, args[0]).args(&args[1..]);

@@ -37,7 +37,6 @@ const SANITIZERS: [(&str, &str, &str, &str); 2] = [
     ),
 ];
 
-/// Runs everything with each sanitizer, and fails if one has something to report.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     ensure!(cfg!(all(target_os = "linux", target_arch = "x86_64")), "sanitizers run on x86_64 Linux only");
     let mut setup = Setup::new(workspace);

@@ -1,11 +1,9 @@
-//! `cargo xtask size`: how large ntpark makes a program, what it imports, and how much stack a wait takes.
-
 use object::pe::IMAGE_DIRECTORY_ENTRY_IMPORT;
 use object::read::pe::PeFile64;
 use object::{LittleEndian as LE, Object as _, ObjectSection as _};
 
 use crate::prelude::*;
-use crate::verbs::dist::Flavour;
+use crate::verbs::dist;
 
 /// Programs that hand a token to and fro, once.
 const RUN_LIMIT: Duration = Duration::from_secs(60);
@@ -18,7 +16,6 @@ const RUN_LIMIT: Duration = Duration::from_secs(60);
 #[derive(clap::Args)]
 pub(crate) struct Options {}
 
-/// Measures and prints.
 pub(crate) fn run(workspace: &Workspace, Options {}: &Options) -> Result<()> {
     let mut report = Report::default();
     check(workspace, &mut report)?;
@@ -53,7 +50,7 @@ pub(crate) fn check(workspace: &Workspace, report: &mut Report) -> Result<()> {
         stacks.iter_mut().zip(numbers).for_each(|(most, bytes)| *most = bytes.max(*most));
     }
     let dir = tempfile::tempdir()?;
-    Flavour::X86_64_GNU.build(workspace, &place.toolchain, &dir.path().join("c"))?;
+    dist::build(workspace, &place.toolchain, &dir.path().join("c"))?;
     let dll = dir.path().join("c/bin/ntpark.dll");
 
     report.group("size");

@@ -6,7 +6,7 @@
 
 use crate::debian::{MMDEBSTRAP, QEMU, Root};
 use crate::prelude::*;
-use crate::verbs::dist::LLD;
+use crate::toolchain::LLD;
 
 /// The program takes a fraction of a second; emulated, a few seconds.
 const LIMIT: Duration = Duration::from_secs(2 * 60);
@@ -19,8 +19,6 @@ pub(crate) const NO_CRT: Build<'_> =
 const PAGE: &str = "docs/targets.md";
 const HEADING: &str = "| target | compiled | linked | run |\n|---|---|---|---|\n";
 
-const CLANG: Tool =
-    Tool { program: "clang-19", package: "clang-19", purpose: "clang, to link for the gnullvm targets" };
 /// Libraries of mingw-w64 that rustc asks for, and from which the program takes nothing.
 const EMPTY: [&str; 5] = ["kernel32", "mingw32", "mingwex", "msvcrt", "user32"];
 
@@ -63,7 +61,6 @@ const LIBRARIES: &str = "arm64ec-pc-windows-msvc, thumbv7a-pc-windows-msvc, x86_
 /// Parts of the names of targets for which no toolchain has a compiled `core`.
 const NOT_COMPILED: [&str; 3] = ["-win7-", "thumbv7a-", "-cygwin"];
 
-/// Builds for all targets.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     ensure!(cfg!(target_os = "linux"), "this links for all targets on Debian; on Windows, use the toolchain of each");
     let mut setup = Setup::new(workspace);
@@ -79,7 +76,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             runs_as.into_iter().for_each(|target| setup.needs_wine(target));
             let mut toolchain = toolchain(workspace, &mut setup, triple, arch)?;
             if !flags.is_empty() {
-                toolchain = toolchain.with_env("RUSTFLAGS", flags);
+                toolchain = toolchain.with_env("RUSTFLAGS", flags.to_owned());
             }
             builds.push((name, is_program, way_out, runs_as, toolchain));
         }
@@ -159,23 +156,17 @@ pub(crate) fn toolchain(
     triple: &'static str,
     arch: &str,
 ) -> Result<Toolchain> {
+    let target = Target::bare(triple);
+    setup.needs_linker(target);
     let toolchain = match NOT_COMPILED.iter().any(|part| triple.contains(part)) {
-        true => setup.needs_source(Target::bare(triple)),
-        false => setup.needs_target(Target::bare(triple))?,
+        true => setup.needs_source(target),
+        false => setup.needs_target(target)?,
     };
-    if triple.ends_with("-gnu") {
-        setup.needs_linker(Target::windows(arch)?);
-        return Ok(toolchain);
-    }
-    if !triple.contains("-windows-") {
+    if !triple.ends_with("-gnullvm") {
         return Ok(toolchain);
     }
     setup.needs_tool(LLD);
-    if triple.ends_with("-msvc") {
-        return Ok(toolchain.with_linker(LLD));
-    }
-    setup.needs_tool(CLANG);
     let dir = workspace.target().join("libraries").join(arch);
     let flags = format!("--target={arch}-w64-windows-gnu -Clink-arg=-fuse-ld=lld-19 -Clink-arg=-L{}", dir.display());
-    Ok(toolchain.with_linker(CLANG).with_env("RUSTFLAGS", format!("-Clink-arg={flags}")))
+    Ok(toolchain.with_env("RUSTFLAGS", format!("-Clink-arg={flags}")))
 }

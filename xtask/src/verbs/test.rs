@@ -1,5 +1,3 @@
-//! `cargo xtask test`: every suite, in every place, on every backend.
-
 mod c;
 mod faults;
 
@@ -101,7 +99,6 @@ struct Session<'a> {
     report: Report,
 }
 
-/// Runs the tests.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let mut suites = options.suite.clone();
     if suites.is_empty() {

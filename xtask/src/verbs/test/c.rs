@@ -7,8 +7,7 @@ use std::collections::BTreeSet;
 
 use super::Session;
 use crate::prelude::*;
-use crate::verbs::dist::Flavour;
-use crate::verbs::header;
+use crate::verbs::{dist, header};
 
 /// Compiling all programs, or running them all, on a slow machine. Each test has a limit of its own.
 const LIMIT: Duration = Duration::from_secs(30 * 60);
@@ -27,30 +26,27 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<()> {
     TOOLS.into_iter().for_each(|tool| setup.needs_tool(tool));
     let mut widths = Vec::new();
     for &target in &session.options.target {
-        let (gnu, msvc, program, package) = if target == Target::X86_64 {
-            (Flavour::X86_64_GNU, Flavour::X86_64_MSVC, "x86_64-w64-mingw32-g++", "g++-mingw-w64-x86-64-win32")
-        } else {
-            (Flavour::I686_GNU, Flavour::I686_MSVC, "i686-w64-mingw32-g++", "g++-mingw-w64-i686-win32")
+        let (kinds, program, package) = match target == Target::X86_64 {
+            true => ([Target::X86_64_BARE, Target::MSVC[0]], "x86_64-w64-mingw32-g++", "g++-mingw-w64-x86-64-win32"),
+            false => ([Target::I686_BARE, Target::MSVC[1]], "i686-w64-mingw32-g++", "g++-mingw-w64-i686-win32"),
         };
         setup.needs_wine(target);
         setup.needs_tool(Tool { program, package, purpose: "a C++ compiler for Windows" });
-        let libraries = [(gnu, gnu.set_up(&mut setup)?), (msvc, msvc.set_up(&mut setup)?)];
-        widths.push((target, program, libraries));
+        widths.push((target, program, [setup.needs_linked(kinds[0])?, setup.needs_linked(kinds[1])?]));
     }
     setup.carry_out()?;
 
     header::check(workspace)?;
     session.proof(Build::new("ntpark-ffi", &["test"]))?;
-    for (target, compiler, libraries) in widths {
+    for (target, compiler, toolchains) in widths {
         let dir = workspace.target().join("c").join(target.name);
-        for (flavour, toolchain) in &libraries {
-            let layout = dir.join(flavour.target.name);
-            flavour.build(workspace, toolchain, &layout)?;
-            inspect(workspace, *flavour, &layout).with_context(|| layout.display().to_string())?;
+        let layouts = ["gnu", "msvc"].map(|kind| dir.join(kind));
+        for (toolchain, layout) in toolchains.iter().zip(&layouts) {
+            dist::build(workspace, toolchain, layout)?;
+            inspect(workspace, toolchain, layout).with_context(|| layout.display().to_string())?;
         }
         let build = dir.join("programs");
-        let [gnu, msvc] = libraries.map(|(flavour, _)| dir.join(flavour.target.name));
-        compile(session, compiler, &gnu, &msvc, &build)?;
+        compile(session, compiler, &layouts, &build)?;
         let runner = Runner::windows(workspace, target)?;
         session.report.group(format!("c {}", target.name));
         session.report.program("ctest", &runner.environment(ctest(session, &build)), judge)?;
@@ -60,7 +56,7 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<()> {
 
 /// Fails unless header, static library and DLL have the functions of one committed list, and the DLL imports those of
 /// the other. Programs without a C runtime show that the static library needs no others either.
-fn inspect(workspace: &Workspace, flavour: Flavour, layout: &Path) -> Result<()> {
+fn inspect(workspace: &Workspace, toolchain: &Toolchain, layout: &Path) -> Result<()> {
     let ffi = workspace.root().join("ffi");
     let same = |what: &str, is: BTreeSet<String>, list: &str| -> Result<()> {
         let text = fs::read_to_string(ffi.join(list)).with_context(|| format!("cannot read ffi/{list}"))?;
@@ -71,7 +67,8 @@ fn inspect(workspace: &Workspace, flavour: Flavour, layout: &Path) -> Result<()>
     };
     let header = fs::read_to_string(layout.join("include/ntpark.h"))?;
     same("the header", header::functions(&header).map(str::to_owned).collect(), "symbols.txt")?;
-    let library = fs::read(layout.join("lib").join(flavour.library_names().0))?;
+    let (library, _) = dist::library_names(toolchain.triple.unwrap_or_default());
+    let library = fs::read(layout.join("lib").join(library))?;
     let mut symbols = BTreeSet::new();
     for symbol in ArchiveFile::parse(&*library)?.symbols()?.context("the static library has no index")? {
         let name = text(symbol?.name());
@@ -100,7 +97,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// Compiles the programs, and looks at those without a C runtime.
-fn compile(session: &Session<'_>, compiler: &str, gnu: &Path, msvc: &Path, build: &Path) -> Result<()> {
+fn compile(session: &Session<'_>, compiler: &str, [gnu, msvc]: &[PathBuf; 2], build: &Path) -> Result<()> {
     let mut task = Task::new("cmake", LIMIT).arg("-S").arg(session.workspace.root().join("ffi/tests"));
     task = task.arg("-B").arg(build).args(["-G", "Ninja"]).args([
         format!("-DCMAKE_C_COMPILER={}", compiler.replace("g++", "gcc")),
@@ -136,12 +133,8 @@ fn ctest(session: &Session<'_>, build: &Path) -> Task {
 fn judge(finished: &Finished) -> Counts {
     let verdict = finished.output.lines().find_map(|line| {
         let (failed, all) = line.split_once("tests passed, ")?.1.split_once(" tests failed out of ")?;
-        Some((failed.parse::<usize>().ok()?, all.trim_end().parse::<usize>().ok()?))
+        let (failed, all) = (failed.parse().ok()?, all.trim_end().parse::<usize>().ok()?);
+        Some(Counts { passed: all.checked_sub(failed)?, failed, ignored: 0 })
     });
-    match verdict {
-        Some((failed, all)) if finished.success() == (failed == 0) => {
-            Counts { passed: all - failed, failed, ignored: 0 }
-        }
-        _ => Counts { failed: 1, ..Counts::default() },
-    }
+    Counts::checked(verdict, finished)
 }
