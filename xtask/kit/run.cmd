@@ -14,8 +14,12 @@ if "%1"=="quick" set deps=t*
 set std=yes
 set run=x86\run.exe
 if "%PROCESSOR_ARCHITECTURE%"=="AMD64" set run=x64\run.exe
-%run% > %report%
+%run%
 if errorlevel 1 set std=
+ver > %report%
+>> %report% reg query "HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion" /v CSDVersion 2> nul
+>> %report% set PROCESSOR_
+>> %report% set NUMBER_OF_PROCESSORS
 type %report%
 for %%w in (x86 x64 arm64) do call :width %%w
 >> %report% echo passed %passed%, failed %failed%

@@ -36,8 +36,8 @@ mod prelude {
 use clap::{Parser, Subcommand};
 use prelude::*;
 
-use verbs::programs::{demo, probe, stress};
-use verbs::{bench, dist, header, kernel, kit, lint, miri, mutants, release, sanitize, size, targets, test};
+use verbs::{bench, demo, dist, header, kernel, kit, lint, miri};
+use verbs::{mutants, probe, release, sanitize, size, stress, targets, test};
 
 /// ntpark's own commands. Windows programs run under Wine here, on Windows directly.
 #[derive(Parser)]

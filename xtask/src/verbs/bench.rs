@@ -1,5 +1,5 @@
 use super::build_cost;
-use super::programs::demo;
+use super::demo;
 use crate::prelude::*;
 
 /// Measure ntpark and its peers side by side, on every backend

@@ -187,4 +187,3 @@ fn build(workspace: &Workspace, toolchain: &Toolchain, dir: &Path) -> Result<Pro
     let manifest = dir.join("Cargo.toml").display().to_string();
     Build { manifest: Some(&manifest), ..Build::release("kernels", &["build", "--bins"]) }.one(workspace, toolchain)
 }
-

@@ -2,7 +2,7 @@ use object::{File, Object as _};
 
 use crate::prelude::*;
 use crate::verbs::dist;
-use crate::verbs::programs::stress;
+use crate::verbs::stress;
 use crate::verbs::targets::{self, NO_CRT};
 use crate::workspace;
 

@@ -6,7 +6,7 @@
 
 use crate::prelude::*;
 use crate::toolchain;
-use crate::verbs::programs::stress;
+use crate::verbs::stress;
 
 /// One test program. They take up to twenty times as long as without.
 const TEST_LIMIT: Duration = Duration::from_secs(10 * 60);

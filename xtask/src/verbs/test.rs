@@ -4,7 +4,7 @@ mod faults;
 use clap::ValueEnum;
 
 use crate::prelude::*;
-use crate::verbs::programs::stress;
+use crate::verbs::stress;
 use crate::verbs::targets::NO_CRT;
 use crate::verbs::{kernel, size};
 
