@@ -75,9 +75,9 @@ pub(crate) struct Root {
 impl Root {
     /// The root with this release of Debian; made if there is none, which takes root's rights and a minute.
     pub(crate) fn get(workspace: &Workspace, suite: &str, is_arm64: bool) -> Result<Self> {
-        let home = workspace.target().join("roots");
+        let home = workspace.target.join("roots");
         let dir = home.join(if is_arm64 { format!("{suite}-arm64") } else { suite.to_owned() });
-        let root = Self { dir, is_arm64, shared: [workspace.root().to_owned(), workspace.target().to_owned()] };
+        let root = Self { dir, is_arm64, shared: [workspace.root.to_owned(), workspace.target.to_owned()] };
         if root.dir.is_dir() {
             return Ok(root);
         }

@@ -26,7 +26,7 @@ mod prelude {
     pub(crate) use crate::cargo::{Build, Program};
     pub(crate) use crate::place::Place;
     pub(crate) use crate::process::{Finished, Output, Task, on_path};
-    pub(crate) use crate::report::{Counts, Report};
+    pub(crate) use crate::report::{Counts, Judge, Report};
     pub(crate) use crate::setup::{Setup, Tool};
     pub(crate) use crate::toolchain::{Target, Toolchain};
     pub(crate) use crate::wine::Runner;

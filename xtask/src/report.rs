@@ -26,6 +26,9 @@ pub(crate) struct Report {
     rows: Vec<Row>,
 }
 
+/// Reads the verdict of a program.
+pub(crate) type Judge = fn(&Finished) -> Counts;
+
 impl Counts {
     /// The verdict of a program that passes by ending with success.
     pub(crate) fn of_program(finished: &Finished) -> Self {
@@ -89,17 +92,16 @@ impl Report {
         self.rows.push(Row { label, counts: Counts::default(), elapsed: Duration::ZERO });
     }
 
-    /// Carries a check out, as a part of the current group. If it does not pass, [`Self::summary`] fails.
-    pub(crate) fn step(&mut self, name: &str, check: impl FnOnce() -> Result<()>) -> Result<()> {
+    /// Carries a check out, as a part of the current group. What comes of it; without that, [`Self::summary`] fails.
+    pub(crate) fn step<T>(&mut self, name: &str, check: impl FnOnce() -> Result<T>) -> Result<Option<T>> {
         let start = announce(name)?;
-        let error = check().err();
-        self.add(if error.is_none() { "ok" } else { "FAILED" }, start, Counts::one(error.is_none()));
-        error.iter().for_each(|error| println!("{error:#}"));
-        Ok(())
+        let done = check();
+        self.add(if done.is_ok() { "ok" } else { "FAILED" }, start, Counts::one(done.is_ok()));
+        Ok(done.inspect_err(|error| println!("{error:#}")).ok())
     }
 
     /// Runs a task as a part of the current group, and shows its output if it fails.
-    pub(crate) fn program(&mut self, name: &str, task: &Task, judge: fn(&Finished) -> Counts) -> Result<()> {
+    pub(crate) fn program(&mut self, name: &str, task: &Task, judge: Judge) -> Result<()> {
         let start = announce(name)?;
         let finished = task.run(Output::Keep)?;
         let counts = judge(&finished);

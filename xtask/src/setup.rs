@@ -82,7 +82,7 @@ impl<'a> Setup<'a> {
     /// has to.
     pub(crate) fn needs_target(&mut self, target: Target) -> Result<Toolchain> {
         let own = Toolchain::own(self.workspace, target, false);
-        let has = || toolchain::own_has(target);
+        let has = || own.triple.is_none_or(|triple| toolchain::has_core(&toolchain::own_rustc(), triple));
         let fetch = |triple| toolchain::told(toolchain::rustup(self.workspace, &["target", "add", triple])) && has();
         if !self.workspace.setup.debian && (has() || own.triple.is_some_and(fetch)) {
             return Ok(own);

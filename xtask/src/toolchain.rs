@@ -99,7 +99,8 @@ impl Target {
 #[derive(Clone, Debug)]
 pub(crate) struct Toolchain {
     debian: bool,
-    cargo: PathBuf,
+    /// Its cargo.
+    pub(crate) program: PathBuf,
     /// The target triple; `None` is the host.
     pub(crate) triple: Option<&'static str>,
     build_std: Option<&'static str>,
@@ -111,13 +112,13 @@ pub(crate) struct Toolchain {
 impl Toolchain {
     /// The user's own toolchain, building for this machine.
     pub(crate) fn host(workspace: &Workspace) -> Self {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()).into();
-        let target_dir = workspace.target().to_owned();
-        Self { debian: false, cargo, triple: None, build_std: None, linker: None, target_dir, env: Vec::new() }
+        let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()).into();
+        let target_dir = workspace.target.to_owned();
+        Self { debian: false, program, triple: None, build_std: None, linker: None, target_dir, env: Vec::new() }
     }
 
     /// The user's own toolchain, building for `target`, and its standard library if it is told `from_source`. Whether
-    /// it can is for [`own_has`] and [`has_source`] to say.
+    /// it can is for [`has_core`] and [`has_source`] to say.
     pub(crate) fn own(workspace: &Workspace, target: Target, from_source: bool) -> Self {
         let (build_std, linker) = (from_source.then_some(target.build_std), target.linker());
         Self { triple: target.own, build_std, linker, ..Self::host(workspace) }
@@ -125,9 +126,8 @@ impl Toolchain {
 
     /// Debian's toolchain, building `target` and its standard library.
     pub(crate) fn debian(workspace: &Workspace, target: Target) -> Self {
-        let (triple, target_dir) = (Some(target.debian), workspace.target().join("debian"));
-        let cargo = Path::new(DEBIAN_BIN).join("cargo");
-        Self { debian: true, cargo, triple, target_dir, ..Self::own(workspace, target, true) }
+        let (program, target_dir) = (Path::new(DEBIAN_BIN).join("cargo"), workspace.target.join("debian"));
+        Self { debian: true, program, triple: Some(target.debian), target_dir, ..Self::own(workspace, target, true) }
     }
 
     /// The same with a variable in its environment.
@@ -146,10 +146,6 @@ impl Toolchain {
         format!("CARGO_TARGET_{}_{what}", self.triple.unwrap_or_default().to_uppercase().replace('-', "_"))
     }
 
-    pub(crate) fn program(&self) -> &Path {
-        &self.cargo
-    }
-
     /// Where what cargo builds with this profile lies.
     pub(crate) fn artifacts(&self, profile: &str) -> PathBuf {
         self.target_dir.join(self.triple.unwrap_or_default()).join(profile)
@@ -161,9 +157,9 @@ impl Toolchain {
         // Debian's `cargo clippy` would look into CARGO_HOME first and start rustup's.
         let program = match subcommand {
             "clippy" if self.debian => Path::new(DEBIAN_BIN).join("cargo-clippy"),
-            _ => self.cargo.clone(),
+            _ => self.program.clone(),
         };
-        let task = Task::new(program, BUILD_LIMIT).arg(subcommand).dir(workspace.root()).args(self.arguments());
+        let task = Task::new(program, BUILD_LIMIT).arg(subcommand).dir(&workspace.root).args(self.arguments());
         self.with_environment(task.env("CARGO_TARGET_DIR", &self.target_dir))
     }
 
@@ -184,7 +180,7 @@ impl Toolchain {
             return task;
         }
         let bin = Path::new(DEBIAN_BIN);
-        let task = task.env_remove("RUSTUP_TOOLCHAIN").env("CARGO", &self.cargo);
+        let task = task.env_remove("RUSTUP_TOOLCHAIN").env("CARGO", &self.program);
         task.env("RUSTC", bin.join("rustc")).env("RUSTDOC", bin.join("rustdoc"))
     }
 }
@@ -197,11 +193,6 @@ pub(crate) fn ask(rustc: &Task, what: &[&str]) -> Option<String> {
 
 pub(crate) fn own_rustc() -> Task {
     Task::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()), QUESTION_LIMIT)
-}
-
-/// Whether the user's own toolchain can build for `target` as it is.
-pub(crate) fn own_has(target: Target) -> bool {
-    target.own.is_none_or(|triple| has_core(&own_rustc(), triple))
 }
 
 /// Whether a toolchain has a compiled `core` for a target.
@@ -229,7 +220,7 @@ pub(crate) fn debian_is_there() -> bool {
 
 /// A program of one of rustup's other toolchains, run in the checkout; Miri may take long.
 pub(crate) fn of_rustup(workspace: &Workspace, toolchain: &str, program: &str) -> Task {
-    let task = Task::new("rustup", 4 * BUILD_LIMIT).args(["run", toolchain, program]).dir(workspace.root());
+    let task = Task::new("rustup", 4 * BUILD_LIMIT).args(["run", toolchain, program]).dir(&workspace.root);
     ["RUSTC", "RUSTDOC", "CARGO", "RUSTUP_TOOLCHAIN"].into_iter().fold(task, Task::env_remove)
 }
 
@@ -240,7 +231,7 @@ pub(crate) fn rustup(workspace: &Workspace, args: &[&str]) -> Result<()> {
     ensure!(!workspace.setup.no_install, "{command}: not done (--no-install)");
     let is_managed = std::env::var_os("RUSTUP_TOOLCHAIN").is_some() && on_path("rustup").is_some();
     ensure!(is_managed, "{command}: the toolchain in use is not rustup's");
-    let refusal = workspace.target().join("rustup-cannot-fetch");
+    let refusal = workspace.target.join("rustup-cannot-fetch");
     ensure!(!refusal.exists(), "{command}: not tried, since {} tells of an earlier failure", refusal.display());
     eprintln!("Installing: {command}");
     let finished = Task::new("rustup", RUSTUP_LIMIT).args(args).run(Output::Keep)?;

@@ -65,7 +65,7 @@ impl Runner {
             let dll = wine.prefix.join(folder).join(name).with_extension("dll");
             if let (false, Some(gcc)) = (dll.exists(), target.linker()) {
                 let flags = ["-shared", "-O2", "-s", "-Wall", "-Wextra", "-Wl,--kill-at", "-o"];
-                let task = Task::new(gcc.program, LIMIT).args(flags).arg(dll).dir(workspace.root());
+                let task = Task::new(gcc.program, LIMIT).args(flags).arg(dll).dir(&workspace.root);
                 task.arg(format!("xtask/wine/{name}.c")).arg("-ladvapi32").run(Output::Keep)?.check()?;
             }
         }
@@ -90,12 +90,6 @@ impl Runner {
     /// A task whose children run Windows programs this way.
     pub(crate) fn environment(&self, task: Task) -> Task {
         self.0.as_ref().map_or(task.clone(), |wine| wine.env(task))
-    }
-
-    /// Lets cargo run what `toolchain` builds this way.
-    pub(crate) fn as_cargo_runner(&self, task: Task, toolchain: &Toolchain) -> Task {
-        let variable = toolchain.variable("RUNNER");
-        self.0.as_ref().map_or(task.clone(), |wine| wine.env(task).env(variable, "wine"))
     }
 }
 
@@ -152,7 +146,7 @@ impl Wine {
 }
 
 fn home(workspace: &Workspace) -> PathBuf {
-    workspace.target().join("wine")
+    workspace.target.join("wine")
 }
 
 /// Where [`fetch_32_bit`] puts the DLLs.

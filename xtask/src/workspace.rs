@@ -5,8 +5,9 @@ use crate::setup::Options;
 
 /// The checkout that xtask works on, and how this machine may be set up for that.
 pub(crate) struct Workspace {
-    root: PathBuf,
-    target: PathBuf,
+    pub(crate) root: PathBuf,
+    /// Cargo's target directory. Everything that xtask makes lies in it.
+    pub(crate) target: PathBuf,
     pub(crate) setup: Options,
 }
 
@@ -17,15 +18,6 @@ impl Workspace {
         let root = Path::new(&manifest).parent().context("xtask/ has no parent folder")?.to_owned();
         let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
         Ok(Self { root, target: std::path::absolute(target)?, setup })
-    }
-
-    pub(crate) fn root(&self) -> &Path {
-        &self.root
-    }
-
-    /// Cargo's target directory. Everything that xtask makes lies in it.
-    pub(crate) fn target(&self) -> &Path {
-        &self.target
     }
 
     /// Makes `to` a copy of the checkout, without what was built and without history.

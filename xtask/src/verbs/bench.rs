@@ -27,12 +27,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let measured = if options.build_cost {
         build_cost::measure(workspace)?
     } else {
-        demo::figures(
-            workspace,
-            Build::release("ntpark-bench", &["build", "--bins", "--features", "newer-peers"]),
-            &options.runs,
-            &options.arguments,
-        )?
+        let build = Build::release("ntpark-bench", &["build", "--bins", "--features", "newer-peers"]);
+        demo::figures(workspace, build, &options.runs, &options.arguments)?
     };
     if let Some(file) = &options.json {
         let text = serde_json::to_string_pretty(&measured)?;

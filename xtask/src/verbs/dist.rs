@@ -25,7 +25,7 @@ pub(crate) fn run(workspace: &Workspace, Options {}: &Options) -> Result<()> {
     }
     setup.carry_out()?;
     for (name, toolchain) in builds {
-        let dir = workspace.target().join("dist").join(format!("ntpark-{name}"));
+        let dir = workspace.target.join("dist").join(format!("ntpark-{name}"));
         build(workspace, &toolchain, &dir)?;
         println!("{}", dir.display());
     }
@@ -47,7 +47,7 @@ pub(crate) fn build(workspace: &Workspace, toolchain: &Toolchain, dir: &Path) ->
 
 fn lay_out(workspace: &Workspace, triple: &str, built: &Path, dir: &Path) -> Result<()> {
     workspace::clear(dir, &["bin", "include", "lib/pkgconfig", "lib/cmake/ntpark"])?;
-    let (root, ffi) = (workspace.root(), workspace.root().join("ffi"));
+    let (root, ffi) = (&workspace.root, workspace.root.join("ffi"));
     let (static_library, import_library) = library_names(triple);
     let copy = |from: PathBuf, to: &str| {
         fs::copy(&from, dir.join(to)).with_context(|| format!("cannot copy {}", from.display()))

@@ -15,7 +15,7 @@ const CONVENTION: &str = "NTPARK_CALL ";
 
 /// The header that is generated.
 pub(crate) fn path(workspace: &Workspace) -> PathBuf {
-    workspace.root().join("ffi/include/ntpark.h")
+    workspace.root.join("ffi/include/ntpark.h")
 }
 
 /// The functions that a header declares.
@@ -33,8 +33,9 @@ pub(crate) fn run(workspace: &Workspace, Options {}: &Options) -> Result<()> {
 pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     let path = path(workspace);
     let there = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let is_current = there == generate(workspace)?;
     ensure!(
-        there == generate(workspace)?,
+        is_current,
         "{} is not what `cargo xtask header` makes of ffi/src: run that, and commit it",
         path.display()
     );
@@ -42,7 +43,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
 }
 
 fn generate(workspace: &Workspace) -> Result<String> {
-    let dir = workspace.root().join("ffi");
+    let dir = workspace.root.join("ffi");
     let config = cbindgen::Config::from_file(dir.join("cbindgen.toml")).map_err(anyhow::Error::msg)?;
     let mut builder = cbindgen::Builder::new().with_config(config);
     for source in SOURCES {

@@ -107,7 +107,7 @@ impl Board {
         setup.needs_tool(self.emulator);
         let mut toolchain = setup.needs_target(Target::bare(self.triple))?;
         // Debian's Rust has no linker of its own.
-        if toolchain.program().starts_with(toolchain::DEBIAN_BIN) {
+        if toolchain.program.starts_with(toolchain::DEBIAN_BIN) {
             setup.needs_tool(LLD);
             toolchain = toolchain.with_linker(LLD);
         }
@@ -130,19 +130,19 @@ impl Board {
         report: &mut Report,
     ) -> Result<()> {
         report.group(self.name);
-        let checks: Checks = toml::from_str(&fs::read_to_string(workspace.root().join(DIR).join("checks.toml"))?)?;
+        let checks: Checks = toml::from_str(&fs::read_to_string(workspace.root.join(DIR).join("checks.toml"))?)?;
         let kernel = build(workspace, tools, Path::new(DIR))?;
         let bytes = fs::read(&kernel.path)?;
         let file = object::File::parse(&*bytes)?;
         let functions = file.symbol_map();
         let mut output = String::new();
         for mode in self.modes {
-            report.step(mode, || {
+            let printed = report.step(mode, || {
                 let printed = self.boot(&kernel, mode)?.check()?.output;
                 ensure!(!self.is_counted || self.boot(&kernel, mode)?.output == printed, "two runs differ:\n{printed}");
-                output += &printed;
-                Ok(())
+                Ok(printed)
             })?;
+            output += &printed.unwrap_or_default();
         }
         output.lines().filter(|it| !it.starts_with("positions")).for_each(|line| println!("    {line}"));
         for Positions { sweep, function, least } in checks.positions.iter().filter(|_| self.is_counted) {
@@ -169,7 +169,7 @@ impl Board {
 
     /// Seeds a fault in a copy of the checkout.
     fn check_fault(&self, workspace: &Workspace, tools: &Toolchain, it: &Fault) -> Result<()> {
-        let copy = workspace.target().join("seeded");
+        let copy = workspace.target.join("seeded");
         workspace.copy_to(&copy)?;
         let (dir, file) = (copy.join(DIR), copy.join(DIR).join(&it.file));
         let text = fs::read_to_string(&file)?;

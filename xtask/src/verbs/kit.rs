@@ -54,7 +54,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     ensure!(cfg!(target_os = "linux"), "the kit is made on Debian or Ubuntu");
     let mut setup = Setup::new(workspace);
     setup.needs_tool(ZIP);
-    let arm64 = targets::toolchain(workspace, &mut setup, "aarch64-pc-windows-gnullvm", "aarch64")?;
+    let arm64 = targets::toolchain(workspace, &mut setup, "aarch64-pc-windows-gnullvm")?;
     let mut widths = Vec::new();
     for (name, bare, target, flags) in WIDTHS {
         setup.needs_linker(target);
@@ -66,7 +66,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     }
     setup.carry_out()?;
 
-    let home = workspace.target().join("kit");
+    let home = workspace.target.join("kit");
     let kit = home.join("ntpark-kit");
     workspace::clear(&home, &["ntpark-kit/arm64"])?;
     for (name, target, library, with_std) in widths {
@@ -76,7 +76,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         let gcc = target.linker().context("there is a linker for it")?.program;
         for (program, sources) in C_PROGRAMS {
             let built = home.join(program).with_extension("exe");
-            let task = Task::new(gcc, LIMIT).dir(workspace.root().join("ffi")).args(C_FLAGS.split_whitespace());
+            let task = Task::new(gcc, LIMIT).dir(workspace.root.join("ffi")).args(C_FLAGS.split_whitespace());
             let task = task.args(sources.split(' ')).arg(home.join("ffi/lib/libntpark.a")).arg("-lkernel32");
             task.arg("-o").arg(&built).run(Output::Keep)?.check()?;
             add(&built, &dir)?;
@@ -90,7 +90,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     }
     targets::make_libraries(workspace)?;
     add(&NO_CRT.one(workspace, &arm64)?.path, &kit.join("arm64"))?;
-    let script = fs::read_to_string(workspace.root().join("xtask/kit/run.cmd"))?;
+    let script = fs::read_to_string(workspace.root.join("xtask/kit/run.cmd"))?;
     fs::write(kit.join("run.cmd"), script.replace('\n', "\r\n"))?;
     let zip = Task::new(ZIP.program, LIMIT).args(["-qr", "ntpark-kit.zip", "ntpark-kit"]).dir(&home);
     zip.run(Output::Keep)?.check()?;

@@ -77,7 +77,7 @@ pub(crate) fn run(workspace: &Workspace, Options {}: &Options) -> Result<()> {
     }
     for (name, what) in [("this machine", &["--all-targets"][..]), (OLDEST_FOR, &["--lib", "--target", OLDEST_FOR])] {
         let cargo = toolchain::of_rustup(workspace, OLDEST, "cargo").args(["check", "--package", "ntpark"]).args(what);
-        let task = cargo.env("CARGO_TARGET_DIR", workspace.target().join("oldest"));
+        let task = cargo.env("CARGO_TARGET_DIR", workspace.target.join("oldest"));
         report.step(name, || task.run(Output::Keep)?.check().map(drop))?;
     }
     report.summary()

@@ -37,7 +37,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         for (package, tests) in TESTS {
             let task = nightly("cargo").args(["miri", "test", "--package", package]).args(tests);
             let task = task.arg("--").args(&options.filter).env("MIRIFLAGS", flags.trim_end());
-            let task = task.env("CARGO_TARGET_DIR", workspace.target().join("miri"));
+            let task = task.env("CARGO_TARGET_DIR", workspace.target.join("miri"));
             report.program(package, &task, Counts::of_program)?;
         }
     }

@@ -32,7 +32,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         steps.push(("advisories", cargo(&["deny", "--workspace", "check", "advisories"])));
     }
     let tags = ["tag", "--merged", "HEAD", "--sort=-version:refname", "--list", "v*"];
-    let tags = Task::new("git", LIMIT).dir(workspace.root()).args(tags).run(Output::KeepStdout)?.check()?.output;
+    let tags = Task::new("git", LIMIT).dir(&workspace.root).args(tags).run(Output::KeepStdout)?.check()?.output;
     if let Some(tag) = tags.lines().next() {
         cargo_tool(workspace, "cargo-semver-checks", "0.51.0")?;
         steps.push(("interface", cargo(&["semver-checks", "--package", "ntpark", "--baseline-rev", tag])));

@@ -217,13 +217,7 @@ impl<'a> Session<'a> {
         backends.iter().copied().filter(|backend| wanted.is_empty() || wanted.contains(backend)).collect()
     }
 
-    fn on_each_backend(
-        &mut self,
-        label: &str,
-        place: &Place<'_>,
-        programs: &[Program],
-        judge: fn(&Finished) -> Counts,
-    ) -> Result<()> {
+    fn on_each_backend(&mut self, label: &str, place: &Place<'_>, programs: &[Program], judge: Judge) -> Result<()> {
         for backend in self.chosen(place.backends) {
             self.report.group(format!("{label} {}", backend.name()));
             let runner = place.runner()?;

@@ -39,7 +39,7 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<()> {
     header::check(workspace)?;
     session.proof(Build::new("ntpark-ffi", &["test"]))?;
     for (target, compiler, toolchains) in widths {
-        let dir = workspace.target().join("c").join(target.name);
+        let dir = workspace.target.join("c").join(target.name);
         let layouts = ["gnu", "msvc"].map(|kind| dir.join(kind));
         for (toolchain, layout) in toolchains.iter().zip(&layouts) {
             dist::build(workspace, toolchain, layout)?;
@@ -57,7 +57,7 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<()> {
 /// Fails unless header, static library and DLL have the functions of one committed list, and the DLL imports those of
 /// the other. Programs without a C runtime show that the static library needs no others either.
 fn inspect(workspace: &Workspace, toolchain: &Toolchain, layout: &Path) -> Result<()> {
-    let ffi = workspace.root().join("ffi");
+    let ffi = workspace.root.join("ffi");
     let same = |what: &str, is: BTreeSet<String>, list: &str| -> Result<()> {
         let text = fs::read_to_string(ffi.join(list)).with_context(|| format!("cannot read ffi/{list}"))?;
         let listed: BTreeSet<_> = text.lines().map(str::to_owned).collect();
@@ -98,7 +98,7 @@ fn text(bytes: &[u8]) -> String {
 
 /// Compiles the programs, and looks at those without a C runtime.
 fn compile(session: &Session<'_>, compiler: &str, [gnu, msvc]: &[PathBuf; 2], build: &Path) -> Result<()> {
-    let mut task = Task::new("cmake", LIMIT).arg("-S").arg(session.workspace.root().join("ffi/tests"));
+    let mut task = Task::new("cmake", LIMIT).arg("-S").arg(session.workspace.root.join("ffi/tests"));
     task = task.arg("-B").arg(build).args(["-G", "Ninja"]).args([
         format!("-DCMAKE_C_COMPILER={}", compiler.replace("g++", "gcc")),
         format!("-DCMAKE_CXX_COMPILER={compiler}"),

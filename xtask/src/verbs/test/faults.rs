@@ -23,7 +23,7 @@ const LINES: usize = 60;
 /// Those that the build notices take seconds each; without being asked for, no others are tried.
 pub(super) fn run(session: &mut Session<'_>) -> Result<()> {
     session.proof(Build::new("ntpark-verify", &["test", "--test=coverage"]))?;
-    let catalogue = Catalogue::read(session.workspace.root()).map_err(anyhow::Error::msg)?;
+    let catalogue = Catalogue::read(&session.workspace.root).map_err(anyhow::Error::msg)?;
     let Options { suite, filter, .. } = session.options;
     let is_wanted = |fault: &&Fault| match filter.is_empty() {
         true => !suite.is_empty() || fault.net == BUILD,
@@ -31,11 +31,11 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<()> {
     };
     let faults: Vec<_> = catalogue.faults.iter().filter(is_wanted).collect();
     // Cargo would take what it has built of a copy for what it builds of the tree: the copy has its own.
-    let home = session.workspace.target().join("faults");
+    let home = session.workspace.target.join("faults");
     let tree = home.join("tree");
     session.workspace.copy_to(&tree)?;
     let command = |net: &str, limit| {
-        let task = Task::new(Toolchain::host(session.workspace).program(), limit).dir(&tree);
+        let task = Task::new(Toolchain::host(session.workspace).program, limit).dir(&tree);
         // What fails says why, and not from where; without the means to say that, compiling takes half as long.
         let task = task.env("RUST_BACKTRACE", "0").env("CARGO_PROFILE_DEV_DEBUG", "0");
         let task = task.env("CARGO_TARGET_DIR", home.join("target"));
