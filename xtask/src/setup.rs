@@ -7,8 +7,6 @@
 use crate::prelude::*;
 use crate::{debian, toolchain, wine};
 
-/// Compiling a subcommand of cargo.
-const CARGO_INSTALL_LIMIT: Duration = Duration::from_secs(30 * 60);
 const DEBIAN_RUST: &str = "rustc-web cargo-web rust-web-src rust-web-clippy";
 
 /// How this machine may be set up.
@@ -134,12 +132,12 @@ impl<'a> Setup<'a> {
 /// Makes sure that this subcommand of cargo is there, in this version.
 pub(crate) fn cargo_tool(workspace: &Workspace, name: &str, version: &str) -> Result<()> {
     let subcommand = name.trim_start_matches("cargo-");
-    let there = Task::new("cargo", CARGO_INSTALL_LIMIT).args([subcommand, "--version"]).run(Output::Keep)?;
+    let there = Task::new("cargo").args([subcommand, "--version"]).run(Output::Keep)?;
     if there.success() && there.output.contains(version) {
         return Ok(());
     }
     ensure!(!workspace.setup.no_install, "{name} {version} is missing, and nothing was installed (--no-install)");
     eprintln!("Installing with cargo: {name} {version}, which takes some minutes");
-    let task = Task::new("cargo", CARGO_INSTALL_LIMIT).args(["install", "--locked", name, "--version", version]);
+    let task = Task::new("cargo").args(["install", "--locked", name, "--version", version]);
     task.run(Output::Keep)?.check().map(drop)
 }

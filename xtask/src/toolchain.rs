@@ -9,10 +9,8 @@
 
 use crate::prelude::*;
 
-/// A build may first have to compile std, on a slow machine.
-const BUILD_LIMIT: Duration = Duration::from_secs(30 * 60);
-/// Questions that a program answers from its own files.
-const QUESTION_LIMIT: Duration = Duration::from_secs(30);
+/// The longest of all that runs in other toolchains is Miri.
+const MIRI_LIMIT: Duration = Duration::from_secs(2 * 60 * 60);
 /// How long rustup may take to fetch something; it hangs where its server can't be reached.
 const RUSTUP_LIMIT: Duration = Duration::from_secs(180);
 
@@ -159,7 +157,7 @@ impl Toolchain {
             "clippy" if self.debian => Path::new(DEBIAN_BIN).join("cargo-clippy"),
             _ => self.program.clone(),
         };
-        let task = Task::new(program, BUILD_LIMIT).arg(subcommand).dir(&workspace.root).args(self.arguments());
+        let task = Task::new(program).arg(subcommand).dir(&workspace.root).args(self.arguments());
         self.with_environment(task.env("CARGO_TARGET_DIR", &self.target_dir))
     }
 
@@ -192,7 +190,7 @@ pub(crate) fn ask(rustc: &Task, what: &[&str]) -> Option<String> {
 }
 
 pub(crate) fn own_rustc() -> Task {
-    Task::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()), QUESTION_LIMIT)
+    Task::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
 }
 
 /// Whether a toolchain has a compiled `core` for a target.
@@ -212,15 +210,15 @@ pub(crate) fn has_source(rustc: &Task) -> bool {
 /// Whether Debian's toolchain is there, with clippy and the source of std. An older one, which doesn't know the win7
 /// targets, doesn't count.
 pub(crate) fn debian_is_there() -> bool {
-    let rustc = Task::new(Path::new(DEBIAN_BIN).join("rustc"), QUESTION_LIMIT);
+    let rustc = Task::new(Path::new(DEBIAN_BIN).join("rustc"));
     let is_new = |triples: String| triples.lines().any(|triple| triple == Target::X86_64.debian);
     let has_clippy = Path::new(DEBIAN_BIN).join("cargo-clippy").is_file();
     has_clippy && ask(&rustc, &["target-list"]).is_some_and(is_new) && has_source(&rustc)
 }
 
-/// A program of one of rustup's other toolchains, run in the checkout; Miri may take long.
+/// A program of one of rustup's other toolchains, run in the checkout.
 pub(crate) fn of_rustup(workspace: &Workspace, toolchain: &str, program: &str) -> Task {
-    let task = Task::new("rustup", 4 * BUILD_LIMIT).args(["run", toolchain, program]).dir(&workspace.root);
+    let task = Task::new("rustup").limit(MIRI_LIMIT).args(["run", toolchain, program]).dir(&workspace.root);
     ["RUSTC", "RUSTDOC", "CARGO", "RUSTUP_TOOLCHAIN"].into_iter().fold(task, Task::env_remove)
 }
 
@@ -234,7 +232,7 @@ pub(crate) fn rustup(workspace: &Workspace, args: &[&str]) -> Result<()> {
     let refusal = workspace.target.join("rustup-cannot-fetch");
     ensure!(!refusal.exists(), "{command}: not tried, since {} tells of an earlier failure", refusal.display());
     eprintln!("Installing: {command}");
-    let finished = Task::new("rustup", RUSTUP_LIMIT).args(args).run(Output::Keep)?;
+    let finished = Task::new("rustup").limit(RUSTUP_LIMIT).args(args).run(Output::Keep)?;
     if finished.code().is_none() || finished.output.contains("could not download") {
         fs::write(&refusal, format!("{command}: {}\n{}", finished.how(), finished.output))?;
     }
@@ -246,7 +244,8 @@ pub(crate) fn told(done: Result<()>) -> bool {
     done.inspect_err(|reason| eprintln!("{reason:#}")).is_ok()
 }
 
-/// The same as [`rustup`] for what may be missing, unless it is required: whether it was done; if not, the reason is printed.
+/// The same as [`rustup`] for what may be missing, unless it is required. Whether it was done; if not, the reason is
+/// printed.
 pub(crate) fn rustup_if_it_can(workspace: &Workspace, args: &[&str]) -> Result<bool> {
     let done = rustup(workspace, args).context("not available here");
     if workspace.setup.require { done.map(|()| true) } else { Ok(told(done)) }

@@ -9,8 +9,6 @@
 use crate::debian::{self, Root};
 use crate::prelude::*;
 
-/// Making a prefix takes 10 s, on a slow disk a minute; under emulation a few.
-const LIMIT: Duration = Duration::from_secs(10 * 60);
 /// What Rust's std loads, and what that loads in turn.
 const DLLS_32_BIT: &str = "advapi32 gdi32 kernel32 kernelbase msvcrt ntdll rpcrt4 sechost ucrtbase user32 userenv \
                            version win32u";
@@ -65,7 +63,7 @@ impl Runner {
             let dll = wine.prefix.join(folder).join(name).with_extension("dll");
             if let (false, Some(gcc)) = (dll.exists(), target.linker()) {
                 let flags = ["-shared", "-O2", "-s", "-Wall", "-Wextra", "-Wl,--kill-at", "-o"];
-                let task = Task::new(gcc.program, LIMIT).args(flags).arg(dll).dir(&workspace.root);
+                let task = Task::new(gcc.program).args(flags).arg(dll).dir(&workspace.root);
                 task.arg(format!("xtask/wine/{name}.c")).arg("-ladvapi32").run(Output::Keep)?.check()?;
             }
         }
@@ -79,11 +77,11 @@ impl Runner {
         Ok(Self(Some(wine)))
     }
 
-    /// A task that runs `program`, which gets no input and is stopped after `limit`.
-    pub(crate) fn task(&self, program: &Path, limit: Duration) -> Task {
+    /// A task that runs `program`, which gets no input.
+    pub(crate) fn task(&self, program: &Path) -> Task {
         match &self.0 {
-            Some(wine) => wine.task("wine", limit).arg(program),
-            None => Task::new(program, limit),
+            Some(wine) => wine.task("wine").arg(program),
+            None => Task::new(program),
         }
     }
 
@@ -95,10 +93,10 @@ impl Runner {
 
 impl Wine {
     /// Runs Wine's program `wine` or `wineserver`.
-    fn task(&self, program: &str, limit: Duration) -> Task {
+    fn task(&self, program: &str) -> Task {
         self.env(match &self.root {
-            Some(root) => root.task(&format!("/usr/lib/wine/{program}64"), limit),
-            None => Task::new(program, limit),
+            Some(root) => root.task(&format!("/usr/lib/wine/{program}64")),
+            None => Task::new(program),
         })
     }
 
@@ -127,11 +125,11 @@ impl Wine {
             let unfinished = Self { prefix: tempfile::tempdir_in(home)?.keep(), ..self.clone() };
             unfinished.start()?;
             // Its server goes when nobody needs it. To kill it would leave a service behind that is just coming up.
-            unfinished.task("wineserver", LIMIT).arg("-w").run(Output::Keep)?.check()?;
+            unfinished.task("wineserver").arg("-w").run(Output::Keep)?.check()?;
             fs::rename(&unfinished.prefix, &self.prefix)?;
         }
         // Says no when a server runs already.
-        self.task("wineserver", LIMIT).arg("-p60").run(Output::Keep)?;
+        self.task("wineserver").arg("-p60").run(Output::Keep)?;
         self.start()
     }
 
@@ -140,7 +138,7 @@ impl Wine {
     /// it is a file that nobody waits for.
     fn start(&self) -> Result<()> {
         // Not wineboot: told to, it starts the services once more.
-        let program = self.task("wine", LIMIT).args(["cmd", "/c", "exit"]);
+        let program = self.task("wine").args(["cmd", "/c", "exit"]);
         program.run(Output::Keep)?.check().context("Wine can't be started").map(drop)
     }
 }
@@ -162,7 +160,7 @@ pub(crate) fn has_32_bit(workspace: &Workspace) -> bool {
 
 /// Fetches Wine's i386 DLLs, in the version of the Wine that is installed.
 pub(crate) fn fetch_32_bit(workspace: &Workspace) -> Result<()> {
-    let version = Task::new("dpkg-query", LIMIT).args(["-W", "-f=${Version}", "libwine"]);
+    let version = Task::new("dpkg-query").args(["-W", "-f=${Version}", "libwine"]);
     let package = format!("libwine={}", version.run(Output::KeepStdout)?.check()?.output.trim());
     debian::unpack_i386(&package, &home(workspace).join("32-bit"))
 }

@@ -6,8 +6,8 @@ use crate::prelude::*;
 ///
 /// Builds the program under `benches` for Windows and for this machine and runs it on each backend in turn: the NT
 /// backends as a Windows program, the host backend natively. A full run takes about half an hour, on a machine that
-/// should have nothing else to do; `docs/performance.md` explains what is measured. That a goal is missed is said in its
-/// table, and is no error.
+/// should have nothing else to do; `docs/performance.md` explains what is measured. That a goal is missed is said in
+/// its table, and is no error.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Measure instead what it costs to build a program that uses each peer

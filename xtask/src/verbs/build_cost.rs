@@ -4,8 +4,6 @@ use serde_json::{Value, json};
 
 use crate::prelude::*;
 
-/// A small program and a handful of dependencies.
-const LIMIT: Duration = Duration::from_secs(10 * 60);
 /// How often each program is built.
 const ROUNDS: usize = 7;
 
@@ -74,6 +72,6 @@ fn median(mut times: Vec<f64>) -> Option<f64> {
 }
 
 fn cargo(workspace: &Workspace, dir: &Path, verb: &str) -> Task {
-    let task = Task::new(Toolchain::host(workspace).program, LIMIT).args([verb, "--quiet"]).dir(dir);
+    let task = Task::new(Toolchain::host(workspace).program).args([verb, "--quiet"]).dir(dir);
     task.env("CARGO_TARGET_DIR", dir.join("target"))
 }

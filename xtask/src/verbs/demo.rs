@@ -48,7 +48,7 @@ pub(crate) fn figures(
             eprintln!("\n== {}", backend.name());
             // A relative path means the same to a Windows program.
             let dir = tempfile::tempdir()?;
-            let task = runner.task(&program.path, LIMIT).dir(dir.path());
+            let task = runner.task(&program.path).limit(LIMIT).dir(dir.path());
             let task = task.args(["--backend", &backend.name(), "--json", "figures.json"]).args(arguments);
             task.args(options.quick.then_some("--quick")).run(Output::Show)?.check()?;
             let text = fs::read_to_string(dir.path().join("figures.json")).context("there are no figures")?;

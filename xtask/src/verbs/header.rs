@@ -33,12 +33,8 @@ pub(crate) fn run(workspace: &Workspace, Options {}: &Options) -> Result<()> {
 pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     let path = path(workspace);
     let there = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let is_current = there == generate(workspace)?;
-    ensure!(
-        is_current,
-        "{} is not what `cargo xtask header` makes of ffi/src: run that, and commit it",
-        path.display()
-    );
+    let is_same = there == generate(workspace)?;
+    ensure!(is_same, "{} is not what `cargo xtask header` makes: run that, and commit it", path.display());
     Ok(())
 }
 

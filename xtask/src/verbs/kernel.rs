@@ -117,7 +117,7 @@ impl Board {
 
     fn boot(&self, kernel: &Program, mode: &str) -> Result<Finished> {
         let semihosting = format!("enable=on,target=native,arg=kernel,arg={mode}");
-        let task = Task::new(self.emulator.program, RUN_LIMIT).args(self.machine.split(' ')).arg("-nographic");
+        let task = Task::new(self.emulator.program).limit(RUN_LIMIT).args(self.machine.split(' ')).arg("-nographic");
         task.args(["-semihosting-config", &semihosting, "-kernel"]).arg(&kernel.path).run(Output::Keep)
     }
 

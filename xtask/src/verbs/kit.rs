@@ -6,8 +6,6 @@ use crate::verbs::stress;
 use crate::verbs::targets::{self, NO_CRT};
 use crate::workspace;
 
-/// Compiling, packing, or a round of the kit.
-const LIMIT: Duration = Duration::from_secs(30 * 60);
 const ZIP: Tool = Tool { program: "zip", package: "zip", purpose: "zip, to pack the kit" };
 
 /// Folders, what is for them, and flags for the part that runs on Windows XP, whose processors may lack SSE2.
@@ -76,7 +74,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         let gcc = target.linker().context("there is a linker for it")?.program;
         for (program, sources) in C_PROGRAMS {
             let built = home.join(program).with_extension("exe");
-            let task = Task::new(gcc, LIMIT).dir(workspace.root.join("ffi")).args(C_FLAGS.split_whitespace());
+            let task = Task::new(gcc).dir(workspace.root.join("ffi")).args(C_FLAGS.split_whitespace());
             let task = task.args(sources.split(' ')).arg(home.join("ffi/lib/libntpark.a")).arg("-lkernel32");
             task.arg("-o").arg(&built).run(Output::Keep)?.check()?;
             add(&built, &dir)?;
@@ -92,7 +90,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     add(&NO_CRT.one(workspace, &arm64)?.path, &kit.join("arm64"))?;
     let script = fs::read_to_string(workspace.root.join("xtask/kit/run.cmd"))?;
     fs::write(kit.join("run.cmd"), script.replace('\n', "\r\n"))?;
-    let zip = Task::new(ZIP.program, LIMIT).args(["-qr", "ntpark-kit.zip", "ntpark-kit"]).dir(&home);
+    let zip = Task::new(ZIP.program).args(["-qr", "ntpark-kit.zip", "ntpark-kit"]).dir(&home);
     zip.run(Output::Keep)?.check()?;
     println!("{}", home.join("ntpark-kit.zip").display());
 
@@ -100,7 +98,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         // The Wine in a Debian of its own runs no 32-bit programs: the kit says "not here" of them.
         let target = if options.wine.is_some() { Target::X86_64 } else { Target::I686 };
         let runner = Place::windows(workspace, target, options.wine)?.runner()?;
-        let task = runner.task(Path::new("cmd"), LIMIT).args(["/c", "run.cmd", "quick"]).dir(&kit);
+        let task = runner.task(Path::new("cmd")).args(["/c", "run.cmd", "quick"]).dir(&kit);
         let ended = task.run(Output::Show)?.check().map(drop);
         if ended.is_err() {
             println!("{}", fs::read_to_string(kit.join("report.txt"))?);

@@ -25,7 +25,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     setup::cargo_tool(workspace, "cargo-mutants", VERSION)?;
-    let mutants = |args: &[&str]| Task::new("cargo", LIMIT).dir(&workspace.root).args(["mutants"]).args(args);
+    let mutants = |args: &[&str]| Task::new("cargo").limit(LIMIT).dir(&workspace.root).arg("mutants").args(args);
     let list = mutants(&["--list", "--no-config", "--package", "ntpark", "--colors", "never"]);
     let all = list.run(Output::KeepStdout)?.check()?.output;
     let text = fs::read_to_string(workspace.root.join(CONFIGURATION)).context(CONFIGURATION)?;

@@ -23,5 +23,5 @@ pub(crate) struct Options {
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let place = Place::windows(workspace, options.target, options.wine)?;
     let (program, runner) = place.program(Build::new("ntpark", &["build", "--example=probe"]))?;
-    runner.task(&program.path, LIMIT).args(&options.arguments).run(Output::Show)?.check().map(drop)
+    runner.task(&program.path).limit(LIMIT).args(&options.arguments).run(Output::Show)?.check().map(drop)
 }

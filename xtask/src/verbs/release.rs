@@ -1,8 +1,6 @@
 use crate::prelude::*;
 use crate::setup::cargo_tool;
 
-const LIMIT: Duration = Duration::from_secs(60);
-
 /// What a package holds, and nothing else: the beginnings of paths.
 const SHIPPED: &str =
     "CHANGELOG.md Cargo.lock Cargo.toml LICENSE-APACHE LICENSE-MIT README.md build.rs docs/ examples/ src/ tests/";
@@ -32,7 +30,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         steps.push(("advisories", cargo(&["deny", "--workspace", "check", "advisories"])));
     }
     let tags = ["tag", "--merged", "HEAD", "--sort=-version:refname", "--list", "v*"];
-    let tags = Task::new("git", LIMIT).dir(&workspace.root).args(tags).run(Output::KeepStdout)?.check()?.output;
+    let tags = Task::new("git").dir(&workspace.root).args(tags).run(Output::KeepStdout)?.check()?.output;
     if let Some(tag) = tags.lines().next() {
         cargo_tool(workspace, "cargo-semver-checks", "0.51.0")?;
         steps.push(("interface", cargo(&["semver-checks", "--package", "ntpark", "--baseline-rev", tag])));

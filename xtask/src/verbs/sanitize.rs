@@ -42,7 +42,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         let instrumented = |build| Build { rustflags: &flags, profile: None, ..build };
         report.group(format!("{name} sanitizer"));
         for test in instrumented(Build::new("ntpark", &["test", "--lib", "--tests"])).run(workspace, &toolchain)? {
-            let task = Task::new(&test.path, TEST_LIMIT).dir(&test.package_dir).env(variable, &settings);
+            let task = Task::new(&test.path).limit(TEST_LIMIT).dir(&test.package_dir).env(variable, &settings);
             report.program(&test.name, &task.env(BACKEND_VARIABLE, Backend::Host.name()), Counts::of_tests)?;
         }
         if options.seconds > 0 {

@@ -22,7 +22,7 @@ pub(crate) fn run(workspace: &Workspace, Options {}: &Options) -> Result<()> {
     let place = Place::windows(workspace, Target::X86_64_ABORT, None)?;
     for package in ["with-std", "with-parking-lot"] {
         for Program { path, .. } in build(&place, package)? {
-            place.runner()?.task(&path, RUN_LIMIT).run(Output::Keep)?.check()?;
+            place.runner()?.task(&path).limit(RUN_LIMIT).run(Output::Keep)?.check()?;
             println!("{package}: {} bytes", fs::metadata(path)?.len());
         }
     }
@@ -39,12 +39,12 @@ pub(crate) fn check(workspace: &Workspace, report: &mut Report) -> Result<()> {
     };
     let (futex, park, spin, stack) = (find("futex")?, find("park")?, find("spin")?, find("stack")?);
     for program in [futex, park, spin] {
-        runner.task(program, RUN_LIMIT).run(Output::Keep)?.check()?;
+        runner.task(program).limit(RUN_LIMIT).run(Output::Keep)?.check()?;
     }
     // On each of its three kinds of Windows it prints the stack of the first park, of a later one, and of a futex.
     let mut stacks = [0; 3];
     for windows in ["0", "1", "2"] {
-        let printed = runner.task(stack, RUN_LIMIT).arg(windows).run(Output::Keep)?.check()?.output;
+        let printed = runner.task(stack).limit(RUN_LIMIT).arg(windows).run(Output::Keep)?.check()?.output;
         let numbers: Vec<u64> = printed.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
         ensure!(numbers.len() == stacks.len(), "stack.exe has printed {printed}");
         stacks.iter_mut().zip(numbers).for_each(|(most, bytes)| *most = bytes.max(*most));

@@ -42,6 +42,6 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 
 /// The program on one backend.
 pub(crate) fn task(program: &Program, runner: &Runner, backend: Backend, seconds: u64) -> Task {
-    let task = runner.task(&program.path, Duration::from_secs(seconds) + GRACE);
+    let task = runner.task(&program.path).limit(Duration::from_secs(seconds) + GRACE);
     task.args(["--backend", &backend.name(), "--seconds", &seconds.to_string()])
 }

@@ -5,7 +5,7 @@ use crate::toolchain::LLD;
 /// The program takes a fraction of a second; emulated, a few seconds.
 const LIMIT: Duration = Duration::from_secs(2 * 60);
 
-/// A whole program for Windows: without std and a C runtime it takes a linker, and nothing else that comes with a target.
+/// A program for Windows: without std and a C runtime it takes a linker, and nothing else that comes with a target.
 pub(crate) const NO_CRT: Build<'_> =
     Build { manifest: Some("examples/no_crt/Cargo.toml"), ..Build::release("no_crt", &["build", "--bins"]) };
 
@@ -105,7 +105,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
                     Some(target) => Runner::windows(workspace, target)?,
                     None => Runner::in_root(workspace, Root::get(workspace, "bookworm", true)?, "arm64")?,
                 };
-                runner.task(&program.path, LIMIT).run(Output::Keep)?.check().map(drop)
+                runner.task(&program.path).limit(LIMIT).run(Output::Keep)?.check().map(drop)
             })?;
         }
         table += &format!("| `{name}` | yes | yes | {} |\n", if is_run { "yes" } else { "not here" });
@@ -135,7 +135,7 @@ pub(crate) fn make_libraries(workspace: &Workspace) -> Result<()> {
     let definition = "LIBRARY ntdll.dll\nEXPORTS\nmemcmp\nmemcpy\nmemmove\nmemset\nstrlen\n";
     fs::write(folder("aarch64").join("ntdll.def"), definition)?;
     let make = ["/lib", "/machine:arm64", "/def:ntdll.def", "/out:libntdll.a"];
-    Task::new(LLD.program, LIMIT).args(make).dir(folder("aarch64")).run(Output::Keep)?.check().map(drop)
+    Task::new(LLD.program).args(make).dir(folder("aarch64")).run(Output::Keep)?.check().map(drop)
 }
 
 /// The toolchain that builds the example for a target; what it takes goes to `setup`.

@@ -232,7 +232,7 @@ impl<'a> Session<'a> {
     /// What runs a program as cargo would.
     fn task(&self, program: &Program, runner: &Runner) -> Task {
         let dir = &program.package_dir;
-        let task = runner.task(&program.path, LIMIT).dir(dir).env("CARGO_MANIFEST_DIR", dir);
+        let task = runner.task(&program.path).limit(LIMIT).dir(dir).env("CARGO_MANIFEST_DIR", dir);
         task.args(&self.options.filter)
     }
 }

@@ -9,9 +9,6 @@ use super::Session;
 use crate::prelude::*;
 use crate::verbs::{dist, header};
 
-/// Compiling all programs, or running them all, on a slow machine. Each test has a limit of its own.
-const LIMIT: Duration = Duration::from_secs(30 * 60);
-
 const TOOLS: [Tool; 4] = [
     Tool { program: "cmake", package: "cmake", purpose: "CMake and ctest, to build C programs and run them" },
     Tool { program: "ninja", package: "ninja-build", purpose: "Ninja, which CMake uses" },
@@ -98,7 +95,7 @@ fn text(bytes: &[u8]) -> String {
 
 /// Compiles the programs, and looks at those without a C runtime.
 fn compile(session: &Session<'_>, compiler: &str, [gnu, msvc]: &[PathBuf; 2], build: &Path) -> Result<()> {
-    let mut task = Task::new("cmake", LIMIT).arg("-S").arg(session.workspace.root.join("ffi/tests"));
+    let mut task = Task::new("cmake").arg("-S").arg(session.workspace.root.join("ffi/tests"));
     task = task.arg("-B").arg(build).args(["-G", "Ninja"]).args([
         format!("-DCMAKE_C_COMPILER={}", compiler.replace("g++", "gcc")),
         format!("-DCMAKE_CXX_COMPILER={compiler}"),
@@ -110,7 +107,7 @@ fn compile(session: &Session<'_>, compiler: &str, [gnu, msvc]: &[PathBuf; 2], bu
         task = task.args(["-DCMAKE_SYSTEM_NAME=Windows", "-DCMAKE_CROSSCOMPILING_EMULATOR=wine"]);
     }
     task.run(Output::Keep)?.check()?;
-    Task::new("cmake", LIMIT).arg("--build").arg(build).run(Output::Keep)?.check()?;
+    Task::new("cmake").arg("--build").arg(build).run(Output::Keep)?.check()?;
     for program in ["static/no_crt-c99-static.exe", "static-msvc/no_crt.exe"] {
         let imports = imports(&File::parse(&*fs::read(build.join(program))?)?)?;
         let is_alone = imports.iter().all(|import| import.starts_with("kernel32.dll "));
@@ -122,7 +119,7 @@ fn compile(session: &Session<'_>, compiler: &str, [gnu, msvc]: &[PathBuf; 2], bu
 /// What runs the tests that were asked for.
 fn ctest(session: &Session<'_>, build: &Path) -> Task {
     let processors = std::thread::available_parallelism().map_or(1, usize::from).to_string();
-    let task = Task::new("ctest", LIMIT).arg("--test-dir").arg(build);
+    let task = Task::new("ctest").arg("--test-dir").arg(build);
     let task = task.args(["--output-on-failure", "--no-tests=error", "--parallel", &processors]);
     let backends: Vec<_> = session.options.backend.iter().map(|backend| backend.name()).collect();
     let labels = (!backends.is_empty()).then(|| format!("--label-regex=^({})$", backends.join("|")));

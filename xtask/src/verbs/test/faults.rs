@@ -10,8 +10,6 @@ use ntpark_verify::catalogue::{Catalogue, Fault};
 use super::{Options, Session};
 use crate::prelude::*;
 
-/// For what everything else needs: it may have to compile all dependencies.
-const LIMIT_OF_FIRST_BUILD: Duration = Duration::from_secs(20 * 60);
 /// For a fault. None takes a tenth of it on an idle machine.
 const LIMIT: Duration = Duration::from_secs(180);
 /// The net that is the compile-time model.
@@ -34,8 +32,8 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<()> {
     let home = session.workspace.target.join("faults");
     let tree = home.join("tree");
     session.workspace.copy_to(&tree)?;
-    let command = |net: &str, limit| {
-        let task = Task::new(Toolchain::host(session.workspace).program, limit).dir(&tree);
+    let command = |net: &str| {
+        let task = Task::new(Toolchain::host(session.workspace).program).dir(&tree);
         // What fails says why, and not from where; without the means to say that, compiling takes half as long.
         let task = task.env("RUST_BACKTRACE", "0").env("CARGO_PROFILE_DEV_DEBUG", "0");
         let task = task.env("CARGO_TARGET_DIR", home.join("target"));
@@ -46,7 +44,7 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<()> {
     };
     session.report.group("faults");
     for net in faults.iter().map(|fault| fault.net.as_str()).collect::<BTreeSet<_>>() {
-        let build = command(net, LIMIT_OF_FIRST_BUILD).args((net != BUILD).then_some("--no-run"));
+        let build = command(net).args((net != BUILD).then_some("--no-run"));
         build.run(Output::Keep)?.check().with_context(|| format!("without a fault, {net} is not built"))?;
     }
     for fault in faults {
@@ -55,7 +53,7 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<()> {
             let sound = fs::read_to_string(&file)?;
             fs::write(&file, fault.seeded(sound.clone()))?;
             let test = ["--", "--exact", &fault.test].into_iter().filter(|_| fault.net != BUILD);
-            let finished = command(&fault.net, LIMIT).args(test).run(Output::Keep);
+            let finished = command(&fault.net).limit(LIMIT).args(test).run(Output::Keep);
             fs::write(&file, sound)?;
             notice(fault, &finished?)
         })?;
