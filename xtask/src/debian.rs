@@ -4,7 +4,7 @@ use crate::prelude::*;
 
 /// Installs packages with apt, as root or through sudo.
 pub(crate) fn install(packages: &[&str]) -> Result<()> {
-    on_path("apt-get").context("only Debian and Ubuntu are set up from here: install by hand what is listed above")?;
+    which("apt-get").context("only Debian and Ubuntu are set up from here: install by hand what is listed above")?;
     let id = Task::new("id").arg("-u").run(Output::KeepStdout)?.check()?;
     let mut line = vec!["sudo", "--non-interactive"];
     if id.output.trim() == "0" {
@@ -93,7 +93,7 @@ impl Root {
         let task = Task::new("mmdebstrap").args(["--quiet", "--mode=root"]).args(what).arg(suite);
         task.arg(&place).args(mirrors.lines().next()).run(Output::Keep)?.check()?;
         if is_arm64 {
-            fs::copy(on_path(QEMU.program).context("QEMU is gone")?, place.join("usr/bin").join(QEMU.program))?;
+            fs::copy(which(QEMU.program)?, place.join("usr/bin").join(QEMU.program))?;
         }
         fs::rename(place, &root.dir)?;
         Ok(root)

@@ -21,11 +21,12 @@ mod prelude {
     pub(crate) use std::time::{Duration, Instant};
 
     pub(crate) use anyhow::{Context as _, Result, bail, ensure};
+    pub(crate) use which::which;
 
     pub(crate) use crate::backend::{BACKEND_VARIABLE, Backend};
     pub(crate) use crate::cargo::{Build, Program};
     pub(crate) use crate::place::Place;
-    pub(crate) use crate::process::{Finished, Output, Task, on_path};
+    pub(crate) use crate::process::{Finished, Output, Task};
     pub(crate) use crate::report::{Counts, Judge, Report};
     pub(crate) use crate::setup::{Setup, Tool};
     pub(crate) use crate::toolchain::{Target, Toolchain};

@@ -64,7 +64,7 @@ impl<'a> Place<'a> {
     /// How programs run here; under Wine, woken.
     pub(crate) fn runner(&self) -> Result<Runner> {
         match self.target {
-            None => Ok(Runner::native()),
+            None => Ok(Runner::default()),
             Some(target) if !self.is_wine_10 => Runner::windows(self.workspace, target),
             Some(_) => Runner::in_root(self.workspace, Root::get(self.workspace, WITH_WINE_10, false)?, WITH_WINE_10),
         }

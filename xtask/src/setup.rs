@@ -56,7 +56,7 @@ impl<'a> Setup<'a> {
 
     /// This program is going to be run. On Windows it has to be there.
     pub(crate) fn needs_tool(&mut self, tool: Tool) {
-        self.need(cfg!(windows) || on_path(tool.program).is_some(), tool.purpose, tool.package);
+        self.need(cfg!(windows) || which(tool.program).is_ok(), tool.purpose, tool.package);
     }
 
     /// Programs of `target` are going to be run. A Windows host does that by itself.

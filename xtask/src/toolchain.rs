@@ -102,17 +102,19 @@ pub(crate) struct Toolchain {
     /// The target triple; `None` is the host.
     pub(crate) triple: Option<&'static str>,
     build_std: Option<&'static str>,
-    linker: Option<Tool>,
+    pub(crate) linker: Option<Tool>,
+    /// Flags for rustc, beside the user's. Different flags make cargo build everything anew, std included where it is
+    /// built.
+    pub(crate) rustflags: String,
     target_dir: PathBuf,
-    env: Vec<(&'static str, String)>,
 }
 
 impl Toolchain {
     /// The user's own toolchain, building for this machine.
     pub(crate) fn host(workspace: &Workspace) -> Self {
         let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()).into();
-        let target_dir = workspace.target.to_owned();
-        Self { debian: false, program, triple: None, build_std: None, linker: None, target_dir, env: Vec::new() }
+        let (target_dir, rustflags) = (workspace.target.clone(), String::new());
+        Self { debian: false, program, triple: None, build_std: None, linker: None, rustflags, target_dir }
     }
 
     /// The user's own toolchain, building for `target`, and its standard library if it is told `from_source`. Whether
@@ -126,17 +128,6 @@ impl Toolchain {
     pub(crate) fn debian(workspace: &Workspace, target: Target) -> Self {
         let (program, target_dir) = (Path::new(DEBIAN_BIN).join("cargo"), workspace.target.join("debian"));
         Self { debian: true, program, triple: Some(target.debian), target_dir, ..Self::own(workspace, target, true) }
-    }
-
-    /// The same with a variable in its environment.
-    pub(crate) fn with_env(mut self, name: &'static str, value: String) -> Self {
-        self.env.push((name, value));
-        self
-    }
-
-    /// The same with this linker.
-    pub(crate) fn with_linker(self, linker: Tool) -> Self {
-        Self { linker: Some(linker), ..self }
     }
 
     /// The variable by which cargo is told something about the target.
@@ -170,10 +161,14 @@ impl Toolchain {
 
     /// A task whose cargo is this toolchain's.
     pub(crate) fn with_environment(&self, task: Task) -> Task {
-        let task = if self.build_std.is_some() { task.env("RUSTC_BOOTSTRAP", "1") } else { task };
-        let linker = self.linker.map(|linker| (self.variable("LINKER"), linker.program));
-        let task = linker.into_iter().fold(task, |task, (name, program)| task.env(name, program));
-        let task = self.env.iter().fold(task, |task, (name, value)| task.env(name, value));
+        let mut task = if self.build_std.is_some() { task.env("RUSTC_BOOTSTRAP", "1") } else { task };
+        if let Some(linker) = self.linker.filter(|_| !cfg!(windows)) {
+            task = task.env(self.variable("LINKER"), linker.program);
+        }
+        if !self.rustflags.is_empty() {
+            let users = std::env::var("RUSTFLAGS").unwrap_or_default();
+            task = task.env("RUSTFLAGS", format!("{users} {}", self.rustflags).trim());
+        }
         if !self.debian {
             return task;
         }
@@ -227,7 +222,7 @@ pub(crate) fn of_rustup(workspace: &Workspace, toolchain: &str, program: &str) -
 pub(crate) fn rustup(workspace: &Workspace, args: &[&str]) -> Result<()> {
     let command = format!("rustup {}", args.join(" "));
     ensure!(!workspace.setup.no_install, "{command}: not done (--no-install)");
-    let is_managed = std::env::var_os("RUSTUP_TOOLCHAIN").is_some() && on_path("rustup").is_some();
+    let is_managed = std::env::var_os("RUSTUP_TOOLCHAIN").is_some() && which("rustup").is_ok();
     ensure!(is_managed, "{command}: the toolchain in use is not rustup's");
     let refusal = workspace.target.join("rustup-cannot-fetch");
     ensure!(!refusal.exists(), "{command}: not tried, since {} tells of an earlier failure", refusal.display());

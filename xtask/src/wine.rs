@@ -16,8 +16,8 @@ const DLLS_32_BIT: &str = "advapi32 gdi32 kernel32 kernelbase msvcrt ntdll rpcrt
 const SYSTEM32: &str = "drive_c/windows/system32";
 const SYSWOW64: &str = "drive_c/windows/syswow64";
 
-/// A way to run programs, ready for use: under a Wine, or directly.
-#[derive(Clone, Debug)]
+/// A way to run programs, ready for use: under a Wine or, by default, directly.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Runner(Option<Wine>);
 
 /// A Wine and its settings.
@@ -31,15 +31,10 @@ struct Wine {
 }
 
 impl Runner {
-    /// For programs of this machine.
-    pub(crate) fn native() -> Self {
-        Self(None)
-    }
-
     /// For programs of `target`: makes the prefix if there is none, and wakes its server.
     pub(crate) fn windows(workspace: &Workspace, target: Target) -> Result<Self> {
         if cfg!(windows) {
-            return Ok(Self::native());
+            return Ok(Self::default());
         }
         let mut wine = Wine { prefix: home(workspace).join("prefix"), dll_path: None, root: None };
         wine.get_ready()?;

@@ -35,25 +35,20 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 }
 
 /// Runs a program on each backend that was asked for. The figures that each run has written.
-pub(crate) fn figures(
-    workspace: &Workspace,
-    build: Build<'_>,
-    options: &Options,
-    arguments: &[String],
-) -> Result<Vec<Value>> {
-    let mut runs = Vec::new();
-    for (place, backends) in Place::of_backends(workspace, &options.backend, &Backend::NT, Target::X86_64)? {
+pub(crate) fn figures(workspace: &Workspace, build: Build<'_>, asked: &Options, args: &[String]) -> Result<Vec<Value>> {
+    let mut figures = Vec::new();
+    for (place, backends) in Place::of_backends(workspace, &asked.backend, &Backend::NT, Target::X86_64)? {
         let (program, runner) = place.program(build)?;
         for backend in backends {
             eprintln!("\n== {}", backend.name());
             // A relative path means the same to a Windows program.
             let dir = tempfile::tempdir()?;
             let task = runner.task(&program.path).limit(LIMIT).dir(dir.path());
-            let task = task.args(["--backend", &backend.name(), "--json", "figures.json"]).args(arguments);
-            task.args(options.quick.then_some("--quick")).run(Output::Show)?.check()?;
+            let task = task.args(["--backend", &backend.name(), "--json", "figures.json"]).args(args);
+            task.args(asked.quick.then_some("--quick")).run(Output::Show)?.check()?;
             let text = fs::read_to_string(dir.path().join("figures.json")).context("there are no figures")?;
-            runs.push(serde_json::from_str(&text).context("the figures can't be read")?);
+            figures.push(serde_json::from_str(&text).context("the figures can't be read")?);
         }
     }
-    Ok(runs)
+    Ok(figures)
 }

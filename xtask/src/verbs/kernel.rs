@@ -109,7 +109,7 @@ impl Board {
         // Debian's Rust has no linker of its own.
         if toolchain.program.starts_with(toolchain::DEBIAN_BIN) {
             setup.needs_tool(LLD);
-            toolchain = toolchain.with_linker(LLD);
+            toolchain.linker = Some(LLD);
         }
         setup.carry_out()?;
         Ok(toolchain)
@@ -121,14 +121,8 @@ impl Board {
         task.args(["-semihosting-config", &semihosting, "-kernel"]).arg(&kernel.path).run(Output::Keep)
     }
 
-    /// Runs all modes, holds what they print against the checks, and seeds the faults if asked to.
-    pub(crate) fn check(
-        &self,
-        workspace: &Workspace,
-        tools: &Toolchain,
-        faults: bool,
-        report: &mut Report,
-    ) -> Result<()> {
+    /// Runs all modes, holds what they print against the checks, and seeds the faults if it shall check all.
+    pub(crate) fn check(&self, workspace: &Workspace, tools: &Toolchain, all: bool, report: &mut Report) -> Result<()> {
         report.group(self.name);
         let checks: Checks = toml::from_str(&fs::read_to_string(workspace.root.join(DIR).join("checks.toml"))?)?;
         let kernel = build(workspace, tools, Path::new(DIR))?;
@@ -161,7 +155,7 @@ impl Board {
         let within = (!self.is_counted || text <= checks.text && data <= checks.data).then_some(());
         let name = format!("ntpark: {text} bytes of code, {data} of data");
         report.step(&name, || within.context("more than checks.toml allows"))?;
-        for fault in checks.fault.iter().filter(|fault| faults && fault.board == self.name) {
+        for fault in checks.fault.iter().filter(|fault| all && fault.board == self.name) {
             report.step(&format!("{}: {}", fault.name, fault.slip), || self.check_fault(workspace, tools, fault))?;
         }
         Ok(())

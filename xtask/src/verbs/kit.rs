@@ -56,10 +56,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let mut widths = Vec::new();
     for (name, bare, target, flags) in WIDTHS {
         setup.needs_linker(target);
-        let library = match flags {
-            "" => setup.needs_target(bare)?,
-            _ => setup.needs_source(bare).with_env("RUSTFLAGS", flags.to_owned()),
-        };
+        let mut library = if flags.is_empty() { setup.needs_target(bare)? } else { setup.needs_source(bare) };
+        library.rustflags += flags;
         widths.push((name, target, library, setup.needs_source(target.since_windows_7())));
     }
     setup.carry_out()?;
@@ -99,11 +97,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         let target = if options.wine.is_some() { Target::X86_64 } else { Target::I686 };
         let runner = Place::windows(workspace, target, options.wine)?.runner()?;
         let task = runner.task(Path::new("cmd")).args(["/c", "run.cmd", "quick"]).dir(&kit);
-        let ended = task.run(Output::Show)?.check().map(drop);
-        if ended.is_err() {
-            println!("{}", fs::read_to_string(kit.join("report.txt"))?);
-        }
-        return ended;
+        let ended = task.run(Output::Show)?;
+        println!("{}", fs::read_to_string(kit.join("report.txt"))?);
+        ended.check()?;
     }
     Ok(())
 }

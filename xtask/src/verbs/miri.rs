@@ -23,7 +23,7 @@ pub(crate) struct Options {
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let nightly = |program: &str| toolchain::of_rustup(workspace, "nightly", program);
     let miri = nightly("cargo").args(["miri", "--version"]);
-    let has_miri = on_path("rustup").is_some() && miri.run(Output::Keep).is_ok_and(|finished| finished.success());
+    let has_miri = which("rustup").is_ok() && miri.run(Output::Keep).is_ok_and(|finished| finished.success());
     let what = ["toolchain", "install", "nightly", "--profile=minimal", "--component=miri", "--component=rust-src"];
     let is_there = has_miri && toolchain::has_source(&nightly("rustc"));
     if !is_there && !toolchain::rustup_if_it_can(workspace, &what)? {

@@ -31,23 +31,22 @@ const SANITIZERS: [(&str, &str, &str, &str); 2] = [
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     ensure!(cfg!(all(target_os = "linux", target_arch = "x86_64")), "sanitizers run on x86_64 Linux only");
     let mut setup = Setup::new(workspace);
-    let toolchain = setup.needs_source(Target::SANITIZED);
+    let mut toolchain = setup.needs_source(Target::SANITIZED);
     setup.carry_out()?;
 
     let mut report = Report::default();
     for (name, runtime, variable, settings) in SANITIZERS {
-        let flags = flags(name, runtime)?;
+        toolchain.rustflags = flags(name, runtime)?;
         // A report ends the program.
         let settings = format!("halt_on_error=1:exitcode=66:{settings}");
-        let instrumented = |build| Build { rustflags: &flags, profile: None, ..build };
         report.group(format!("{name} sanitizer"));
-        for test in instrumented(Build::new("ntpark", &["test", "--lib", "--tests"])).run(workspace, &toolchain)? {
+        for test in Build::new("ntpark", &["test", "--lib", "--tests"]).run(workspace, &toolchain)? {
             let task = Task::new(&test.path).limit(TEST_LIMIT).dir(&test.package_dir).env(variable, &settings);
             report.program(&test.name, &task.env(BACKEND_VARIABLE, Backend::Host.name()), Counts::of_tests)?;
         }
         if options.seconds > 0 {
-            let program = instrumented(stress::PROGRAM).one(workspace, &toolchain)?;
-            let task = stress::task(&program, &Runner::native(), Backend::Host, options.seconds);
+            let program = Build { profile: None, ..stress::PROGRAM }.one(workspace, &toolchain)?;
+            let task = stress::task(&program, &Runner::default(), Backend::Host, options.seconds);
             report.program("stress", &task.env(variable, &settings), Counts::of_program)?;
         }
     }

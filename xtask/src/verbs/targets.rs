@@ -68,9 +68,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             let runs_as = triple.split('-').find_map(|arch| Target::windows(arch).ok()).filter(|_| is_program);
             runs_as.into_iter().for_each(|target| setup.needs_wine(target));
             let mut toolchain = toolchain(workspace, &mut setup, triple)?;
-            if !flags.is_empty() {
-                toolchain = toolchain.with_env("RUSTFLAGS", flags.to_owned());
-            }
+            toolchain.rustflags += flags;
             builds.push((name, is_program, way_out, runs_as, toolchain));
         }
     }
@@ -142,13 +140,14 @@ pub(crate) fn make_libraries(workspace: &Workspace) -> Result<()> {
 pub(crate) fn toolchain(workspace: &Workspace, setup: &mut Setup<'_>, triple: &'static str) -> Result<Toolchain> {
     let target = Target::bare(triple);
     setup.needs_linker(target);
-    let toolchain = match NOT_COMPILED.iter().any(|part| triple.contains(part)) {
+    let mut toolchain = match NOT_COMPILED.iter().any(|part| triple.contains(part)) {
         true => setup.needs_source(target),
         false => setup.needs_target(target)?,
     };
     let Some((arch, "pc-windows-gnullvm")) = triple.split_once('-') else { return Ok(toolchain) };
     setup.needs_tool(LLD);
     let dir = workspace.target.join("libraries").join(arch);
-    let flags = format!("--target={arch}-w64-windows-gnu -Clink-arg=-fuse-ld=lld-19 -Clink-arg=-L{}", dir.display());
-    Ok(toolchain.with_env("RUSTFLAGS", format!("-Clink-arg={flags}")))
+    let flags = [&format!("--target={arch}-w64-windows-gnu"), "-fuse-ld=lld-19", &format!("-L{}", dir.display())];
+    toolchain.rustflags = flags.map(|flag| format!("-Clink-arg={flag}")).join(" ");
+    Ok(toolchain)
 }

@@ -193,7 +193,7 @@ impl<'a> Session<'a> {
     fn proof(&mut self, build: Build<'_>) -> Result<()> {
         for program in build.run(self.workspace, &Toolchain::host(self.workspace))? {
             self.report.group(&program.name);
-            let task = self.task(&program, &Runner::native());
+            let task = self.task(&program, &Runner::default());
             self.report.program(&program.name, &task, Counts::of_tests)?;
         }
         Ok(())
