@@ -111,11 +111,9 @@ impl<'a> Setup<'a> {
             return Ok(());
         }
         eprintln!("Missing on this machine:");
-        for (purpose, packages) in &self.missing {
+        let dlls = ("Wine's 32-bit DLLs, to be taken out of a package that is not installed", "libwine:i386");
+        for (purpose, packages) in self.missing.iter().chain(self.wine_32_bit.then_some(&dlls)) {
             eprintln!("  - {purpose} (packages on Debian, and mostly on Ubuntu: {packages})");
-        }
-        if self.wine_32_bit {
-            eprintln!("  - Wine's 32-bit DLLs (out of the package libwine for i386, which is not installed)");
         }
         ensure!(!self.workspace.setup.no_install, "nothing was installed (--no-install)");
         let packages: Vec<&str> = self.missing.iter().flat_map(|(_, packages)| packages.split(' ')).collect();
