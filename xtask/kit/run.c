@@ -27,15 +27,13 @@ static int has_backend(const char *name)
 
 static enum ending run(DWORD seconds, char *line, DWORD *code)
 {
-    JOBOBJECT_EXTENDED_LIMIT_INFORMATION limits;
-    STARTUPINFOA startup;
+    JOBOBJECT_EXTENDED_LIMIT_INFORMATION limits = {0};
+    STARTUPINFOA startup = {0};
     PROCESS_INFORMATION process;
     HANDLE job = CreateJobObjectA(NULL, NULL);
 
-    memset(&limits, 0, sizeof limits);
     limits.BasicLimitInformation.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE;
     SetInformationJobObject(job, JobObjectExtendedLimitInformation, &limits, sizeof limits);
-    memset(&startup, 0, sizeof startup);
     startup.cb = sizeof startup;
     startup.dwFlags = STARTF_USESTDHANDLES;
     startup.hStdInput = GetStdHandle(STD_INPUT_HANDLE);

@@ -38,10 +38,9 @@ pub(crate) fn unpack_i386(package: &str, dir: &Path) -> Result<()> {
         fs::create_dir_all(path(folder))?;
     }
     let (lists, cache) = (format!("Dir::State::Lists={}", path("lists")), format!("Dir::Cache={}", path("cache")));
+    let i386 = ["APT::Architecture=i386", "APT::Architectures=i386", "Acquire::Languages=none", &lists, &cache];
     // As root, apt would download as a user of its own, who may not write here.
-    let own = ["Debug::NoLocking=1", "Acquire::Languages=none", "APT::Sandbox::User=root", &lists, &cache];
-    let i386 = ["APT::Architecture=i386", "APT::Architectures=i386"];
-    let options = own.iter().chain(&i386).flat_map(|option| ["-o", option]);
+    let options = i386.iter().chain(&["Debug::NoLocking=1", "APT::Sandbox::User=root"]).flat_map(|it| ["-o", it]);
     let apt = Task::new("apt-get").dir(work.path()).arg("-q").args(options);
     eprintln!("Fetching with apt-get, without installing: {package} for i386");
     // One index that is out of step, as security's often is for i386, makes this fail; the next step decides.

@@ -1,7 +1,6 @@
 //! What was checked: a line for each program or check as it runs, and a summary.
 
 use std::io::Write as _;
-use std::ops::AddAssign;
 
 use crate::prelude::*;
 
@@ -64,23 +63,21 @@ impl Counts {
             };
             if let (Some(passed), Some(failed)) = (number_of("passed"), number_of("failed")) {
                 let ignored = number_of("ignored").unwrap_or(0);
-                *sum.get_or_insert_with(Self::default) += Self { passed, failed, ignored };
+                sum.get_or_insert_with(Self::default).add(Self { passed, failed, ignored });
             }
         }
         sum
     }
 
+    fn add(&mut self, Self { passed, failed, ignored }: Self) {
+        self.passed += passed;
+        self.failed += failed;
+        self.ignored += ignored;
+    }
+
     fn in_words(self) -> String {
         let ignored = if self.ignored > 0 { format!(", {} ignored", self.ignored) } else { String::new() };
         format!("{} passed, {} failed{ignored}", self.passed, self.failed)
-    }
-}
-
-impl AddAssign for Counts {
-    fn add_assign(&mut self, other: Self) {
-        self.passed += other.passed;
-        self.failed += other.failed;
-        self.ignored += other.ignored;
     }
 }
 
@@ -115,7 +112,7 @@ impl Report {
     fn add(&mut self, verdict: &str, start: Instant, counts: Counts) {
         println!("{verdict} in {:.1} s", start.elapsed().as_secs_f64());
         if let Some(row) = self.rows.last_mut() {
-            row.counts += counts;
+            row.counts.add(counts);
             row.elapsed += start.elapsed();
         }
     }
@@ -126,7 +123,7 @@ impl Report {
         let mut sum = Counts::default();
         for Row { label, counts, elapsed } in &self.rows {
             println!("{label:<36} {} in {:.1} s", counts.in_words(), elapsed.as_secs_f64());
-            sum += *counts;
+            sum.add(*counts);
         }
         println!("\n{} passed, {} failed", sum.passed, sum.failed);
         ensure!(sum.failed == 0, "not all has passed");

@@ -29,8 +29,6 @@ const PROGRAMS: [(Build<'_>, &str); 4] = [
     (stress::PROGRAM, ""),
     (Build::release("ntpark-bench", &["build", "--bins", "--no-default-features"]), ""),
 ];
-/// The test of what is in the checkout.
-const NOT_FOR_IT: &str = "links";
 /// What every Windows has.
 const DLLS: [&str; 6] = ["advapi32.dll", "kernel32.dll", "msvcrt.dll", "ntdll.dll", "userenv.dll", "ws2_32.dll"];
 
@@ -78,7 +76,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             add(&built, &dir)?;
         }
         for (build, folder) in PROGRAMS {
-            for program in build.run(workspace, &with_std)?.iter().filter(|program| program.name != NOT_FOR_IT) {
+            // All but the test of the checkout's own texts.
+            for program in build.run(workspace, &with_std)?.iter().filter(|program| program.name != "links") {
                 add(&program.path, &dir.join(folder).join(&program.name).with_extension("exe"))?;
             }
         }
