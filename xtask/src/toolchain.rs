@@ -4,8 +4,6 @@
 //!
 //! 1. the user's own, where its standard library for `*-pc-windows-gnu` is there, or where rustup can fetch it;
 //! 2. Debian's `rustc-web`, which brings the source of std: std itself is built (once) for `*-win7-windows-gnu`.
-//!
-//! The choice lives in the arguments and the environment of the child processes; nothing is configured.
 
 use crate::prelude::*;
 

@@ -55,7 +55,7 @@ fn lay_out(workspace: &Workspace, triple: &str, built: &Path, dir: &Path) -> Res
     copy(root.join("LICENSE-APACHE"), "LICENSE-APACHE")?;
     copy(root.join("LICENSE-MIT"), "LICENSE-MIT")?;
     copy(ffi.join("README.md"), "README.md")?;
-    copy(header::path(workspace), "include/ntpark.h")?;
+    copy(root.join(header::PATH), "include/ntpark.h")?;
     copy(ffi.join("include/ntpark.hpp"), "include/ntpark.hpp")?;
     copy(built.join("ntpark.dll"), "bin/ntpark.dll")?;
     copy(built.join(import_library), &format!("lib/{import_library}"))?;

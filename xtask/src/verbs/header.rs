@@ -6,17 +6,14 @@ use crate::prelude::*;
 #[derive(clap::Args)]
 pub(crate) struct Options {}
 
+/// The header that is generated.
+pub(crate) const PATH: &str = "ffi/include/ntpark.h";
 /// The files of `ffi/src` that speak to C, in the order in which their items stand in the header.
 const SOURCES: [&str; 7] =
     ["status.rs", "time.rs", "parker.rs", "thread_parker.rs", "backend.rs", "spin.rs", "version.rs"];
 
 /// The calling convention, which cbindgen cannot write between a function's type and its name.
 const CONVENTION: &str = "NTPARK_CALL ";
-
-/// The header that is generated.
-pub(crate) fn path(workspace: &Workspace) -> PathBuf {
-    workspace.root.join("ffi/include/ntpark.h")
-}
 
 /// The functions that a header declares.
 pub(crate) fn functions(header: &str) -> impl Iterator<Item = &str> {
@@ -25,16 +22,13 @@ pub(crate) fn functions(header: &str) -> impl Iterator<Item = &str> {
 }
 
 pub(crate) fn run(workspace: &Workspace, Options {}: &Options) -> Result<()> {
-    let path = path(workspace);
-    fs::write(&path, generate(workspace)?).with_context(|| format!("cannot write {}", path.display()))
+    fs::write(workspace.root.join(PATH), generate(workspace)?).context(PATH)
 }
 
 /// Compares the header that is there with what the source makes.
 pub(crate) fn check(workspace: &Workspace) -> Result<()> {
-    let path = path(workspace);
-    let there = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let is_same = there == generate(workspace)?;
-    ensure!(is_same, "{} is not what `cargo xtask header` makes: run that, and commit it", path.display());
+    let is_same = fs::read_to_string(workspace.root.join(PATH)).context(PATH)? == generate(workspace)?;
+    ensure!(is_same, "{PATH} is not what `cargo xtask header` makes: run that, and commit it");
     Ok(())
 }
 

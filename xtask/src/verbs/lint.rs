@@ -51,9 +51,8 @@ pub(crate) fn run(workspace: &Workspace, Options {}: &Options) -> Result<()> {
         ("documentation, this machine".into(), doc(&host)),
         ("documentation, Windows".into(), doc(&windows)),
     ];
-    for (name, toolchain) in &msvc {
-        steps.push((format!("clippy, {name}"), clippy(toolchain, &["--package", "ntpark", "--lib"])));
-    }
+    let lib = ["--package", "ntpark", "--lib"];
+    steps.extend(msvc.iter().map(|(name, toolchain)| (format!("clippy, {name}"), clippy(toolchain, &lib))));
     for (manifest, toolchain, targets) in &apart {
         let (of_it, triple) = (["--manifest-path", manifest], toolchain.triple.unwrap_or_default());
         steps.push((format!("format, {manifest}"), format(&of_it)));
