@@ -90,7 +90,7 @@ impl<'a> Setup<'a> {
     }
 
     /// Something is going to be built for `target` by Debian's toolchain.
-    pub(crate) fn needs_debian(&mut self, target: Target) -> Toolchain {
+    fn needs_debian(&mut self, target: Target) -> Toolchain {
         let purpose = "a Rust with the source of its standard library, to build that for Windows";
         self.need(toolchain::debian_is_there(), purpose, DEBIAN_RUST);
         Toolchain::debian(self.workspace, target)
