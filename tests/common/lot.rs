@@ -134,8 +134,8 @@ pub(crate) fn colliding(key: Key) -> Key {
             });
         });
         let found = Key::from(tried.load(SeqCst));
-        // On a busy machine, it may have stood still at any.
-        if share_a_bucket(key, found) {
+        // On a busy machine, it may have stood still at any, and an unpark of that one may be slow as well.
+        if (0..5).all(|_| share_a_bucket(key, found)) {
             return found;
         }
     }

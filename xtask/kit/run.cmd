@@ -4,7 +4,6 @@ rem writes report.txt, to paste into an issue. Takes about half an hour. Install
 rem With the word "quick", a short round of few programs.
 setlocal
 pushd "%~dp0"
-set report=report.txt
 set passed=0
 set failed=0
 set stress=20
@@ -14,11 +13,15 @@ if "%1"=="quick" set deps=t*
 set std=yes
 set run=x86\run.exe
 if "%PROCESSOR_ARCHITECTURE%"=="AMD64" set run=x64\run.exe
-%run% > %report%
+%run%
 if errorlevel 1 set std=
-type %report%
+ver > report.txt
+>> report.txt reg query "HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion" /v CSDVersion 2> nul
+>> report.txt set PROCESSOR_
+>> report.txt set NUMBER_OF_PROCESSORS
+type report.txt
 for %%w in (x86 x64 arm64) do call :width %%w
->> %report% echo passed %passed%, failed %failed%
+>> report.txt echo passed %passed%, failed %failed%
 echo passed %passed%, failed %failed%
 echo Please paste report.txt into an issue, with the form "Real Windows" of ntpark's repository.
 popd
@@ -34,10 +37,10 @@ if %1==arm64 goto :eof
 for %%b in (wait-address keyed-event keyed-event-null polling) do call :backend %1 %%b
 set NTPARK_BACKEND=
 call :run 60 %1\handoff.exe
-type output.txt >> %report%
+type output.txt >> report.txt
 if not defined std goto :eof
 call :run 120 %1\probe.exe
-type output.txt >> %report%
+type output.txt >> report.txt
 goto :eof
 
 :backend
@@ -49,17 +52,17 @@ for %%p in (%1\deps\%deps%.exe) do call :run 300 %%p
 call :run 150 %1\stress.exe --backend %2 --seconds %stress%
 if %2==polling goto :eof
 call :run 900 %1\ntpark-bench.exe --backend %2 --quick --work token --work handoff
-type output.txt >> %report%
+type output.txt >> report.txt
 goto :eof
 
 :run
 echo %NTPARK_BACKEND% %*
-%run% %* >> %report% 2> output.txt
+%run% %* >> report.txt 2> output.txt
 if errorlevel 2 exit /b 2
 if errorlevel 1 goto failed
 set /a passed=passed+1
 exit /b 0
 :failed
 set /a failed=failed+1
-type output.txt >> %report%
+type output.txt >> report.txt
 exit /b 1

@@ -14,8 +14,6 @@ pub(crate) struct Build<'a> {
     pub(crate) profile: Option<&'a str>,
     /// The manifest, seen from the checkout's root, of a package in a workspace of its own.
     pub(crate) manifest: Option<&'a str>,
-    /// Flags for rustc. Different flags make cargo build everything anew, std included where it is built.
-    pub(crate) rustflags: &'a str,
 }
 
 /// A program that cargo has built.
@@ -29,7 +27,7 @@ pub(crate) struct Program {
 
 impl<'a> Build<'a> {
     pub(crate) const fn new(package: &'a str, what: &'a [&'a str]) -> Self {
-        Self { package, what, profile: None, manifest: None, rustflags: "" }
+        Self { package, what, profile: None, manifest: None }
     }
 
     pub(crate) const fn release(package: &'a str, what: &'a [&'a str]) -> Self {
@@ -44,10 +42,6 @@ impl<'a> Build<'a> {
         task = task.arg("--message-format=json-render-diagnostics");
         task = task.args(self.profile.map(|profile| format!("--profile={profile}")));
         task = task.args(self.manifest.map(|path| format!("--manifest-path={path}")));
-        if !self.rustflags.is_empty() {
-            let users = std::env::var("RUSTFLAGS").unwrap_or_default();
-            task = task.env("RUSTFLAGS", format!("{users} {}", self.rustflags).trim());
-        }
         let mut finished = task.run(Output::KeepStdout)?;
         // The messages are for programs; what a person needs has been on standard error.
         let messages = std::mem::take(&mut finished.output);

@@ -2,13 +2,10 @@
 
 use crate::prelude::*;
 
-/// Fetching and unpacking a few hundred megabytes.
-const LIMIT: Duration = Duration::from_secs(20 * 60);
-
 /// Installs packages with apt, as root or through sudo.
 pub(crate) fn install(packages: &[&str]) -> Result<()> {
-    on_path("apt-get").context("only Debian and Ubuntu are set up from here: install by hand what is listed above")?;
-    let id = Task::new("id", LIMIT).arg("-u").run(Output::KeepStdout)?.check()?;
+    which("apt-get").context("only Debian and Ubuntu are set up from here: install by hand what is listed above")?;
+    let id = Task::new("id").arg("-u").run(Output::KeepStdout)?.check()?;
     let mut line = vec!["sudo", "--non-interactive"];
     if id.output.trim() == "0" {
         line.clear();
@@ -20,7 +17,7 @@ pub(crate) fn install(packages: &[&str]) -> Result<()> {
     eprintln!("Installing with apt-get: {}", packages.join(" "));
     // Through env, since sudo drops the variables of its caller.
     line.extend(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-o", "DPkg::Lock::Timeout=300"]);
-    let apt = Task::new(line[0], LIMIT).args(&line[1..]);
+    let apt = Task::new(line[0]).args(&line[1..]);
     // The lists of a new machine are old or missing. An error here shows itself below if it matters.
     apt.clone().arg("update").run(Output::Keep)?;
     // --no-remove: whatever is in the way of a package is the user's to remove.
@@ -41,18 +38,17 @@ pub(crate) fn unpack_i386(package: &str, dir: &Path) -> Result<()> {
         fs::create_dir_all(path(folder))?;
     }
     let (lists, cache) = (format!("Dir::State::Lists={}", path("lists")), format!("Dir::Cache={}", path("cache")));
+    let i386 = ["APT::Architecture=i386", "APT::Architectures=i386", "Acquire::Languages=none", &lists, &cache];
     // As root, apt would download as a user of its own, who may not write here.
-    let own = ["Debug::NoLocking=1", "Acquire::Languages=none", "APT::Sandbox::User=root", &lists, &cache];
-    let i386 = ["APT::Architecture=i386", "APT::Architectures=i386"];
-    let options = own.iter().chain(&i386).flat_map(|option| ["-o", option]);
-    let apt = Task::new("apt-get", LIMIT).dir(work.path()).arg("-q").args(options);
+    let options = i386.iter().chain(&["Debug::NoLocking=1", "APT::Sandbox::User=root"]).flat_map(|it| ["-o", it]);
+    let apt = Task::new("apt-get").dir(work.path()).arg("-q").args(options);
     eprintln!("Fetching with apt-get, without installing: {package} for i386");
     // One index that is out of step, as security's often is for i386, makes this fail; the next step decides.
     apt.clone().arg("update").run(Output::Keep)?;
     apt.args(["download", package]).run(Output::Keep)?.check()?;
     let mut files = fs::read_dir(work.path())?.filter_map(|entry| Some(entry.ok()?.path()));
     let file = files.find(|path| path.extension().is_some_and(|it| it == "deb")).context("nothing was downloaded")?;
-    Task::new("dpkg-deb", LIMIT).arg("-x").arg(file).arg(path("unpacked")).run(Output::Keep)?.check()?;
+    Task::new("dpkg-deb").arg("-x").arg(file).arg(path("unpacked")).run(Output::Keep)?.check()?;
     Ok(fs::rename(path("unpacked"), dir)?)
 }
 
@@ -75,9 +71,9 @@ pub(crate) struct Root {
 impl Root {
     /// The root with this release of Debian; made if there is none, which takes root's rights and a minute.
     pub(crate) fn get(workspace: &Workspace, suite: &str, is_arm64: bool) -> Result<Self> {
-        let home = workspace.target().join("roots");
+        let home = workspace.target.join("roots");
         let dir = home.join(if is_arm64 { format!("{suite}-arm64") } else { suite.to_owned() });
-        let root = Self { dir, is_arm64, shared: [workspace.root().to_owned(), workspace.target().to_owned()] };
+        let root = Self { dir, is_arm64, shared: [workspace.root.to_owned(), workspace.target.to_owned()] };
         if root.dir.is_dir() {
             return Ok(root);
         }
@@ -91,23 +87,23 @@ impl Root {
             false => &["--variant=apt", "--include=wine64"],
         };
         // The mirror of Debian that apt uses here; on other systems mmdebstrap knows one.
-        let mirrors = Task::new("apt-get", LIMIT).args(["indextargets", "--format", "$(REPO_URI)"]);
+        let mirrors = Task::new("apt-get").args(["indextargets", "--format", "$(REPO_URI)"]);
         let mirrors = mirrors.args(["Origin: Debian", "Label: Debian"]).run(Output::KeepStdout)?.output;
-        let task = Task::new("mmdebstrap", LIMIT).args(["--quiet", "--mode=root"]).args(what).arg(suite);
+        let task = Task::new("mmdebstrap").args(["--quiet", "--mode=root"]).args(what).arg(suite);
         task.arg(&place).args(mirrors.lines().next()).run(Output::Keep)?.check()?;
         if is_arm64 {
-            fs::copy(on_path(QEMU.program).context("QEMU is gone")?, place.join("usr/bin").join(QEMU.program))?;
+            fs::copy(which(QEMU.program)?, place.join("usr/bin").join(QEMU.program))?;
         }
         fs::rename(place, &root.dir)?;
         Ok(root)
     }
 
     /// A task that runs `program` in it.
-    pub(crate) fn task(&self, program: &str, limit: Duration) -> Task {
+    pub(crate) fn task(&self, program: &str) -> Task {
         // Only in a user namespace of its own can an emulator be registered for itself alone.
         let own: &[&str] = &["--map-root-user", "--pid", "--fork", "--kill-child"];
         let (own, kind) = if self.is_arm64 { (own, "arm64") } else { (&[][..], "native") };
-        let task = Task::new("unshare", limit).arg("--mount").args(own).arg("sh");
+        let task = Task::new("unshare").arg("--mount").args(own).arg("sh");
         let task = task.arg(self.shared[0].join("xtask/enter-root.sh")).arg(&self.dir).arg(kind);
         task.args(&self.shared).arg("--").arg(program)
     }

@@ -21,12 +21,13 @@ mod prelude {
     pub(crate) use std::time::{Duration, Instant};
 
     pub(crate) use anyhow::{Context as _, Result, bail, ensure};
+    pub(crate) use which::which;
 
     pub(crate) use crate::backend::{BACKEND_VARIABLE, Backend};
     pub(crate) use crate::cargo::{Build, Program};
     pub(crate) use crate::place::Place;
-    pub(crate) use crate::process::{Finished, Output, Task, on_path};
-    pub(crate) use crate::report::{Counts, Report};
+    pub(crate) use crate::process::{Finished, Output, Task};
+    pub(crate) use crate::report::{Counts, Judge, Report};
     pub(crate) use crate::setup::{Setup, Tool};
     pub(crate) use crate::toolchain::{Target, Toolchain};
     pub(crate) use crate::wine::Runner;
@@ -36,8 +37,8 @@ mod prelude {
 use clap::{Parser, Subcommand};
 use prelude::*;
 
-use verbs::programs::{demo, probe, stress};
-use verbs::{bench, dist, header, kernel, kit, lint, miri, mutants, release, sanitize, size, targets, test};
+use verbs::{bench, demo, dist, header, kernel, kit, lint, miri};
+use verbs::{mutants, probe, release, sanitize, size, stress, targets, test};
 
 /// ntpark's own commands. Windows programs run under Wine here, on Windows directly.
 #[derive(Parser)]

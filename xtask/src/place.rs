@@ -28,13 +28,12 @@ impl<'a> Place<'a> {
     pub(crate) fn windows(workspace: &'a Workspace, target: Target, wine: Option<u32>) -> Result<Self> {
         let is_wine_10 = wine.is_some();
         let mut setup = Setup::new(workspace);
-        setup.needs_linker(target);
         if is_wine_10 {
             setup.needs_tool(MMDEBSTRAP)
         } else {
             setup.needs_wine(target)
         }
-        let toolchain = setup.needs_target(target)?;
+        let toolchain = setup.needs_linked(target)?;
         setup.carry_out()?;
         let name = format!("{}{}", target.name, if is_wine_10 { " Wine 10" } else { "" });
         Ok(Self { workspace, name, toolchain, backends: &Backend::WINDOWS, target: Some(target), is_wine_10 })
@@ -65,7 +64,7 @@ impl<'a> Place<'a> {
     /// How programs run here; under Wine, woken.
     pub(crate) fn runner(&self) -> Result<Runner> {
         match self.target {
-            None => Ok(Runner::native()),
+            None => Ok(Runner::default()),
             Some(target) if !self.is_wine_10 => Runner::windows(self.workspace, target),
             Some(_) => Runner::in_root(self.workspace, Root::get(self.workspace, WITH_WINE_10, false)?, WITH_WINE_10),
         }

@@ -12,6 +12,9 @@ use wait_timeout::ChildExt as _;
 
 use crate::prelude::*;
 
+/// A program's limit, unless it has another. In that time, a slow machine fetches a package or compiles std.
+const LIMIT: Duration = Duration::from_secs(30 * 60);
+
 /// Where a child's output goes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Output {
@@ -44,8 +47,12 @@ pub(crate) struct Finished {
 }
 
 impl Task {
-    pub(crate) fn new(program: impl Into<OsString>, limit: Duration) -> Self {
-        Self { program: program.into(), args: Vec::new(), env: Vec::new(), dir: None, limit }
+    pub(crate) fn new(program: impl Into<OsString>) -> Self {
+        Self { program: program.into(), args: Vec::new(), env: Vec::new(), dir: None, limit: LIMIT }
+    }
+
+    pub(crate) fn limit(self, limit: Duration) -> Self {
+        Self { limit, ..self }
     }
 
     pub(crate) fn arg(mut self, arg: impl Into<OsString>) -> Self {
@@ -147,12 +154,6 @@ fn line_of(command: &Command) -> String {
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
-/// Finds a program in the directories of `PATH`.
-pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
-    let name = format!("{program}{}", std::env::consts::EXE_SUFFIX);
-    std::env::split_paths(&std::env::var_os("PATH")?).map(|dir| dir.join(&name)).find(|path| path.is_file())
-}
-
 /// The children that run now.
 fn running() -> MutexGuard<'static, Vec<u32>> {
     static RUNNING: Mutex<Vec<u32>> = Mutex::new(Vec::new());
@@ -187,7 +188,7 @@ mod tests {
     #[test]
     fn output_status_and_environment_are_those_of_the_child() {
         let script = "echo $A $B $CARGO_MANIFEST_DIR; echo err >&2; exit 3";
-        let task = Task::new("sh", Duration::from_secs(30)).args(["-c", script]).env("A", "1").env("A", "2");
+        let task = Task::new("sh").args(["-c", script]).env("A", "1").env("A", "2");
         let task = task.env("B", "3").env_remove("B").env("CARGO_MANIFEST_DIR", "4");
         let message = task.run(Output::Keep).expect("sh starts").check().err().expect("3 is a failure").to_string();
         assert!(message.contains("exit status: 3") && message.ends_with("\n2 4\nerr"), "{message}");
@@ -199,7 +200,7 @@ mod tests {
             ("sleep 60 & echo $!; wait", Duration::from_millis(300), "stopped"),
             ("sleep 60 & echo $!; exit 1", Duration::from_secs(30), "exit status: 1"),
         ] {
-            let finished = Task::new("sh", limit).args(["-c", script]).run(Output::Keep).expect("sh starts");
+            let finished = Task::new("sh").limit(limit).args(["-c", script]).run(Output::Keep).expect("sh starts");
             assert!(finished.how().starts_with(how), "{}", finished.how());
             let stat = format!("/proc/{}/stat", finished.output.trim());
             let start = Instant::now();

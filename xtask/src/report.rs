@@ -1,7 +1,6 @@
 //! What was checked: a line for each program or check as it runs, and a summary.
 
 use std::io::Write as _;
-use std::ops::AddAssign;
 
 use crate::prelude::*;
 
@@ -26,6 +25,9 @@ pub(crate) struct Report {
     rows: Vec<Row>,
 }
 
+/// Reads the verdict of a program.
+pub(crate) type Judge = fn(&Finished) -> Counts;
+
 impl Counts {
     /// The verdict of a program that passes by ending with success.
     pub(crate) fn of_program(finished: &Finished) -> Self {
@@ -39,7 +41,11 @@ impl Counts {
     /// The verdict of a program of tests. It fails if it ends without one, or with one that its exit code
     /// contradicts.
     pub(crate) fn of_tests(finished: &Finished) -> Self {
-        let verdict = Self::read(&finished.output);
+        Self::checked(Self::read(&finished.output), finished)
+    }
+
+    /// The same of a verdict that has been read.
+    pub(crate) fn checked(verdict: Option<Self>, finished: &Finished) -> Self {
         let counts = verdict.unwrap_or_default();
         let is_consistent = verdict.is_some() && finished.success() == (counts.failed == 0);
         Self { failed: if is_consistent { counts.failed } else { counts.failed.max(1) }, ..counts }
@@ -57,23 +63,21 @@ impl Counts {
             };
             if let (Some(passed), Some(failed)) = (number_of("passed"), number_of("failed")) {
                 let ignored = number_of("ignored").unwrap_or(0);
-                *sum.get_or_insert_with(Self::default) += Self { passed, failed, ignored };
+                sum.get_or_insert_with(Self::default).add(Self { passed, failed, ignored });
             }
         }
         sum
     }
 
+    fn add(&mut self, Self { passed, failed, ignored }: Self) {
+        self.passed += passed;
+        self.failed += failed;
+        self.ignored += ignored;
+    }
+
     fn in_words(self) -> String {
         let ignored = if self.ignored > 0 { format!(", {} ignored", self.ignored) } else { String::new() };
         format!("{} passed, {} failed{ignored}", self.passed, self.failed)
-    }
-}
-
-impl AddAssign for Counts {
-    fn add_assign(&mut self, other: Self) {
-        self.passed += other.passed;
-        self.failed += other.failed;
-        self.ignored += other.ignored;
     }
 }
 
@@ -85,17 +89,16 @@ impl Report {
         self.rows.push(Row { label, counts: Counts::default(), elapsed: Duration::ZERO });
     }
 
-    /// Carries a check out, as a part of the current group. Whether it has passed; if not, [`Self::summary`] fails.
-    pub(crate) fn step(&mut self, name: &str, check: impl FnOnce() -> Result<()>) -> Result<bool> {
+    /// Carries a check out, as a part of the current group. What comes of it; without that, [`Self::summary`] fails.
+    pub(crate) fn step<T>(&mut self, name: &str, check: impl FnOnce() -> Result<T>) -> Result<Option<T>> {
         let start = announce(name)?;
-        let error = check().err();
-        self.add(if error.is_none() { "ok" } else { "FAILED" }, start, Counts::one(error.is_none()));
-        error.iter().for_each(|error| println!("{error:#}"));
-        Ok(error.is_none())
+        let done = check();
+        self.add(if done.is_ok() { "ok" } else { "FAILED" }, start, Counts::one(done.is_ok()));
+        Ok(done.inspect_err(|error| println!("{error:#}")).ok())
     }
 
     /// Runs a task as a part of the current group, and shows its output if it fails.
-    pub(crate) fn program(&mut self, name: &str, task: &Task, judge: fn(&Finished) -> Counts) -> Result<()> {
+    pub(crate) fn program(&mut self, name: &str, task: &Task, judge: Judge) -> Result<()> {
         let start = announce(name)?;
         let finished = task.run(Output::Keep)?;
         let counts = judge(&finished);
@@ -109,7 +112,7 @@ impl Report {
     fn add(&mut self, verdict: &str, start: Instant, counts: Counts) {
         println!("{verdict} in {:.1} s", start.elapsed().as_secs_f64());
         if let Some(row) = self.rows.last_mut() {
-            row.counts += counts;
+            row.counts.add(counts);
             row.elapsed += start.elapsed();
         }
     }
@@ -120,7 +123,7 @@ impl Report {
         let mut sum = Counts::default();
         for Row { label, counts, elapsed } in &self.rows {
             println!("{label:<36} {} in {:.1} s", counts.in_words(), elapsed.as_secs_f64());
-            sum += *counts;
+            sum.add(*counts);
         }
         println!("\n{} passed, {} failed", sum.passed, sum.failed);
         ensure!(sum.failed == 0, "not all has passed");

@@ -7,9 +7,7 @@
 use crate::prelude::*;
 use crate::{debian, toolchain, wine};
 
-/// Compiling a subcommand of cargo.
-const CARGO_INSTALL_LIMIT: Duration = Duration::from_secs(30 * 60);
-const DEBIAN_RUST: &str = "rustc-web cargo-web rust-web-src";
+const DEBIAN_RUST: &str = "rustc-web cargo-web rust-web-src rust-web-clippy";
 
 /// How this machine may be set up.
 #[derive(clap::Args, Clone, Debug)]
@@ -40,7 +38,6 @@ const WINE: Tool = Tool { program: "wine", package: "wine wine64", purpose: "Win
 /// Collects what a verb needs; [`Setup::carry_out`] then makes it so.
 pub(crate) struct Setup<'a> {
     workspace: &'a Workspace,
-    clippy: bool,
     /// Each with the packages that bring it.
     missing: Vec<(&'static str, &'static str)>,
     wine_32_bit: bool,
@@ -48,7 +45,7 @@ pub(crate) struct Setup<'a> {
 
 impl<'a> Setup<'a> {
     pub(crate) fn new(workspace: &'a Workspace) -> Self {
-        Self { workspace, clippy: false, missing: Vec::new(), wine_32_bit: false }
+        Self { workspace, missing: Vec::new(), wine_32_bit: false }
     }
 
     fn need(&mut self, is_there: bool, purpose: &'static str, packages: &'static str) {
@@ -59,7 +56,7 @@ impl<'a> Setup<'a> {
 
     /// This program is going to be run. On Windows it has to be there.
     pub(crate) fn needs_tool(&mut self, tool: Tool) {
-        self.need(cfg!(windows) || on_path(tool.program).is_some(), tool.purpose, tool.package);
+        self.need(cfg!(windows) || which(tool.program).is_ok(), tool.purpose, tool.package);
     }
 
     /// Programs of `target` are going to be run. A Windows host does that by itself.
@@ -70,19 +67,20 @@ impl<'a> Setup<'a> {
 
     /// Programs of `target` are going to be linked, not only checked. A Windows host does that by itself.
     pub(crate) fn needs_linker(&mut self, target: Target) {
-        target.gcc.into_iter().for_each(|tool| self.needs_tool(tool));
+        target.linker().into_iter().for_each(|tool| self.needs_tool(tool));
     }
 
-    /// Clippy is going to be run by every toolchain that is asked for from now on.
-    pub(crate) fn needs_clippy(&mut self) {
-        self.clippy = true;
+    /// Something is going to be built for `target`, and linked.
+    pub(crate) fn needs_linked(&mut self, target: Target) -> Result<Toolchain> {
+        self.needs_linker(target);
+        self.needs_target(target)
     }
 
     /// Something is going to be built for `target`: decides by which toolchain, and fetches the target if rustup
     /// has to.
     pub(crate) fn needs_target(&mut self, target: Target) -> Result<Toolchain> {
         let own = Toolchain::own(self.workspace, target, false);
-        let has = || toolchain::own_has(target);
+        let has = || own.triple.is_none_or(|triple| toolchain::has_core(&toolchain::own_rustc(), triple));
         let fetch = |triple| toolchain::told(toolchain::rustup(self.workspace, &["target", "add", triple])) && has();
         if !self.workspace.setup.debian && (has() || own.triple.is_some_and(fetch)) {
             return Ok(own);
@@ -92,13 +90,9 @@ impl<'a> Setup<'a> {
     }
 
     /// Something is going to be built for `target` by Debian's toolchain.
-    pub(crate) fn needs_debian(&mut self, target: Target) -> Toolchain {
+    fn needs_debian(&mut self, target: Target) -> Toolchain {
         let purpose = "a Rust with the source of its standard library, to build that for Windows";
         self.need(toolchain::debian_is_there(), purpose, DEBIAN_RUST);
-        if self.clippy {
-            let clippy = Path::new(toolchain::DEBIAN_BIN).join("cargo-clippy");
-            self.need(clippy.is_file(), "the clippy that belongs to it", "rust-web-clippy");
-        }
         Toolchain::debian(self.workspace, target)
     }
 
@@ -117,11 +111,9 @@ impl<'a> Setup<'a> {
             return Ok(());
         }
         eprintln!("Missing on this machine:");
-        for (purpose, packages) in &self.missing {
+        let dlls = ("Wine's 32-bit DLLs, to be taken out of a package that is not installed", "libwine:i386");
+        for (purpose, packages) in self.missing.iter().chain(self.wine_32_bit.then_some(&dlls)) {
             eprintln!("  - {purpose} (packages on Debian, and mostly on Ubuntu: {packages})");
-        }
-        if self.wine_32_bit {
-            eprintln!("  - Wine's 32-bit DLLs (out of the package libwine for i386, which is not installed)");
         }
         ensure!(!self.workspace.setup.no_install, "nothing was installed (--no-install)");
         let packages: Vec<&str> = self.missing.iter().flat_map(|(_, packages)| packages.split(' ')).collect();
@@ -138,12 +130,12 @@ impl<'a> Setup<'a> {
 /// Makes sure that this subcommand of cargo is there, in this version.
 pub(crate) fn cargo_tool(workspace: &Workspace, name: &str, version: &str) -> Result<()> {
     let subcommand = name.trim_start_matches("cargo-");
-    let there = Task::new("cargo", CARGO_INSTALL_LIMIT).args([subcommand, "--version"]).run(Output::Keep)?;
+    let there = Task::new("cargo").args([subcommand, "--version"]).run(Output::Keep)?;
     if there.success() && there.output.contains(version) {
         return Ok(());
     }
     ensure!(!workspace.setup.no_install, "{name} {version} is missing, and nothing was installed (--no-install)");
     eprintln!("Installing with cargo: {name} {version}, which takes some minutes");
-    let task = Task::new("cargo", CARGO_INSTALL_LIMIT).args(["install", "--locked", name, "--version", version]);
+    let task = Task::new("cargo").args(["install", "--locked", name, "--version", version]);
     task.run(Output::Keep)?.check().map(drop)
 }

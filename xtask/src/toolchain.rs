@@ -4,22 +4,21 @@
 //!
 //! 1. the user's own, where its standard library for `*-pc-windows-gnu` is there, or where rustup can fetch it;
 //! 2. Debian's `rustc-web`, which brings the source of std: std itself is built (once) for `*-win7-windows-gnu`.
-//!
-//! The choice lives in the arguments and the environment of the child processes; nothing is configured.
-
-use std::ffi::OsString;
 
 use crate::prelude::*;
 
-/// A build may first have to compile std, on a slow machine.
-const BUILD_LIMIT: Duration = Duration::from_secs(30 * 60);
-/// Questions that a program answers from its own files.
-const QUESTION_LIMIT: Duration = Duration::from_secs(30);
+/// The longest of all that runs in other toolchains is Miri.
+const MIRI_LIMIT: Duration = Duration::from_secs(2 * 60 * 60);
 /// How long rustup may take to fetch something; it hangs where its server can't be reached.
 const RUSTUP_LIMIT: Duration = Duration::from_secs(180);
 
 /// Where Debian has its programs.
 pub(crate) const DEBIAN_BIN: &str = "/usr/bin";
+
+pub(crate) const LLD: Tool =
+    Tool { program: "lld-link-19", package: "lld-19", purpose: "LLVM's linker, for Microsoft's kind of libraries" };
+const CLANG: Tool =
+    Tool { program: "clang-19", package: "clang-19", purpose: "clang, to link for the gnullvm targets" };
 
 /// A target, as the toolchains call it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,12 +30,6 @@ pub(crate) struct Target {
     /// The target that Debian's toolchain builds for, and the crates of its standard library.
     debian: &'static str,
     build_std: &'static str,
-    /// The compiler that links for it elsewhere than on Windows; `None` if code for it is only checked.
-    pub(crate) gcc: Option<Tool>,
-}
-
-const fn mingw(program: &'static str, package: &'static str) -> Option<Tool> {
-    Some(Tool { program, package, purpose: "mingw-w64, to link Windows programs" })
 }
 
 impl Target {
@@ -46,7 +39,6 @@ impl Target {
         own: if cfg!(windows) { None } else { Some("x86_64-pc-windows-gnu") },
         debian: "x86_64-win7-windows-gnu",
         build_std: "std,panic_unwind,test",
-        gcc: mingw("x86_64-w64-mingw32-gcc", "gcc-mingw-w64-x86-64-win32"),
     };
     /// 32-bit Windows, with std.
     pub(crate) const I686: Self = Self {
@@ -54,13 +46,11 @@ impl Target {
         own: Some(if cfg!(windows) { "i686-pc-windows-msvc" } else { "i686-pc-windows-gnu" }),
         debian: "i686-win7-windows-gnu",
         build_std: Self::X86_64.build_std,
-        gcc: mingw("i686-w64-mingw32-gcc", "gcc-mingw-w64-i686-win32"),
     };
     /// 64-bit Windows, for programs without std: any Windows, since it is std that sets a limit.
-    pub(crate) const X86_64_BARE: Self = Self { gcc: Self::X86_64.gcc, ..Self::bare("x86_64-pc-windows-gnu") };
+    pub(crate) const X86_64_BARE: Self = Self::bare("x86_64-pc-windows-gnu");
     /// 32-bit Windows, for programs without std.
-    pub(crate) const I686_BARE: Self =
-        Self { debian: Self::I686.debian, gcc: Self::I686.gcc, ..Self::bare("i686-pc-windows-gnu") };
+    pub(crate) const I686_BARE: Self = Self { debian: Self::I686.debian, ..Self::bare("i686-pc-windows-gnu") };
     /// 64-bit Windows, for programs with std that end when they panic.
     pub(crate) const X86_64_ABORT: Self = Self { build_std: "std,panic_abort", ..Self::X86_64 };
     /// Microsoft's targets, without std: code for them can be checked anywhere.
@@ -83,9 +73,21 @@ impl Target {
         [Self::X86_64, Self::I686].into_iter().find(|target| target.name == name).context("it is x86_64 or i686")
     }
 
-    /// A target without std, which is neither linked for nor run, unless the caller knows how.
+    /// A target without std.
     pub(crate) const fn bare(triple: &'static str) -> Self {
-        Self { name: triple, own: Some(triple), debian: triple, build_std: "core", gcc: None }
+        Self { name: triple, own: Some(triple), debian: triple, build_std: "core" }
+    }
+
+    /// What links Windows programs for it elsewhere than on Windows.
+    pub(crate) fn linker(self) -> Option<Tool> {
+        let mingw = |program, package| Tool { program, package, purpose: "mingw-w64, to link Windows programs" };
+        let (arch, system) = self.debian.split_once("-")?;
+        match system.split_once("-windows-")?.1 {
+            "gnu" if arch == "x86_64" => Some(mingw("x86_64-w64-mingw32-gcc", "gcc-mingw-w64-x86-64-win32")),
+            "gnu" => Some(mingw("i686-w64-mingw32-gcc", "gcc-mingw-w64-i686-win32")),
+            "gnullvm" => Some(CLANG),
+            _ => Some(LLD),
+        }
     }
 }
 
@@ -93,55 +95,42 @@ impl Target {
 #[derive(Clone, Debug)]
 pub(crate) struct Toolchain {
     debian: bool,
-    cargo: PathBuf,
+    /// Its cargo.
+    pub(crate) program: PathBuf,
     /// The target triple; `None` is the host.
     pub(crate) triple: Option<&'static str>,
     build_std: Option<&'static str>,
+    pub(crate) linker: Option<Tool>,
+    /// Flags for rustc, beside the user's. Different flags make cargo build everything anew, std included where it is
+    /// built.
+    pub(crate) rustflags: String,
     target_dir: PathBuf,
-    env: Vec<(String, OsString)>,
 }
 
 impl Toolchain {
     /// The user's own toolchain, building for this machine.
     pub(crate) fn host(workspace: &Workspace) -> Self {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()).into();
-        let target_dir = workspace.target().to_owned();
-        Self { debian: false, cargo, triple: None, build_std: None, target_dir, env: Vec::new() }
+        let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()).into();
+        let (target_dir, rustflags) = (workspace.target.clone(), String::new());
+        Self { debian: false, program, triple: None, build_std: None, linker: None, rustflags, target_dir }
     }
 
     /// The user's own toolchain, building for `target`, and its standard library if it is told `from_source`. Whether
-    /// it can is for [`own_has`] and [`has_source`] to say.
+    /// it can is for [`has_core`] and [`has_source`] to say.
     pub(crate) fn own(workspace: &Workspace, target: Target, from_source: bool) -> Self {
-        let build_std = from_source.then_some(target.build_std);
-        Self { triple: target.own, build_std, ..Self::host(workspace) }
+        let (build_std, linker) = (from_source.then_some(target.build_std), target.linker());
+        Self { triple: target.own, build_std, linker, ..Self::host(workspace) }
     }
 
     /// Debian's toolchain, building `target` and its standard library.
     pub(crate) fn debian(workspace: &Workspace, target: Target) -> Self {
-        let (triple, target_dir) = (Some(target.debian), workspace.target().join("debian"));
-        let cargo = Path::new(DEBIAN_BIN).join("cargo");
-        Self { debian: true, cargo, triple, target_dir, ..Self::own(workspace, target, true) }
-    }
-
-    /// The same with a variable in its environment.
-    pub(crate) fn with_env(mut self, name: impl Into<String>, value: impl Into<OsString>) -> Self {
-        self.env.push((name.into(), value.into()));
-        self
-    }
-
-    /// The same with this linker.
-    pub(crate) fn with_linker(self, linker: Tool) -> Self {
-        let variable = self.variable("LINKER");
-        self.with_env(variable, linker.program)
+        let (program, target_dir) = (Path::new(DEBIAN_BIN).join("cargo"), workspace.target.join("debian"));
+        Self { debian: true, program, triple: Some(target.debian), target_dir, ..Self::own(workspace, target, true) }
     }
 
     /// The variable by which cargo is told something about the target.
     pub(crate) fn variable(&self, what: &str) -> String {
         format!("CARGO_TARGET_{}_{what}", self.triple.unwrap_or_default().to_uppercase().replace('-', "_"))
-    }
-
-    pub(crate) fn program(&self) -> &Path {
-        &self.cargo
     }
 
     /// Where what cargo builds with this profile lies.
@@ -155,9 +144,9 @@ impl Toolchain {
         // Debian's `cargo clippy` would look into CARGO_HOME first and start rustup's.
         let program = match subcommand {
             "clippy" if self.debian => Path::new(DEBIAN_BIN).join("cargo-clippy"),
-            _ => self.cargo.clone(),
+            _ => self.program.clone(),
         };
-        let task = Task::new(program, BUILD_LIMIT).arg(subcommand).dir(workspace.root()).args(self.arguments());
+        let task = Task::new(program).arg(subcommand).dir(&workspace.root).args(self.arguments());
         self.with_environment(task.env("CARGO_TARGET_DIR", &self.target_dir))
     }
 
@@ -170,13 +159,19 @@ impl Toolchain {
 
     /// A task whose cargo is this toolchain's.
     pub(crate) fn with_environment(&self, task: Task) -> Task {
-        let task = if self.build_std.is_some() { task.env("RUSTC_BOOTSTRAP", "1") } else { task };
-        let task = self.env.iter().fold(task, |task, (name, value)| task.env(name, value));
+        let mut task = if self.build_std.is_some() { task.env("RUSTC_BOOTSTRAP", "1") } else { task };
+        if let Some(linker) = self.linker.filter(|_| !cfg!(windows)) {
+            task = task.env(self.variable("LINKER"), linker.program);
+        }
+        if !self.rustflags.is_empty() {
+            let users = std::env::var("RUSTFLAGS").unwrap_or_default();
+            task = task.env("RUSTFLAGS", format!("{users} {}", self.rustflags).trim());
+        }
         if !self.debian {
             return task;
         }
         let bin = Path::new(DEBIAN_BIN);
-        let task = task.env_remove("RUSTUP_TOOLCHAIN").env("CARGO", &self.cargo);
+        let task = task.env_remove("RUSTUP_TOOLCHAIN").env("CARGO", &self.program);
         task.env("RUSTC", bin.join("rustc")).env("RUSTDOC", bin.join("rustdoc"))
     }
 }
@@ -188,12 +183,7 @@ pub(crate) fn ask(rustc: &Task, what: &[&str]) -> Option<String> {
 }
 
 pub(crate) fn own_rustc() -> Task {
-    Task::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()), QUESTION_LIMIT)
-}
-
-/// Whether the user's own toolchain can build for `target` as it is.
-pub(crate) fn own_has(target: Target) -> bool {
-    target.own.is_none_or(|triple| has_core(&own_rustc(), triple))
+    Task::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
 }
 
 /// Whether a toolchain has a compiled `core` for a target.
@@ -210,17 +200,18 @@ pub(crate) fn has_source(rustc: &Task) -> bool {
     ask(rustc, &["sysroot"]).is_some_and(|root| lock(root).is_file())
 }
 
-/// Whether Debian's toolchain is there, with the source of std. An older one, which doesn't know the win7
+/// Whether Debian's toolchain is there, with clippy and the source of std. An older one, which doesn't know the win7
 /// targets, doesn't count.
 pub(crate) fn debian_is_there() -> bool {
-    let rustc = Task::new(Path::new(DEBIAN_BIN).join("rustc"), QUESTION_LIMIT);
+    let rustc = Task::new(Path::new(DEBIAN_BIN).join("rustc"));
     let is_new = |triples: String| triples.lines().any(|triple| triple == Target::X86_64.debian);
-    ask(&rustc, &["target-list"]).is_some_and(is_new) && has_source(&rustc)
+    let has_clippy = Path::new(DEBIAN_BIN).join("cargo-clippy").is_file();
+    has_clippy && ask(&rustc, &["target-list"]).is_some_and(is_new) && has_source(&rustc)
 }
 
-/// A program of one of rustup's other toolchains, run in the checkout; Miri may take long.
+/// A program of one of rustup's other toolchains, run in the checkout.
 pub(crate) fn of_rustup(workspace: &Workspace, toolchain: &str, program: &str) -> Task {
-    let task = Task::new("rustup", 4 * BUILD_LIMIT).args(["run", toolchain, program]).dir(workspace.root());
+    let task = Task::new("rustup").limit(MIRI_LIMIT).args(["run", toolchain, program]).dir(&workspace.root);
     ["RUSTC", "RUSTDOC", "CARGO", "RUSTUP_TOOLCHAIN"].into_iter().fold(task, Task::env_remove)
 }
 
@@ -229,12 +220,12 @@ pub(crate) fn of_rustup(workspace: &Workspace, toolchain: &str, program: &str) -
 pub(crate) fn rustup(workspace: &Workspace, args: &[&str]) -> Result<()> {
     let command = format!("rustup {}", args.join(" "));
     ensure!(!workspace.setup.no_install, "{command}: not done (--no-install)");
-    let is_managed = std::env::var_os("RUSTUP_TOOLCHAIN").is_some() && on_path("rustup").is_some();
+    let is_managed = std::env::var_os("RUSTUP_TOOLCHAIN").is_some() && which("rustup").is_ok();
     ensure!(is_managed, "{command}: the toolchain in use is not rustup's");
-    let refusal = workspace.target().join("rustup-cannot-fetch");
+    let refusal = workspace.target.join("rustup-cannot-fetch");
     ensure!(!refusal.exists(), "{command}: not tried, since {} tells of an earlier failure", refusal.display());
     eprintln!("Installing: {command}");
-    let finished = Task::new("rustup", RUSTUP_LIMIT).args(args).run(Output::Keep)?;
+    let finished = Task::new("rustup").limit(RUSTUP_LIMIT).args(args).run(Output::Keep)?;
     if finished.code().is_none() || finished.output.contains("could not download") {
         fs::write(&refusal, format!("{command}: {}\n{}", finished.how(), finished.output))?;
     }
@@ -246,7 +237,8 @@ pub(crate) fn told(done: Result<()>) -> bool {
     done.inspect_err(|reason| eprintln!("{reason:#}")).is_ok()
 }
 
-/// The same as [`rustup`] for what may be missing, unless it is required: whether it was done; if not, the reason is printed.
+/// The same as [`rustup`] for what may be missing, unless it is required. Whether it was done; if not, the reason is
+/// printed.
 pub(crate) fn rustup_if_it_can(workspace: &Workspace, args: &[&str]) -> Result<bool> {
     let done = rustup(workspace, args).context("not available here");
     if workspace.setup.require { done.map(|()| true) } else { Ok(told(done)) }

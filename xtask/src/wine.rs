@@ -9,8 +9,6 @@
 use crate::debian::{self, Root};
 use crate::prelude::*;
 
-/// Making a prefix takes 10 s, on a slow disk a minute; under emulation a few.
-const LIMIT: Duration = Duration::from_secs(10 * 60);
 /// What Rust's std loads, and what that loads in turn.
 const DLLS_32_BIT: &str = "advapi32 gdi32 kernel32 kernelbase msvcrt ntdll rpcrt4 sechost ucrtbase user32 userenv \
                            version win32u";
@@ -18,8 +16,8 @@ const DLLS_32_BIT: &str = "advapi32 gdi32 kernel32 kernelbase msvcrt ntdll rpcrt
 const SYSTEM32: &str = "drive_c/windows/system32";
 const SYSWOW64: &str = "drive_c/windows/syswow64";
 
-/// A way to run programs, ready for use: under a Wine, or directly.
-#[derive(Clone, Debug)]
+/// A way to run programs, ready for use: under a Wine or, by default, directly.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Runner(Option<Wine>);
 
 /// A Wine and its settings.
@@ -33,15 +31,10 @@ struct Wine {
 }
 
 impl Runner {
-    /// For programs of this machine.
-    pub(crate) fn native() -> Self {
-        Self(None)
-    }
-
     /// For programs of `target`: makes the prefix if there is none, and wakes its server.
     pub(crate) fn windows(workspace: &Workspace, target: Target) -> Result<Self> {
         if cfg!(windows) {
-            return Ok(Self::native());
+            return Ok(Self::default());
         }
         let mut wine = Wine { prefix: home(workspace).join("prefix"), dll_path: None, root: None };
         wine.get_ready()?;
@@ -63,9 +56,9 @@ impl Runner {
         }
         for name in stand_ins {
             let dll = wine.prefix.join(folder).join(name).with_extension("dll");
-            if let (false, Some(gcc)) = (dll.exists(), target.gcc) {
+            if let (false, Some(gcc)) = (dll.exists(), target.linker()) {
                 let flags = ["-shared", "-O2", "-s", "-Wall", "-Wextra", "-Wl,--kill-at", "-o"];
-                let task = Task::new(gcc.program, LIMIT).args(flags).arg(dll).dir(workspace.root());
+                let task = Task::new(gcc.program).args(flags).arg(dll).dir(&workspace.root);
                 task.arg(format!("xtask/wine/{name}.c")).arg("-ladvapi32").run(Output::Keep)?.check()?;
             }
         }
@@ -79,11 +72,11 @@ impl Runner {
         Ok(Self(Some(wine)))
     }
 
-    /// A task that runs `program`, which gets no input and is stopped after `limit`.
-    pub(crate) fn task(&self, program: &Path, limit: Duration) -> Task {
+    /// A task that runs `program`, which gets no input.
+    pub(crate) fn task(&self, program: &Path) -> Task {
         match &self.0 {
-            Some(wine) => wine.task("wine", limit).arg(program),
-            None => Task::new(program, limit),
+            Some(wine) => wine.task("wine").arg(program),
+            None => Task::new(program),
         }
     }
 
@@ -91,20 +84,14 @@ impl Runner {
     pub(crate) fn environment(&self, task: Task) -> Task {
         self.0.as_ref().map_or(task.clone(), |wine| wine.env(task))
     }
-
-    /// Lets cargo run what `toolchain` builds this way.
-    pub(crate) fn as_cargo_runner(&self, task: Task, toolchain: &Toolchain) -> Task {
-        let variable = toolchain.variable("RUNNER");
-        self.0.as_ref().map_or(task.clone(), |wine| wine.env(task).env(variable, "wine"))
-    }
 }
 
 impl Wine {
     /// Runs Wine's program `wine` or `wineserver`.
-    fn task(&self, program: &str, limit: Duration) -> Task {
+    fn task(&self, program: &str) -> Task {
         self.env(match &self.root {
-            Some(root) => root.task(&format!("/usr/lib/wine/{program}64"), limit),
-            None => Task::new(program, limit),
+            Some(root) => root.task(&format!("/usr/lib/wine/{program}64")),
+            None => Task::new(program),
         })
     }
 
@@ -133,11 +120,11 @@ impl Wine {
             let unfinished = Self { prefix: tempfile::tempdir_in(home)?.keep(), ..self.clone() };
             unfinished.start()?;
             // Its server goes when nobody needs it. To kill it would leave a service behind that is just coming up.
-            unfinished.task("wineserver", LIMIT).arg("-w").run(Output::Keep)?.check()?;
+            unfinished.task("wineserver").arg("-w").run(Output::Keep)?.check()?;
             fs::rename(&unfinished.prefix, &self.prefix)?;
         }
         // Says no when a server runs already.
-        self.task("wineserver", LIMIT).arg("-p60").run(Output::Keep)?;
+        self.task("wineserver").arg("-p60").run(Output::Keep)?;
         self.start()
     }
 
@@ -146,13 +133,13 @@ impl Wine {
     /// it is a file that nobody waits for.
     fn start(&self) -> Result<()> {
         // Not wineboot: told to, it starts the services once more.
-        let program = self.task("wine", LIMIT).args(["cmd", "/c", "exit"]);
+        let program = self.task("wine").args(["cmd", "/c", "exit"]);
         program.run(Output::Keep)?.check().context("Wine can't be started").map(drop)
     }
 }
 
 fn home(workspace: &Workspace) -> PathBuf {
-    workspace.target().join("wine")
+    workspace.target.join("wine")
 }
 
 /// Where [`fetch_32_bit`] puts the DLLs.
@@ -168,7 +155,7 @@ pub(crate) fn has_32_bit(workspace: &Workspace) -> bool {
 
 /// Fetches Wine's i386 DLLs, in the version of the Wine that is installed.
 pub(crate) fn fetch_32_bit(workspace: &Workspace) -> Result<()> {
-    let version = Task::new("dpkg-query", LIMIT).args(["-W", "-f=${Version}", "libwine"]);
+    let version = Task::new("dpkg-query").args(["-W", "-f=${Version}", "libwine"]);
     let package = format!("libwine={}", version.run(Output::KeepStdout)?.check()?.output.trim());
     debian::unpack_i386(&package, &home(workspace).join("32-bit"))
 }

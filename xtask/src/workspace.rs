@@ -5,8 +5,9 @@ use crate::setup::Options;
 
 /// The checkout that xtask works on, and how this machine may be set up for that.
 pub(crate) struct Workspace {
-    root: PathBuf,
-    target: PathBuf,
+    pub(crate) root: PathBuf,
+    /// Cargo's target directory. Everything that xtask makes lies in it.
+    pub(crate) target: PathBuf,
     pub(crate) setup: Options,
 }
 
@@ -19,22 +20,19 @@ impl Workspace {
         Ok(Self { root, target: std::path::absolute(target)?, setup })
     }
 
-    pub(crate) fn root(&self) -> &Path {
-        &self.root
-    }
-
-    /// Cargo's target directory. Everything that xtask makes lies in it.
-    pub(crate) fn target(&self) -> &Path {
-        &self.target
-    }
-
     /// Makes `to` a copy of the checkout, without what was built and without history.
     pub(crate) fn copy_to(&self, to: &Path) -> Result<()> {
-        if to.exists() {
-            fs::remove_dir_all(to)?;
-        }
+        clear(to, &[])?;
         copy(&self.root, to).with_context(|| format!("cannot copy the checkout to {}", to.display()))
     }
+}
+
+/// Makes a folder anew, with these folders in it.
+pub(crate) fn clear(dir: &Path, folders: &[&str]) -> Result<()> {
+    if dir.exists() {
+        fs::remove_dir_all(dir)?;
+    }
+    Ok(folders.iter().try_for_each(|folder| fs::create_dir_all(dir.join(folder)))?)
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {

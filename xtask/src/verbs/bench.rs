@@ -1,15 +1,13 @@
-//! `cargo xtask bench`: ntpark and its peers side by side, on every backend.
-
 use super::build_cost;
-use super::programs::demo;
+use super::demo;
 use crate::prelude::*;
 
 /// Measure ntpark and its peers side by side, on every backend
 ///
 /// Builds the program under `benches` for Windows and for this machine and runs it on each backend in turn: the NT
 /// backends as a Windows program, the host backend natively. A full run takes about half an hour, on a machine that
-/// should have nothing else to do; `docs/performance.md` explains what is measured. That a goal is missed is said in its
-/// table, and is no error.
+/// should have nothing else to do; `docs/performance.md` explains what is measured. That a goal is missed is said in
+/// its table, and is no error.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Measure instead what it costs to build a program that uses each peer
@@ -25,17 +23,12 @@ pub(crate) struct Options {
     arguments: Vec<String>,
 }
 
-/// Measures, prints and writes.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let measured = if options.build_cost {
         build_cost::measure(workspace)?
     } else {
-        demo::figures(
-            workspace,
-            Build::release("ntpark-bench", &["build", "--bins", "--features", "newer-peers"]),
-            &options.runs,
-            &options.arguments,
-        )?
+        let build = Build::release("ntpark-bench", &["build", "--bins", "--features", "newer-peers"]);
+        demo::figures(workspace, build, &options.runs, &options.arguments)?
     };
     if let Some(file) = &options.json {
         let text = serde_json::to_string_pretty(&measured)?;

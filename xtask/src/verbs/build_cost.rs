@@ -4,8 +4,6 @@ use serde_json::{Value, json};
 
 use crate::prelude::*;
 
-/// A small program and a handful of dependencies.
-const LIMIT: Duration = Duration::from_secs(10 * 60);
 /// How often each program is built.
 const ROUNDS: usize = 7;
 
@@ -31,14 +29,14 @@ pub(crate) fn measure(workspace: &Workspace) -> Result<Vec<Value>> {
     let (before, after) = lib.split_once("mod model;\n").context("src/lib.rs has no model")?;
     fs::write(copy.join("src/lib.rs"), format!("{before}{after}"))?;
     for (name, dependency, source) in PEERS {
-        let dependency = dependency.replace("PATH", &workspace.root().to_string_lossy());
+        let dependency = dependency.replace("PATH", &workspace.root.to_string_lossy());
         let dependency = dependency.replace("COPY", &copy.to_string_lossy());
         let dir = home.path().join(name);
         fs::create_dir_all(dir.join("src"))?;
         let package = format!("package = {{ name = 'with-{name}', edition = '2024' }}\nworkspace = {{}}\n");
         fs::write(dir.join("Cargo.toml"), format!("{package}[dependencies]\n{dependency}\n"))?;
         fs::write(dir.join("src/main.rs"), format!("fn main() {{ {source}; }}\n"))?;
-        fs::copy(workspace.root().join("Cargo.lock"), dir.join("Cargo.lock"))?;
+        fs::copy(workspace.root.join("Cargo.lock"), dir.join("Cargo.lock"))?;
         cargo(workspace, &dir, "fetch").run(Output::Keep)?.check()?;
     }
     let mut times = vec![(Vec::new(), Vec::new()); PEERS.len()];
@@ -74,6 +72,6 @@ fn median(mut times: Vec<f64>) -> Option<f64> {
 }
 
 fn cargo(workspace: &Workspace, dir: &Path, verb: &str) -> Task {
-    let task = Task::new(Toolchain::host(workspace).program(), LIMIT).args([verb, "--quiet"]).dir(dir);
+    let task = Task::new(Toolchain::host(workspace).program).args([verb, "--quiet"]).dir(dir);
     task.env("CARGO_TARGET_DIR", dir.join("target"))
 }

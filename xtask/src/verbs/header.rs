@@ -1,5 +1,3 @@
-//! `cargo xtask header`: `ffi/include/ntpark.h`, made from the source of the C interface.
-
 use regex::Regex;
 
 use crate::prelude::*;
@@ -8,6 +6,8 @@ use crate::prelude::*;
 #[derive(clap::Args)]
 pub(crate) struct Options {}
 
+/// The header that is generated.
+pub(crate) const PATH: &str = "ffi/include/ntpark.h";
 /// The files of `ffi/src` that speak to C, in the order in which their items stand in the header.
 const SOURCES: [&str; 7] =
     ["status.rs", "time.rs", "parker.rs", "thread_parker.rs", "backend.rs", "spin.rs", "version.rs"];
@@ -15,37 +15,25 @@ const SOURCES: [&str; 7] =
 /// The calling convention, which cbindgen cannot write between a function's type and its name.
 const CONVENTION: &str = "NTPARK_CALL ";
 
-/// The header that is generated.
-pub(crate) fn path(workspace: &Workspace) -> PathBuf {
-    workspace.root().join("ffi/include/ntpark.h")
-}
-
 /// The functions that a header declares.
 pub(crate) fn functions(header: &str) -> impl Iterator<Item = &str> {
     let names = header.split(CONVENTION).skip(1).filter_map(|rest| Some(rest.split_once('(')?.0));
     names.filter(|name| name.starts_with("ntpark_"))
 }
 
-/// Writes the header.
 pub(crate) fn run(workspace: &Workspace, Options {}: &Options) -> Result<()> {
-    let path = path(workspace);
-    fs::write(&path, generate(workspace)?).with_context(|| format!("cannot write {}", path.display()))
+    fs::write(workspace.root.join(PATH), generate(workspace)?).context(PATH)
 }
 
 /// Compares the header that is there with what the source makes.
 pub(crate) fn check(workspace: &Workspace) -> Result<()> {
-    let path = path(workspace);
-    let there = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    ensure!(
-        there == generate(workspace)?,
-        "{} is not what `cargo xtask header` makes of ffi/src: run that, and commit it",
-        path.display()
-    );
+    let is_same = fs::read_to_string(workspace.root.join(PATH)).context(PATH)? == generate(workspace)?;
+    ensure!(is_same, "{PATH} is not what `cargo xtask header` makes: run that, and commit it");
     Ok(())
 }
 
 fn generate(workspace: &Workspace) -> Result<String> {
-    let dir = workspace.root().join("ffi");
+    let dir = workspace.root.join("ffi");
     let config = cbindgen::Config::from_file(dir.join("cbindgen.toml")).map_err(anyhow::Error::msg)?;
     let mut builder = cbindgen::Builder::new().with_config(config);
     for source in SOURCES {

@@ -1,5 +1,3 @@
-//! `cargo xtask kernel`: the kernels of `examples/kernels` on QEMU's boards.
-
 use object::{Object as _, ObjectSymbol as _, SymbolKind};
 use regex::Regex;
 use serde::Deserialize;
@@ -9,9 +7,7 @@ use crate::toolchain;
 
 /// A run takes some seconds; the guest's own watchdog comes first.
 const RUN_LIMIT: Duration = Duration::from_secs(5 * 60);
-/// The kernels, and the example of which they use the lock.
 const DIR: &str = "examples/kernels";
-const LOCK: &str = "examples/queue_lock";
 const LLD: Tool = Tool { program: "ld.lld-19", package: "lld-19", purpose: "lld, to link kernels" };
 const QEMU: &str = "QEMU, to run kernels";
 
@@ -96,7 +92,6 @@ struct Fault {
     says: String,
 }
 
-/// Runs everything.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let mut report = Report::default();
     for board in BOARDS.iter().filter(|board| options.board.as_ref().is_none_or(|name| name == board.name)) {
@@ -112,9 +107,9 @@ impl Board {
         setup.needs_tool(self.emulator);
         let mut toolchain = setup.needs_target(Target::bare(self.triple))?;
         // Debian's Rust has no linker of its own.
-        if toolchain.program().starts_with(toolchain::DEBIAN_BIN) {
+        if toolchain.program.starts_with(toolchain::DEBIAN_BIN) {
             setup.needs_tool(LLD);
-            toolchain = toolchain.with_linker(LLD);
+            toolchain.linker = Some(LLD);
         }
         setup.carry_out()?;
         Ok(toolchain)
@@ -122,32 +117,26 @@ impl Board {
 
     fn boot(&self, kernel: &Program, mode: &str) -> Result<Finished> {
         let semihosting = format!("enable=on,target=native,arg=kernel,arg={mode}");
-        let task = Task::new(self.emulator.program, RUN_LIMIT).args(self.machine.split(' ')).arg("-nographic");
+        let task = Task::new(self.emulator.program).limit(RUN_LIMIT).args(self.machine.split(' ')).arg("-nographic");
         task.args(["-semihosting-config", &semihosting, "-kernel"]).arg(&kernel.path).run(Output::Keep)
     }
 
-    /// Runs all modes, holds what they print against the checks, and seeds the faults if asked to.
-    pub(crate) fn check(
-        &self,
-        workspace: &Workspace,
-        tools: &Toolchain,
-        faults: bool,
-        report: &mut Report,
-    ) -> Result<()> {
+    /// Runs all modes, holds what they print against the checks, and seeds the faults if it shall check all.
+    pub(crate) fn check(&self, workspace: &Workspace, tools: &Toolchain, all: bool, report: &mut Report) -> Result<()> {
         report.group(self.name);
-        let checks: Checks = toml::from_str(&fs::read_to_string(workspace.root().join(DIR).join("checks.toml"))?)?;
+        let checks: Checks = toml::from_str(&fs::read_to_string(workspace.root.join(DIR).join("checks.toml"))?)?;
         let kernel = build(workspace, tools, Path::new(DIR))?;
         let bytes = fs::read(&kernel.path)?;
         let file = object::File::parse(&*bytes)?;
         let functions = file.symbol_map();
         let mut output = String::new();
         for mode in self.modes {
-            report.step(mode, || {
+            let printed = report.step(mode, || {
                 let printed = self.boot(&kernel, mode)?.check()?.output;
                 ensure!(!self.is_counted || self.boot(&kernel, mode)?.output == printed, "two runs differ:\n{printed}");
-                output += &printed;
-                Ok(())
+                Ok(printed)
             })?;
+            output += &printed.unwrap_or_default();
         }
         output.lines().filter(|it| !it.starts_with("positions")).for_each(|line| println!("    {line}"));
         for Positions { sweep, function, least } in checks.positions.iter().filter(|_| self.is_counted) {
@@ -166,21 +155,20 @@ impl Board {
         let within = (!self.is_counted || text <= checks.text && data <= checks.data).then_some(());
         let name = format!("ntpark: {text} bytes of code, {data} of data");
         report.step(&name, || within.context("more than checks.toml allows"))?;
-        for fault in checks.fault.iter().filter(|fault| faults && fault.board == self.name) {
+        for fault in checks.fault.iter().filter(|fault| all && fault.board == self.name) {
             report.step(&format!("{}: {}", fault.name, fault.slip), || self.check_fault(workspace, tools, fault))?;
         }
         Ok(())
     }
 
-    /// Seeds a fault in a copy, which is made anew over the one before.
+    /// Seeds a fault in a copy of the checkout.
     fn check_fault(&self, workspace: &Workspace, tools: &Toolchain, it: &Fault) -> Result<()> {
-        let copy = workspace.target().join("seeded");
-        fs::create_dir_all(&copy)?;
-        let task = Task::new("cp", RUN_LIMIT).args(["-R", DIR, LOCK]).arg(&copy).dir(workspace.root());
-        task.run(Output::Keep)?.check()?;
-        let dir = copy.join("kernels");
-        replace(&dir.join("Cargo.toml"), "path = \"../..\"", &format!("path = {:?}", workspace.root()))?;
-        replace(&dir.join(&it.file), &it.find, &it.replace)?;
+        let copy = workspace.target.join("seeded");
+        workspace.copy_to(&copy)?;
+        let (dir, file) = (copy.join(DIR), copy.join(DIR).join(&it.file));
+        let text = fs::read_to_string(&file)?;
+        ensure!(text.matches(&it.find).count() == 1, "{} does not have exactly once: {}", file.display(), it.find);
+        fs::write(&file, text.replace(&it.find, &it.replace))?;
         let ended = self.boot(&build(workspace, tools, &dir)?, &it.mode)?;
         let is_noticed = Regex::new(&it.says)?.is_match(&ended.output) && ended.code() == Some(it.exit_code);
         ensure!(is_noticed, "not noticed as expected: {}\n{}", ended.how(), ended.output);
@@ -192,11 +180,4 @@ impl Board {
 fn build(workspace: &Workspace, toolchain: &Toolchain, dir: &Path) -> Result<Program> {
     let manifest = dir.join("Cargo.toml").display().to_string();
     Build { manifest: Some(&manifest), ..Build::release("kernels", &["build", "--bins"]) }.one(workspace, toolchain)
-}
-
-/// Replaces the only occurrence of a text in a file.
-fn replace(file: &Path, find: &str, replace: &str) -> Result<()> {
-    let text = fs::read_to_string(file)?;
-    ensure!(text.matches(find).count() == 1, "{} does not have exactly once: {find}", file.display());
-    Ok(fs::write(file, text.replace(find, replace))?)
 }

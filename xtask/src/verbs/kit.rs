@@ -1,20 +1,17 @@
-//! `cargo xtask kit`: programs to try ntpark with on a real Windows.
-
 use object::{File, Object as _};
 
 use crate::prelude::*;
-use crate::verbs::dist::Flavour;
-use crate::verbs::programs::stress;
+use crate::verbs::dist;
+use crate::verbs::stress;
 use crate::verbs::targets::{self, NO_CRT};
+use crate::workspace;
 
-/// Compiling, packing, or a round of the kit.
-const LIMIT: Duration = Duration::from_secs(30 * 60);
 const ZIP: Tool = Tool { program: "zip", package: "zip", purpose: "zip, to pack the kit" };
 
 /// Folders, what is for them, and flags for the part that runs on Windows XP, whose processors may lack SSE2.
-const WIDTHS: [(&str, Flavour, Target, &str); 2] = [
-    ("x86", Flavour::I686_GNU, Target::I686, "-Ctarget-cpu=pentium3"),
-    ("x64", Flavour::X86_64_GNU, Target::X86_64, ""),
+const WIDTHS: [(&str, Target, Target, &str); 2] = [
+    ("x86", Target::I686_BARE, Target::I686, "-Ctarget-cpu=pentium3"),
+    ("x64", Target::X86_64_BARE, Target::X86_64, ""),
 ];
 /// C programs for Windows XP and later, and what GCC makes them of in `ffi`.
 const C_PROGRAMS: [(&str, &str); 4] = [
@@ -32,8 +29,6 @@ const PROGRAMS: [(Build<'_>, &str); 4] = [
     (stress::PROGRAM, ""),
     (Build::release("ntpark-bench", &["build", "--bins", "--no-default-features"]), ""),
 ];
-/// The test of what is in the checkout.
-const NOT_FOR_IT: &str = "links";
 /// What every Windows has.
 const DLLS: [&str; 6] = ["advapi32.dll", "kernel32.dll", "msvcrt.dll", "ntdll.dll", "userenv.dll", "ws2_32.dll"];
 
@@ -51,71 +46,59 @@ pub(crate) struct Options {
     wine: Option<u32>,
 }
 
-/// Builds, packs, and runs if asked to.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     ensure!(cfg!(target_os = "linux"), "the kit is made on Debian or Ubuntu");
     let mut setup = Setup::new(workspace);
     setup.needs_tool(ZIP);
-    let arm64 = targets::toolchain(workspace, &mut setup, "aarch64-pc-windows-gnullvm", "aarch64")?;
+    let arm64 = targets::toolchain(workspace, &mut setup, "aarch64-pc-windows-gnullvm")?;
     let mut widths = Vec::new();
-    for (name, flavour, target, flags) in WIDTHS {
+    for (name, bare, target, flags) in WIDTHS {
         setup.needs_linker(target);
-        let library = match flags {
-            "" => setup.needs_target(flavour.target)?,
-            _ => setup.needs_source(flavour.target).with_env("RUSTFLAGS", flags),
-        };
-        widths.push((name, flavour, target, library, setup.needs_source(target.since_windows_7())));
+        let mut library = if flags.is_empty() { setup.needs_target(bare)? } else { setup.needs_source(bare) };
+        library.rustflags += flags;
+        widths.push((name, target, library, setup.needs_source(target.since_windows_7())));
     }
     setup.carry_out()?;
 
-    let home = workspace.target().join("kit");
+    let home = workspace.target.join("kit");
     let kit = home.join("ntpark-kit");
-    if home.exists() {
-        fs::remove_dir_all(&home)?;
-    }
-    for (name, flavour, target, library, with_std) in widths {
+    workspace::clear(&home, &["ntpark-kit/arm64"])?;
+    for (name, target, library, with_std) in widths {
         let dir = kit.join(name);
-        for folder in ["deps", "examples"] {
-            fs::create_dir_all(dir.join(folder))?;
-        }
-        flavour.build(workspace, &library, &home.join("ffi"))?;
-        let gcc = target.gcc.context("there is a linker for it")?.program;
+        workspace::clear(&dir, &["deps", "examples"])?;
+        dist::build(workspace, &library, &home.join("ffi"))?;
+        let gcc = target.linker().context("there is a linker for it")?.program;
         for (program, sources) in C_PROGRAMS {
             let built = home.join(program).with_extension("exe");
-            let task = Task::new(gcc, LIMIT).dir(workspace.root().join("ffi")).args(C_FLAGS.split_whitespace());
+            let task = Task::new(gcc).dir(workspace.root.join("ffi")).args(C_FLAGS.split_whitespace());
             let task = task.args(sources.split(' ')).arg(home.join("ffi/lib/libntpark.a")).arg("-lkernel32");
             task.arg("-o").arg(&built).run(Output::Keep)?.check()?;
             add(&built, &dir)?;
         }
         for (build, folder) in PROGRAMS {
-            for program in build.run(workspace, &with_std)?.iter().filter(|program| program.name != NOT_FOR_IT) {
+            // All but the test of the checkout's own texts.
+            for program in build.run(workspace, &with_std)?.iter().filter(|program| program.name != "links") {
                 add(&program.path, &dir.join(folder).join(&program.name).with_extension("exe"))?;
             }
         }
         add(&with_std.artifacts("release").join("examples/at_detach.dll"), &dir.join("examples"))?;
     }
     targets::make_libraries(workspace)?;
-    fs::create_dir_all(kit.join("arm64"))?;
     add(&NO_CRT.one(workspace, &arm64)?.path, &kit.join("arm64"))?;
-    let script = fs::read_to_string(workspace.root().join("xtask/kit/run.cmd"))?;
+    let script = fs::read_to_string(workspace.root.join("xtask/kit/run.cmd"))?;
     fs::write(kit.join("run.cmd"), script.replace('\n', "\r\n"))?;
-    Task::new(ZIP.program, LIMIT)
-        .args(["-qr", "ntpark-kit.zip", "ntpark-kit"])
-        .dir(&home)
-        .run(Output::Keep)?
-        .check()?;
+    let zip = Task::new(ZIP.program).args(["-qr", "ntpark-kit.zip", "ntpark-kit"]).dir(&home);
+    zip.run(Output::Keep)?.check()?;
     println!("{}", home.join("ntpark-kit.zip").display());
 
     if options.run {
         // The Wine in a Debian of its own runs no 32-bit programs: the kit says "not here" of them.
         let target = if options.wine.is_some() { Target::X86_64 } else { Target::I686 };
         let runner = Place::windows(workspace, target, options.wine)?.runner()?;
-        let task = runner.task(Path::new("cmd"), LIMIT).args(["/c", "run.cmd", "quick"]).dir(&kit);
-        let ended = task.run(Output::Show)?.check().map(drop);
-        if ended.is_err() {
-            println!("{}", fs::read_to_string(kit.join("report.txt"))?);
-        }
-        return ended;
+        let task = runner.task(Path::new("cmd")).args(["/c", "run.cmd", "quick"]).dir(&kit);
+        let ended = task.run(Output::Show)?;
+        println!("{}", fs::read_to_string(kit.join("report.txt"))?);
+        ended.check()?;
     }
     Ok(())
 }

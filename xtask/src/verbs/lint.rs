@@ -1,5 +1,3 @@
-//! `cargo xtask lint`: formatting, clippy, documentation and the oldest compiler, without a warning.
-
 use crate::prelude::*;
 use crate::toolchain;
 use crate::verbs::test::PARKING_LOT;
@@ -20,10 +18,8 @@ const OLDEST_FOR: &str = "x86_64-pc-windows-msvc";
 #[derive(clap::Args)]
 pub(crate) struct Options {}
 
-/// Runs all checks, and fails if one of them does.
 pub(crate) fn run(workspace: &Workspace, Options {}: &Options) -> Result<()> {
     let mut setup = Setup::new(workspace);
-    setup.needs_clippy();
     let windows = setup.needs_target(Target::X86_64)?;
     let mut msvc = Vec::new();
     for target in Target::MSVC {
@@ -55,9 +51,8 @@ pub(crate) fn run(workspace: &Workspace, Options {}: &Options) -> Result<()> {
         ("documentation, this machine".into(), doc(&host)),
         ("documentation, Windows".into(), doc(&windows)),
     ];
-    for (name, toolchain) in &msvc {
-        steps.push((format!("clippy, {name}"), clippy(toolchain, &["--package", "ntpark", "--lib"])));
-    }
+    let lib = ["--package", "ntpark", "--lib"];
+    steps.extend(msvc.iter().map(|(name, toolchain)| (format!("clippy, {name}"), clippy(toolchain, &lib))));
     for (manifest, toolchain, targets) in &apart {
         let (of_it, triple) = (["--manifest-path", manifest], toolchain.triple.unwrap_or_default());
         steps.push((format!("format, {manifest}"), format(&of_it)));
@@ -81,7 +76,7 @@ pub(crate) fn run(workspace: &Workspace, Options {}: &Options) -> Result<()> {
     }
     for (name, what) in [("this machine", &["--all-targets"][..]), (OLDEST_FOR, &["--lib", "--target", OLDEST_FOR])] {
         let cargo = toolchain::of_rustup(workspace, OLDEST, "cargo").args(["check", "--package", "ntpark"]).args(what);
-        let task = cargo.env("CARGO_TARGET_DIR", workspace.target().join("oldest"));
+        let task = cargo.env("CARGO_TARGET_DIR", workspace.target.join("oldest"));
         report.step(name, || task.run(Output::Keep)?.check().map(drop))?;
     }
     report.summary()

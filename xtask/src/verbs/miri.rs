@@ -1,5 +1,3 @@
-//! `cargo xtask miri`: tests under Miri, which executes them by Rust's own rules of memory.
-
 use crate::prelude::*;
 use crate::toolchain;
 
@@ -22,11 +20,10 @@ pub(crate) struct Options {
     filter: Vec<String>,
 }
 
-/// Runs the tests.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let nightly = |program: &str| toolchain::of_rustup(workspace, "nightly", program);
     let miri = nightly("cargo").args(["miri", "--version"]);
-    let has_miri = on_path("rustup").is_some() && miri.run(Output::Keep).is_ok_and(|finished| finished.success());
+    let has_miri = which("rustup").is_ok() && miri.run(Output::Keep).is_ok_and(|finished| finished.success());
     let what = ["toolchain", "install", "nightly", "--profile=minimal", "--component=miri", "--component=rust-src"];
     let is_there = has_miri && toolchain::has_source(&nightly("rustc"));
     if !is_there && !toolchain::rustup_if_it_can(workspace, &what)? {
@@ -40,7 +37,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         for (package, tests) in TESTS {
             let task = nightly("cargo").args(["miri", "test", "--package", package]).args(tests);
             let task = task.arg("--").args(&options.filter).env("MIRIFLAGS", flags.trim_end());
-            let task = task.env("CARGO_TARGET_DIR", workspace.target().join("miri"));
+            let task = task.env("CARGO_TARGET_DIR", workspace.target.join("miri"));
             report.program(package, &task, Counts::of_program)?;
         }
     }

@@ -1,8 +1,3 @@
-//! `cargo xtask mutants`: whether the tests notice the changes that cargo-mutants makes to the sources.
-//!
-//! What is mutated, which tests run, and which mutants are left out for which reason stands in
-//! `.cargo/mutants.toml`. The faults that are written down are a suite of `cargo xtask test`.
-
 use regex::Regex;
 
 use crate::prelude::*;
@@ -28,20 +23,19 @@ pub(crate) struct Options {
     arguments: Vec<String>,
 }
 
-/// Runs cargo-mutants, and fails if a mutant goes unnoticed.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     setup::cargo_tool(workspace, "cargo-mutants", VERSION)?;
-    let mutants = |args: &[&str]| Task::new("cargo", LIMIT).dir(workspace.root()).args(["mutants"]).args(args);
+    let mutants = |args: &[&str]| Task::new("cargo").limit(LIMIT).dir(&workspace.root).arg("mutants").args(args);
     let list = mutants(&["--list", "--no-config", "--package", "ntpark", "--colors", "never"]);
     let all = list.run(Output::KeepStdout)?.check()?.output;
-    let text = fs::read_to_string(workspace.root().join(CONFIGURATION)).context(CONFIGURATION)?;
+    let text = fs::read_to_string(workspace.root.join(CONFIGURATION)).context(CONFIGURATION)?;
     let left_out = left_out(&text, &all)?;
     println!("{left_out} kinds of mutants are left out, each for a reason, and each exists");
     if options.list_only {
         return Ok(());
     }
 
-    let dir = workspace.target().join("cargo-mutants");
+    let dir = workspace.target.join("cargo-mutants");
     fs::create_dir_all(&dir)?;
     let task = mutants(&["--package", "ntpark", "--no-shuffle", "--colors", "never", "--output"]).arg(&dir);
     let task = task.args(&options.arguments);
@@ -52,7 +46,10 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let place = Place::windows(workspace, Target::X86_64, None)?;
     let mut task = place.toolchain.with_environment(task).arg("--iterate");
     task = task.args(place.toolchain.arguments().iter().map(|argument| format!("--cargo-arg={argument}")));
-    task = place.runner()?.as_cargo_runner(task, &place.toolchain);
+    task = place.runner()?.environment(task);
+    if !cfg!(windows) {
+        task = task.env(place.toolchain.variable("RUNNER"), "wine");
+    }
     match survivors(&task, &dir)? {
         0 => Ok(()),
         survivors => bail!("no test notices {survivors} mutants"),

@@ -1,9 +1,5 @@
-//! `cargo xtask release`: what a release has to pass, beside the tests. It publishes nothing.
-
 use crate::prelude::*;
 use crate::setup::cargo_tool;
-
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// What a package holds, and nothing else: the beginnings of paths.
 const SHIPPED: &str =
@@ -20,7 +16,6 @@ pub(crate) struct Options {
     no_advisories: bool,
 }
 
-/// Runs all checks, and fails if one of them does.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     cargo_tool(workspace, "cargo-deny", "0.20.2")?;
     let cargo = |args: &[&str]| Toolchain::host(workspace).cargo(workspace, args[0]).args(&args[1..]);
@@ -35,7 +30,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         steps.push(("advisories", cargo(&["deny", "--workspace", "check", "advisories"])));
     }
     let tags = ["tag", "--merged", "HEAD", "--sort=-version:refname", "--list", "v*"];
-    let tags = Task::new("git", LIMIT).dir(workspace.root()).args(tags).run(Output::KeepStdout)?.check()?.output;
+    let tags = Task::new("git").dir(&workspace.root).args(tags).run(Output::KeepStdout)?.check()?.output;
     if let Some(tag) = tags.lines().next() {
         cargo_tool(workspace, "cargo-semver-checks", "0.51.0")?;
         steps.push(("interface", cargo(&["semver-checks", "--package", "ntpark", "--baseline-rev", tag])));

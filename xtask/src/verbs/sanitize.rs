@@ -1,12 +1,9 @@
-//! `cargo xtask sanitize`: the tests and the program `stress` under ThreadSanitizer and AddressSanitizer, on this
-//! machine.
-//!
 //! Sanitizers have to see the standard library as well, or they report races that are none: so it is built with
 //! them. The runtime libraries are those of the user's own toolchain, since Debian's lacks them.
 
 use crate::prelude::*;
 use crate::toolchain;
-use crate::verbs::programs::stress;
+use crate::verbs::stress;
 
 /// One test program. They take up to twenty times as long as without.
 const TEST_LIMIT: Duration = Duration::from_secs(10 * 60);
@@ -22,41 +19,35 @@ pub(crate) struct Options {
     seconds: u64,
 }
 
-/// For each, its name, how the name of its runtime library ends, and its settings: a report ends the program, with an
-/// exit code.
+/// For each, its name, how the name of its runtime library ends, and its settings.
 const SANITIZERS: [(&str, &str, &str, &str); 2] = [
     // A second at each program's end, in which threads that go on might still race, is too much for those that end on
     // purpose.
-    ("thread", "_rt.tsan.a", "TSAN_OPTIONS", "halt_on_error=1:exitcode=66:atexit_sleep_ms=0"),
+    ("thread", "_rt.tsan.a", "TSAN_OPTIONS", "atexit_sleep_ms=0"),
     // Threads that are parked when a process ends never free what they own: leaks are not looked for.
-    (
-        "address",
-        "_rt.asan.a",
-        "ASAN_OPTIONS",
-        "halt_on_error=1:exitcode=66:detect_leaks=0:detect_stack_use_after_return=1",
-    ),
+    ("address", "_rt.asan.a", "ASAN_OPTIONS", "detect_leaks=0:detect_stack_use_after_return=1"),
 ];
 
-/// Runs everything with each sanitizer, and fails if one has something to report.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     ensure!(cfg!(all(target_os = "linux", target_arch = "x86_64")), "sanitizers run on x86_64 Linux only");
     let mut setup = Setup::new(workspace);
-    let toolchain = setup.needs_source(Target::SANITIZED);
+    let mut toolchain = setup.needs_source(Target::SANITIZED);
     setup.carry_out()?;
 
     let mut report = Report::default();
     for (name, runtime, variable, settings) in SANITIZERS {
-        let flags = flags(name, runtime)?;
-        let instrumented = |build| Build { rustflags: &flags, profile: None, ..build };
+        toolchain.rustflags = flags(name, runtime)?;
+        // A report ends the program.
+        let settings = format!("halt_on_error=1:exitcode=66:{settings}");
         report.group(format!("{name} sanitizer"));
-        for test in instrumented(Build::new("ntpark", &["test", "--lib", "--tests"])).run(workspace, &toolchain)? {
-            let task = Task::new(&test.path, TEST_LIMIT).dir(&test.package_dir).env(variable, settings);
+        for test in Build::new("ntpark", &["test", "--lib", "--tests"]).run(workspace, &toolchain)? {
+            let task = Task::new(&test.path).limit(TEST_LIMIT).dir(&test.package_dir).env(variable, &settings);
             report.program(&test.name, &task.env(BACKEND_VARIABLE, Backend::Host.name()), Counts::of_tests)?;
         }
         if options.seconds > 0 {
-            let program = instrumented(stress::PROGRAM).one(workspace, &toolchain)?;
-            let task = stress::task(&program, &Runner::native(), Backend::Host, options.seconds);
-            report.program("stress", &task.env(variable, settings), Counts::of_program)?;
+            let program = Build { profile: None, ..stress::PROGRAM }.one(workspace, &toolchain)?;
+            let task = stress::task(&program, &Runner::default(), Backend::Host, options.seconds);
+            report.program("stress", &task.env(variable, &settings), Counts::of_program)?;
         }
     }
     report.summary()

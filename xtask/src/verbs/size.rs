@@ -1,11 +1,9 @@
-//! `cargo xtask size`: how large ntpark makes a program, what it imports, and how much stack a wait takes.
-
 use object::pe::IMAGE_DIRECTORY_ENTRY_IMPORT;
 use object::read::pe::PeFile64;
 use object::{LittleEndian as LE, Object as _, ObjectSection as _};
 
 use crate::prelude::*;
-use crate::verbs::dist::Flavour;
+use crate::verbs::dist;
 
 /// Programs that hand a token to and fro, once.
 const RUN_LIMIT: Duration = Duration::from_secs(60);
@@ -18,14 +16,13 @@ const RUN_LIMIT: Duration = Duration::from_secs(60);
 #[derive(clap::Args)]
 pub(crate) struct Options {}
 
-/// Measures and prints.
 pub(crate) fn run(workspace: &Workspace, Options {}: &Options) -> Result<()> {
     let mut report = Report::default();
     check(workspace, &mut report)?;
     let place = Place::windows(workspace, Target::X86_64_ABORT, None)?;
     for package in ["with-std", "with-parking-lot"] {
         for Program { path, .. } in build(&place, package)? {
-            place.runner()?.task(&path, RUN_LIMIT).run(Output::Keep)?.check()?;
+            place.runner()?.task(&path).limit(RUN_LIMIT).run(Output::Keep)?.check()?;
             println!("{package}: {} bytes", fs::metadata(path)?.len());
         }
     }
@@ -42,18 +39,18 @@ pub(crate) fn check(workspace: &Workspace, report: &mut Report) -> Result<()> {
     };
     let (futex, park, spin, stack) = (find("futex")?, find("park")?, find("spin")?, find("stack")?);
     for program in [futex, park, spin] {
-        runner.task(program, RUN_LIMIT).run(Output::Keep)?.check()?;
+        runner.task(program).limit(RUN_LIMIT).run(Output::Keep)?.check()?;
     }
     // On each of its three kinds of Windows it prints the stack of the first park, of a later one, and of a futex.
     let mut stacks = [0; 3];
     for windows in ["0", "1", "2"] {
-        let printed = runner.task(stack, RUN_LIMIT).arg(windows).run(Output::Keep)?.check()?.output;
+        let printed = runner.task(stack).limit(RUN_LIMIT).arg(windows).run(Output::Keep)?.check()?.output;
         let numbers: Vec<u64> = printed.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
         ensure!(numbers.len() == stacks.len(), "stack.exe has printed {printed}");
         stacks.iter_mut().zip(numbers).for_each(|(most, bytes)| *most = bytes.max(*most));
     }
     let dir = tempfile::tempdir()?;
-    Flavour::X86_64_GNU.build(workspace, &place.toolchain, &dir.path().join("c"))?;
+    dist::build(workspace, &place.toolchain, &dir.path().join("c"))?;
     let dll = dir.path().join("c/bin/ntpark.dll");
 
     report.group("size");

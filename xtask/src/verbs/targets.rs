@@ -1,17 +1,11 @@
-//! `cargo xtask targets`: the crate for every kind of target, and a whole program for those of Windows, compiled,
-//! linked and run as far as this machine can.
-//!
-//! The program is the example `no_crt`: without std and a C runtime it takes a linker, and nothing else that
-//! comes with a target. A `core` that a toolchain has not compiled is built from its source.
-
 use crate::debian::{MMDEBSTRAP, QEMU, Root};
 use crate::prelude::*;
-use crate::verbs::dist::LLD;
+use crate::toolchain::LLD;
 
 /// The program takes a fraction of a second; emulated, a few seconds.
 const LIMIT: Duration = Duration::from_secs(2 * 60);
 
-/// The example.
+/// A program for Windows: without std and a C runtime it takes a linker, and nothing else that comes with a target.
 pub(crate) const NO_CRT: Build<'_> =
     Build { manifest: Some("examples/no_crt/Cargo.toml"), ..Build::release("no_crt", &["build", "--bins"]) };
 
@@ -19,8 +13,6 @@ pub(crate) const NO_CRT: Build<'_> =
 const PAGE: &str = "docs/targets.md";
 const HEADING: &str = "| target | compiled | linked | run |\n|---|---|---|---|\n";
 
-const CLANG: Tool =
-    Tool { program: "clang-19", package: "clang-19", purpose: "clang, to link for the gnullvm targets" };
 /// Libraries of mingw-w64 that rustc asks for, and from which the program takes nothing.
 const EMPTY: [&str; 5] = ["kernel32", "mingw32", "mingwex", "msvcrt", "user32"];
 
@@ -63,7 +55,6 @@ const LIBRARIES: &str = "arm64ec-pc-windows-msvc, thumbv7a-pc-windows-msvc, x86_
 /// Parts of the names of targets for which no toolchain has a compiled `core`.
 const NOT_COMPILED: [&str; 3] = ["-win7-", "thumbv7a-", "-cygwin"];
 
-/// Builds for all targets.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     ensure!(cfg!(target_os = "linux"), "this links for all targets on Debian; on Windows, use the toolchain of each");
     let mut setup = Setup::new(workspace);
@@ -73,14 +64,11 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         let (name, way_out) = row.split_once(": ").map_or((row, None), |(name, way_out)| (name, Some(way_out)));
         if options.target.is_empty() || options.target.iter().any(|target| target == name) {
             let (triple, flags) = name.split_once(' ').unwrap_or((name, ""));
-            let (arch, _) = triple.split_once('-').context("a triple has parts")?;
             // For what this machine's Wine runs its programs; others take an emulator.
-            let runs_as = Target::windows(arch).ok().filter(|_| is_program);
+            let runs_as = triple.split('-').find_map(|arch| Target::windows(arch).ok()).filter(|_| is_program);
             runs_as.into_iter().for_each(|target| setup.needs_wine(target));
-            let mut toolchain = toolchain(workspace, &mut setup, triple, arch)?;
-            if !flags.is_empty() {
-                toolchain = toolchain.with_env("RUSTFLAGS", flags);
-            }
+            let mut toolchain = toolchain(workspace, &mut setup, triple)?;
+            toolchain.rustflags += flags;
             builds.push((name, is_program, way_out, runs_as, toolchain));
         }
     }
@@ -107,11 +95,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             table += &format!("| `{name}` | {cell} | | |\n");
             continue;
         }
-        let mut program = None;
-        report.step("compiled and linked", || {
-            program = Some(NO_CRT.one(workspace, &toolchain)?);
-            Ok(())
-        })?;
+        let program = report.step("compiled and linked", || NO_CRT.one(workspace, &toolchain))?;
         let is_run = runs_as.is_some() || options.emulate;
         if let Some(program) = program.filter(|_| is_run) {
             report.step("run", || {
@@ -119,7 +103,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
                     Some(target) => Runner::windows(workspace, target)?,
                     None => Runner::in_root(workspace, Root::get(workspace, "bookworm", true)?, "arm64")?,
                 };
-                runner.task(&program.path, LIMIT).run(Output::Keep)?.check().map(drop)
+                runner.task(&program.path).limit(LIMIT).run(Output::Keep)?.check().map(drop)
             })?;
         }
         table += &format!("| `{name}` | yes | yes | {} |\n", if is_run { "yes" } else { "not here" });
@@ -127,19 +111,19 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     report.summary()?;
     println!("\n{table}");
     if options.write || options.check {
-        let page = fs::read_to_string(workspace.root().join(PAGE))?;
+        let page = fs::read_to_string(workspace.root.join(PAGE))?;
         let (before, rest) = page.split_once(HEADING).with_context(|| format!("{PAGE} has no table"))?;
         let (_, after) = rest.split_once("\n\n").with_context(|| format!("{PAGE} ends with the table"))?;
         let new = format!("{before}{table}\n{after}");
         ensure!(options.write || page == new, "{PAGE} has another table: cargo xtask targets --write");
-        fs::write(workspace.root().join(PAGE), new)?;
+        fs::write(workspace.root.join(PAGE), new)?;
     }
     Ok(())
 }
 
 /// Makes what clang links with: empty libraries, and one of ntdll for ARM64, for which mingw-w64 is no package.
 pub(crate) fn make_libraries(workspace: &Workspace) -> Result<()> {
-    let folder = |arch| workspace.target().join("libraries").join(arch);
+    let folder = |arch| workspace.target.join("libraries").join(arch);
     for arch in ["x86_64", "i686", "aarch64"] {
         fs::create_dir_all(folder(arch))?;
         for library in EMPTY {
@@ -149,33 +133,21 @@ pub(crate) fn make_libraries(workspace: &Workspace) -> Result<()> {
     let definition = "LIBRARY ntdll.dll\nEXPORTS\nmemcmp\nmemcpy\nmemmove\nmemset\nstrlen\n";
     fs::write(folder("aarch64").join("ntdll.def"), definition)?;
     let make = ["/lib", "/machine:arm64", "/def:ntdll.def", "/out:libntdll.a"];
-    Task::new(LLD.program, LIMIT).args(make).dir(folder("aarch64")).run(Output::Keep)?.check().map(drop)
+    Task::new(LLD.program).args(make).dir(folder("aarch64")).run(Output::Keep)?.check().map(drop)
 }
 
 /// The toolchain that builds the example for a target; what it takes goes to `setup`.
-pub(crate) fn toolchain(
-    workspace: &Workspace,
-    setup: &mut Setup<'_>,
-    triple: &'static str,
-    arch: &str,
-) -> Result<Toolchain> {
-    let toolchain = match NOT_COMPILED.iter().any(|part| triple.contains(part)) {
-        true => setup.needs_source(Target::bare(triple)),
-        false => setup.needs_target(Target::bare(triple))?,
+pub(crate) fn toolchain(workspace: &Workspace, setup: &mut Setup<'_>, triple: &'static str) -> Result<Toolchain> {
+    let target = Target::bare(triple);
+    setup.needs_linker(target);
+    let mut toolchain = match NOT_COMPILED.iter().any(|part| triple.contains(part)) {
+        true => setup.needs_source(target),
+        false => setup.needs_target(target)?,
     };
-    if triple.ends_with("-gnu") {
-        setup.needs_linker(Target::windows(arch)?);
-        return Ok(toolchain);
-    }
-    if !triple.contains("-windows-") {
-        return Ok(toolchain);
-    }
+    let Some((arch, "pc-windows-gnullvm")) = triple.split_once('-') else { return Ok(toolchain) };
     setup.needs_tool(LLD);
-    if triple.ends_with("-msvc") {
-        return Ok(toolchain.with_linker(LLD));
-    }
-    setup.needs_tool(CLANG);
-    let dir = workspace.target().join("libraries").join(arch);
-    let flags = format!("--target={arch}-w64-windows-gnu -Clink-arg=-fuse-ld=lld-19 -Clink-arg=-L{}", dir.display());
-    Ok(toolchain.with_linker(CLANG).with_env("RUSTFLAGS", format!("-Clink-arg={flags}")))
+    let dir = workspace.target.join("libraries").join(arch);
+    let flags = [&format!("--target={arch}-w64-windows-gnu"), "-fuse-ld=lld-19", &format!("-L{}", dir.display())];
+    toolchain.rustflags = flags.map(|flag| format!("-Clink-arg={flag}")).join(" ");
+    Ok(toolchain)
 }

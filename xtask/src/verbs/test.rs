@@ -1,12 +1,10 @@
-//! `cargo xtask test`: every suite, in every place, on every backend.
-
 mod c;
 mod faults;
 
 use clap::ValueEnum;
 
 use crate::prelude::*;
-use crate::verbs::programs::stress;
+use crate::verbs::stress;
 use crate::verbs::targets::NO_CRT;
 use crate::verbs::{kernel, size};
 
@@ -101,7 +99,6 @@ struct Session<'a> {
     report: Report,
 }
 
-/// Runs the tests.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let mut suites = options.suite.clone();
     if suites.is_empty() {
@@ -196,7 +193,7 @@ impl<'a> Session<'a> {
     fn proof(&mut self, build: Build<'_>) -> Result<()> {
         for program in build.run(self.workspace, &Toolchain::host(self.workspace))? {
             self.report.group(&program.name);
-            let task = self.task(&program, &Runner::native());
+            let task = self.task(&program, &Runner::default());
             self.report.program(&program.name, &task, Counts::of_tests)?;
         }
         Ok(())
@@ -220,13 +217,7 @@ impl<'a> Session<'a> {
         backends.iter().copied().filter(|backend| wanted.is_empty() || wanted.contains(backend)).collect()
     }
 
-    fn on_each_backend(
-        &mut self,
-        label: &str,
-        place: &Place<'_>,
-        programs: &[Program],
-        judge: fn(&Finished) -> Counts,
-    ) -> Result<()> {
+    fn on_each_backend(&mut self, label: &str, place: &Place<'_>, programs: &[Program], judge: Judge) -> Result<()> {
         for backend in self.chosen(place.backends) {
             self.report.group(format!("{label} {}", backend.name()));
             let runner = place.runner()?;
@@ -241,7 +232,7 @@ impl<'a> Session<'a> {
     /// What runs a program as cargo would.
     fn task(&self, program: &Program, runner: &Runner) -> Task {
         let dir = &program.package_dir;
-        let task = runner.task(&program.path, LIMIT).dir(dir).env("CARGO_MANIFEST_DIR", dir);
+        let task = runner.task(&program.path).limit(LIMIT).dir(dir).env("CARGO_MANIFEST_DIR", dir);
         task.args(&self.options.filter)
     }
 }

@@ -7,11 +7,7 @@ use std::collections::BTreeSet;
 
 use super::Session;
 use crate::prelude::*;
-use crate::verbs::dist::Flavour;
-use crate::verbs::header;
-
-/// Compiling all programs, or running them all, on a slow machine. Each test has a limit of its own.
-const LIMIT: Duration = Duration::from_secs(30 * 60);
+use crate::verbs::{dist, header};
 
 const TOOLS: [Tool; 4] = [
     Tool { program: "cmake", package: "cmake", purpose: "CMake and ctest, to build C programs and run them" },
@@ -27,30 +23,27 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<()> {
     TOOLS.into_iter().for_each(|tool| setup.needs_tool(tool));
     let mut widths = Vec::new();
     for &target in &session.options.target {
-        let (gnu, msvc, program, package) = if target == Target::X86_64 {
-            (Flavour::X86_64_GNU, Flavour::X86_64_MSVC, "x86_64-w64-mingw32-g++", "g++-mingw-w64-x86-64-win32")
-        } else {
-            (Flavour::I686_GNU, Flavour::I686_MSVC, "i686-w64-mingw32-g++", "g++-mingw-w64-i686-win32")
+        let (kinds, program, package) = match target == Target::X86_64 {
+            true => ([Target::X86_64_BARE, Target::MSVC[0]], "x86_64-w64-mingw32-g++", "g++-mingw-w64-x86-64-win32"),
+            false => ([Target::I686_BARE, Target::MSVC[1]], "i686-w64-mingw32-g++", "g++-mingw-w64-i686-win32"),
         };
         setup.needs_wine(target);
         setup.needs_tool(Tool { program, package, purpose: "a C++ compiler for Windows" });
-        let libraries = [(gnu, gnu.set_up(&mut setup)?), (msvc, msvc.set_up(&mut setup)?)];
-        widths.push((target, program, libraries));
+        widths.push((target, program, [setup.needs_linked(kinds[0])?, setup.needs_linked(kinds[1])?]));
     }
     setup.carry_out()?;
 
     header::check(workspace)?;
     session.proof(Build::new("ntpark-ffi", &["test"]))?;
-    for (target, compiler, libraries) in widths {
-        let dir = workspace.target().join("c").join(target.name);
-        for (flavour, toolchain) in &libraries {
-            let layout = dir.join(flavour.target.name);
-            flavour.build(workspace, toolchain, &layout)?;
-            inspect(workspace, *flavour, &layout).with_context(|| layout.display().to_string())?;
+    for (target, compiler, toolchains) in widths {
+        let dir = workspace.target.join("c").join(target.name);
+        let layouts = ["gnu", "msvc"].map(|kind| dir.join(kind));
+        for (toolchain, layout) in toolchains.iter().zip(&layouts) {
+            dist::build(workspace, toolchain, layout)?;
+            inspect(workspace, toolchain, layout).with_context(|| layout.display().to_string())?;
         }
         let build = dir.join("programs");
-        let [gnu, msvc] = libraries.map(|(flavour, _)| dir.join(flavour.target.name));
-        compile(session, compiler, &gnu, &msvc, &build)?;
+        compile(session, compiler, &layouts, &build)?;
         let runner = Runner::windows(workspace, target)?;
         session.report.group(format!("c {}", target.name));
         session.report.program("ctest", &runner.environment(ctest(session, &build)), judge)?;
@@ -60,8 +53,8 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<()> {
 
 /// Fails unless header, static library and DLL have the functions of one committed list, and the DLL imports those of
 /// the other. Programs without a C runtime show that the static library needs no others either.
-fn inspect(workspace: &Workspace, flavour: Flavour, layout: &Path) -> Result<()> {
-    let ffi = workspace.root().join("ffi");
+fn inspect(workspace: &Workspace, toolchain: &Toolchain, layout: &Path) -> Result<()> {
+    let ffi = workspace.root.join("ffi");
     let same = |what: &str, is: BTreeSet<String>, list: &str| -> Result<()> {
         let text = fs::read_to_string(ffi.join(list)).with_context(|| format!("cannot read ffi/{list}"))?;
         let listed: BTreeSet<_> = text.lines().map(str::to_owned).collect();
@@ -71,7 +64,8 @@ fn inspect(workspace: &Workspace, flavour: Flavour, layout: &Path) -> Result<()>
     };
     let header = fs::read_to_string(layout.join("include/ntpark.h"))?;
     same("the header", header::functions(&header).map(str::to_owned).collect(), "symbols.txt")?;
-    let library = fs::read(layout.join("lib").join(flavour.library_names().0))?;
+    let (library, _) = dist::library_names(toolchain.triple.unwrap_or_default());
+    let library = fs::read(layout.join("lib").join(library))?;
     let mut symbols = BTreeSet::new();
     for symbol in ArchiveFile::parse(&*library)?.symbols()?.context("the static library has no index")? {
         let name = text(symbol?.name());
@@ -100,8 +94,8 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// Compiles the programs, and looks at those without a C runtime.
-fn compile(session: &Session<'_>, compiler: &str, gnu: &Path, msvc: &Path, build: &Path) -> Result<()> {
-    let mut task = Task::new("cmake", LIMIT).arg("-S").arg(session.workspace.root().join("ffi/tests"));
+fn compile(session: &Session<'_>, compiler: &str, [gnu, msvc]: &[PathBuf; 2], build: &Path) -> Result<()> {
+    let mut task = Task::new("cmake").arg("-S").arg(session.workspace.root.join("ffi/tests"));
     task = task.arg("-B").arg(build).args(["-G", "Ninja"]).args([
         format!("-DCMAKE_C_COMPILER={}", compiler.replace("g++", "gcc")),
         format!("-DCMAKE_CXX_COMPILER={compiler}"),
@@ -113,7 +107,7 @@ fn compile(session: &Session<'_>, compiler: &str, gnu: &Path, msvc: &Path, build
         task = task.args(["-DCMAKE_SYSTEM_NAME=Windows", "-DCMAKE_CROSSCOMPILING_EMULATOR=wine"]);
     }
     task.run(Output::Keep)?.check()?;
-    Task::new("cmake", LIMIT).arg("--build").arg(build).run(Output::Keep)?.check()?;
+    Task::new("cmake").arg("--build").arg(build).run(Output::Keep)?.check()?;
     for program in ["static/no_crt-c99-static.exe", "static-msvc/no_crt.exe"] {
         let imports = imports(&File::parse(&*fs::read(build.join(program))?)?)?;
         let is_alone = imports.iter().all(|import| import.starts_with("kernel32.dll "));
@@ -125,7 +119,7 @@ fn compile(session: &Session<'_>, compiler: &str, gnu: &Path, msvc: &Path, build
 /// What runs the tests that were asked for.
 fn ctest(session: &Session<'_>, build: &Path) -> Task {
     let processors = std::thread::available_parallelism().map_or(1, usize::from).to_string();
-    let task = Task::new("ctest", LIMIT).arg("--test-dir").arg(build);
+    let task = Task::new("ctest").arg("--test-dir").arg(build);
     let task = task.args(["--output-on-failure", "--no-tests=error", "--parallel", &processors]);
     let backends: Vec<_> = session.options.backend.iter().map(|backend| backend.name()).collect();
     let labels = (!backends.is_empty()).then(|| format!("--label-regex=^({})$", backends.join("|")));
@@ -136,12 +130,8 @@ fn ctest(session: &Session<'_>, build: &Path) -> Task {
 fn judge(finished: &Finished) -> Counts {
     let verdict = finished.output.lines().find_map(|line| {
         let (failed, all) = line.split_once("tests passed, ")?.1.split_once(" tests failed out of ")?;
-        Some((failed.parse::<usize>().ok()?, all.trim_end().parse::<usize>().ok()?))
+        let (failed, all) = (failed.parse().ok()?, all.trim_end().parse::<usize>().ok()?);
+        Some(Counts { passed: all.checked_sub(failed)?, failed, ignored: 0 })
     });
-    match verdict {
-        Some((failed, all)) if finished.success() == (failed == 0) => {
-            Counts { passed: all - failed, failed, ignored: 0 }
-        }
-        _ => Counts { failed: 1, ..Counts::default() },
-    }
+    Counts::checked(verdict, finished)
 }

@@ -10,8 +10,6 @@ use ntpark_verify::catalogue::{Catalogue, Fault};
 use super::{Options, Session};
 use crate::prelude::*;
 
-/// For what everything else needs: it may have to compile all dependencies.
-const LIMIT_OF_FIRST_BUILD: Duration = Duration::from_secs(20 * 60);
 /// For a fault. None takes a tenth of it on an idle machine.
 const LIMIT: Duration = Duration::from_secs(180);
 /// The net that is the compile-time model.
@@ -23,7 +21,7 @@ const LINES: usize = 60;
 /// Those that the build notices take seconds each; without being asked for, no others are tried.
 pub(super) fn run(session: &mut Session<'_>) -> Result<()> {
     session.proof(Build::new("ntpark-verify", &["test", "--test=coverage"]))?;
-    let catalogue = Catalogue::read(session.workspace.root()).map_err(anyhow::Error::msg)?;
+    let catalogue = Catalogue::read(&session.workspace.root).map_err(anyhow::Error::msg)?;
     let Options { suite, filter, .. } = session.options;
     let is_wanted = |fault: &&Fault| match filter.is_empty() {
         true => !suite.is_empty() || fault.net == BUILD,
@@ -31,11 +29,11 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<()> {
     };
     let faults: Vec<_> = catalogue.faults.iter().filter(is_wanted).collect();
     // Cargo would take what it has built of a copy for what it builds of the tree: the copy has its own.
-    let home = session.workspace.target().join("faults");
+    let home = session.workspace.target.join("faults");
     let tree = home.join("tree");
     session.workspace.copy_to(&tree)?;
-    let command = |net: &str, limit| {
-        let task = Task::new(Toolchain::host(session.workspace).program(), limit).dir(&tree);
+    let command = |net: &str| {
+        let task = Task::new(Toolchain::host(session.workspace).program).dir(&tree);
         // What fails says why, and not from where; without the means to say that, compiling takes half as long.
         let task = task.env("RUST_BACKTRACE", "0").env("CARGO_PROFILE_DEV_DEBUG", "0");
         let task = task.env("CARGO_TARGET_DIR", home.join("target"));
@@ -46,7 +44,7 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<()> {
     };
     session.report.group("faults");
     for net in faults.iter().map(|fault| fault.net.as_str()).collect::<BTreeSet<_>>() {
-        let build = command(net, LIMIT_OF_FIRST_BUILD).args((net != BUILD).then_some("--no-run"));
+        let build = command(net).args((net != BUILD).then_some("--no-run"));
         build.run(Output::Keep)?.check().with_context(|| format!("without a fault, {net} is not built"))?;
     }
     for fault in faults {
@@ -55,7 +53,7 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<()> {
             let sound = fs::read_to_string(&file)?;
             fs::write(&file, fault.seeded(sound.clone()))?;
             let test = ["--", "--exact", &fault.test].into_iter().filter(|_| fault.net != BUILD);
-            let finished = command(&fault.net, LIMIT).args(test).run(Output::Keep);
+            let finished = command(&fault.net).limit(LIMIT).args(test).run(Output::Keep);
             fs::write(&file, sound)?;
             notice(fault, &finished?)
         })?;
