@@ -137,7 +137,7 @@ pub(crate) fn freed_at_once<T: Send + Sync>(
     let slots = [const { AtomicPtr::<T>::new(ptr::null_mut()) }; 2];
     let user = |slot: &AtomicPtr<T>, is_last: &dyn Fn(&T) -> bool| {
         for _ in 0..rounds(2_000) {
-            let mut lock = ptr::null_mut();
+            let mut lock: *mut T = ptr::null_mut();
             while lock.is_null() {
                 lock = slot.swap(ptr::null_mut(), Acquire);
                 thread::yield_now();
