@@ -224,7 +224,8 @@ fn a_value_is_written_once() {
     assert_eq!(format!("{LOCK:?}"), "OnceLock(1)");
 
     let mut lock = OnceLock::<u32>::default();
-    assert_eq!((lock.get_mut(), lock.take()), (None, None));
+    assert_eq!(lock.get_mut(), None);
+    assert_eq!(lock.take(), None);
     assert_eq!(lock.get_or_try_init(|| Err("no")), Err("no"));
     assert!(unwinds(|| drop(lock.get_or_init(unwind))));
     assert_eq!(lock.get_or_init(|| 3), &3, "it is not poisoned");
@@ -265,13 +266,10 @@ fn threads_race_for_the_value() {
             let lock = &lock;
             let threads = [0, 1, 2, 3].map(|number| {
                 scope.spawn(move || match number {
-                    0 => *lock.wait(),
-                    1 => {
-                        let _ = lock.set(Box::new(number));
-                        *lock.wait()
-                    }
-                    _ => *lock.get_or_init(|| Box::new(number)),
-                }.clone())
+                    0 => lock.wait().clone(),
+                    1 => lock.set(Box::new(number)).map_or_else(|_| lock.wait().clone(), |()| Box::new(number)),
+                    _ => lock.get_or_init(|| Box::new(number)).clone(),
+                })
             });
             threads.map(|thread| thread.join().expect("it does not panic"))
         });
