@@ -261,7 +261,7 @@ fn ptr_is(a: &AtomicUsize, b: &AtomicUsize) -> bool {
 fn threads_race_for_the_value() {
     let _test = begin();
     for _ in 0..rounds(300) {
-        let lock = OnceLock::new();
+        let lock = OnceLock::<Box<i32>>::new();
         let seen = thread::scope(|scope| {
             let lock = &lock;
             let threads = [0, 1, 2, 3].map(|number| {

@@ -110,6 +110,10 @@ pub(crate) struct Bare<T>(UnsafeCell<T>);
 unsafe impl<T: Send> Sync for Bare<T> {}
 
 impl<T> Bare<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self(UnsafeCell::new(value))
+    }
+
     /// # Safety
     /// No other thread uses it at the same time.
     pub(crate) unsafe fn with<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
