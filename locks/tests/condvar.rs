@@ -30,11 +30,9 @@ fn start<'scope>(
     number: usize,
     deadline: Instant,
 ) -> ScopedJoinHandle<'scope, bool> {
-    static STARTED: AtomicUsize = AtomicUsize::new(0);
     let (is_there, may_go) = std::sync::mpsc::channel();
     let thread = scope.spawn(move || {
         let mut guard = mutex.lock();
-        STARTED.fetch_add(1, SeqCst);
         is_there.send(()).expect("it is received");
         let is_notified = condvar.wait_until(&mut guard, deadline);
         guard.push(number);
@@ -158,7 +156,6 @@ fn time_runs_out_after_the_notify() {
         let guard = mutex.lock();
         // On a busy machine they may be late.
         let notified = condvar.notify_all();
-        assert_eq!(notified, Queue::Mutex.len(mutex_state(&mutex)).max(notified));
         pass(150);
         drop(guard);
         let returned = waiters.map(|waiter| waiter.join().expect("a wait does not panic"));

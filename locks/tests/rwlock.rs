@@ -523,7 +523,8 @@ fn a_fair_unlock_hands_over_to_the_head_of_the_queue() {
 #[test]
 fn starvation_is_bounded() {
     let _test = begin();
-    for (waiters, state) in [(&[Shared, Shared][..], "shared"), (&[Upgradable], "upgradable"), (&[Exclusive], "exclusive")]
+    for (waiters, state) in
+        [(&[Shared, Shared][..], "shared"), (&[Upgradable], "upgradable"), (&[Exclusive], "exclusive")]
     {
         with_waiters(waiters, |lock| {
             pass(2);
@@ -543,7 +544,9 @@ fn starvation_is_bounded() {
 #[test]
 fn a_bump_lets_those_who_wait_go_first() {
     let _test = begin();
-    for (held, waiting) in [(Exclusive, Shared), (Exclusive, Exclusive), (Exclusive, Upgradable), (Upgradable, Exclusive)] {
+    for (held, waiting) in
+        [(Exclusive, Shared), (Exclusive, Exclusive), (Exclusive, Upgradable), (Upgradable, Exclusive)]
+    {
         let lock = RawRwLock::new();
         let waiter = Waiter { lock: &lock, turns: AtomicUsize::new(0) };
         held.lock(&lock);
@@ -627,7 +630,11 @@ fn the_last_user_frees_it() {
         access.lock(lock);
         let left = users.fetch_add(1, SeqCst) + 1;
         (0..fastrand::u32(..500)).for_each(|_| std::hint::spin_loop());
-        if fastrand::bool() { access.unlock(lock) } else { access.unlock_fair(lock) }
+        if fastrand::bool() {
+            access.unlock(lock)
+        } else {
+            access.unlock_fair(lock)
+        }
         left
     };
     // A writer frees it that has come after a reader, an upgradable one or another writer.

@@ -139,8 +139,11 @@ fn one_that_gives_up_lets_those_behind_it_go() {
         while Queue::Semaphore.len(&semaphore) == 0 && !many.is_finished() {
             thread::yield_now();
         }
-        // Gets the permit, at once or from then on.
-        scope.spawn(|| semaphore.acquire(1));
+        let one = scope.spawn(|| semaphore.acquire(1));
+        while Queue::Semaphore.len(&semaphore) == 1 && !many.is_finished() {
+            thread::yield_now();
+        }
+        one.join().expect("it does not panic");
         assert!(!many.join().expect("it does not panic"));
     });
     assert_eq!(bits(&semaphore), 0);
