@@ -49,7 +49,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         let flags = flags(name, runtime)?;
         let instrumented = |build| Build { rustflags: &flags, profile: None, ..build };
         report.group(format!("{name} sanitizer"));
-        for test in instrumented(Build::new("ntpark", &["test", "--lib", "--tests"])).run(workspace, &toolchain)? {
+        for test in instrumented(Build::new("ntpark", &["test", "--lib", "--tests", "--package=ntpark-locks"]))
+            .run(workspace, &toolchain)?
+        {
             let task = Task::new(&test.path, TEST_LIMIT).dir(&test.package_dir).env(variable, settings);
             report.program(&test.name, &task.env(BACKEND_VARIABLE, Backend::Host.name()), Counts::of_tests)?;
         }
