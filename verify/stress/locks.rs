@@ -171,9 +171,9 @@ impl Locks {
 
     /// With the lock held.
     fn read(&self, worker: &mut Worker<'_>) {
-        // SAFETY: others may read at the same time, and nobody writes. ThreadSanitizer does not mind the `&mut`.
-        let is_equal = unsafe { self.written.with(|[first, second]| first == second) };
-        if !is_equal {
+        // SAFETY: nobody writes.
+        let [first, second] = unsafe { self.written.get() };
+        if first != second {
             worker.watch.fail("a reader was in together with a writer");
         }
         worker.dawdle();
@@ -235,9 +235,9 @@ impl Locks {
     /// What the locks say at the end, added to what the threads have counted.
     fn settle(&self, round: &Round<'_>, counts: &mut Counts) {
         // SAFETY: all threads have ended; likewise below.
-        counts.sent += unsafe { self.locked.with(|locked| *locked) };
+        counts.sent += unsafe { self.locked.get() };
         // SAFETY: see above.
-        counts.sent += unsafe { self.written.with(|[first, _]| *first) };
+        counts.sent += unsafe { self.written.get() }[0];
         let states = [
             (format!("{:?}", self.mutex), "RawMutex(free)".to_owned()),
             (format!("{:?}", self.rwlock), "RawRwLock(free)".to_owned()),
@@ -341,7 +341,13 @@ impl Lane {
                 freed.mutex.lock();
                 let is_last = is_last(members);
                 // SAFETY: locked; likewise below.
-                unsafe { if worker.rng.bool() { freed.mutex.unlock() } else { freed.mutex.unlock_fair() } };
+                if worker.rng.bool() {
+                    // SAFETY: locked; likewise below.
+                    unsafe { freed.mutex.unlock() };
+                } else {
+                    // SAFETY: see above.
+                    unsafe { freed.mutex.unlock_fair() };
+                }
                 is_last
             }
             Kind::RwLock => {

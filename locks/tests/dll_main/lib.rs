@@ -28,8 +28,8 @@ pub unsafe extern "system" fn DllMain(_module: *mut c_void, reason: u32, _reserv
     let function = FUNCTION.load(Relaxed);
     if !function.is_null() {
         // SAFETY: what is not null was given to `set_function`, and has this type.
-        unsafe { transmute::<*mut c_void, extern "system" fn(u32)>(function) }
-        (reason);
+        let function = unsafe { transmute::<*mut c_void, extern "system" fn(u32)>(function) };
+        function(reason);
     }
     TRUE
 }

@@ -145,7 +145,7 @@ impl<'a> Session<'a> {
 
     fn tests(&mut self, place: &Place<'_>) -> Result<()> {
         let locks = ["test", "--package=ntpark-locks", "--features=ntpark-locks/critical-section"];
-        let programs = place.build(Build::new("ntpark-locks", &locks))?;
+        let programs = place.build(Build::new("ntpark", &locks))?;
         self.on_each_backend(&place.name, place, &programs, Counts::of_tests)
     }
 
