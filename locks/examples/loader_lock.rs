@@ -35,7 +35,9 @@ fn main() {
 
     common::setup();
     let dll = Dll::load(in_dll_main);
-    let run = || drop(RUNNING.fetch_add(1, SeqCst));
+    let run = || {
+        RUNNING.fetch_add(1, SeqCst);
+    };
     // The first use of the locks, in `DllMain`.
     thread::spawn(run).join().expect("it does not panic");
     assert_eq!((FIRST.get(), RUNNING.load(SeqCst)), (Some(&1), 1));
@@ -52,7 +54,7 @@ fn main() {
     assert!(*STARTED.lock() > THREADS);
     drop(dll);
     assert!(ENDED.try_acquire(1));
-    println!("{} threads waited for a lock in `DllMain`", THREADS);
+    println!("{THREADS} threads waited for a lock in `DllMain`");
 }
 
 #[cfg(not(windows))]

@@ -35,7 +35,8 @@ fn calls() -> impl Strategy<Value = Vec<Call>> {
 }
 
 proptest! {
-    #![proptest_config(proptest_config(256))]
+    // As cases start threads, fewer than usual.
+    #![proptest_config(proptest_config(64))]
 
     /// The model is who has the lock: how many readers, and whether an upgradable one or a writer.
     #[test]
