@@ -18,6 +18,7 @@
 #[path = "../../examples/common/mod.rs"]
 mod common;
 mod crowd;
+mod locks;
 mod lot;
 mod monitor;
 mod pairs;
@@ -53,8 +54,12 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "stride", run: lot::stride },
     Scenario { name: "many", run: lot::many },
     Scenario { name: "freed", run: lot::freed },
+    Scenario { name: "locks", run: locks::mixed },
+    Scenario { name: "last", run: locks::freed },
     #[cfg(windows)]
     Scenario { name: "stopped", run: stopped::run },
+    #[cfg(windows)]
+    Scenario { name: "lstopped", run: locks::stopped },
 ];
 
 const USAGE: &str = "\
@@ -63,7 +68,8 @@ usage: stress [--backend NAME] [--seconds N] [--seed N] [--scenario NAME]...
   --seconds    stop after the cycle in which so many seconds are over [default: 10]
   --seed       seed of the first round; each further one counts up [default: random]
   --scenario   ring, pairs, storm, reuse, crowd or monitor; of the lot: mix, bucket, stride, many, freed or,
-               on Windows, stopped; may be given several times [default: all]";
+               on Windows, stopped; of the locks: locks, last or, on Windows, lstopped;
+               may be given several times [default: all]";
 
 struct Options {
     backend: Option<BackendKind>,

@@ -4,7 +4,7 @@
 
 use crate::lot::futex_wait;
 use crate::watch::Doing;
-use crate::worker::{Counts, Round};
+use crate::worker::{Counts, Round, Worker};
 use ntpark::{Instant, futex};
 use std::ffi::c_void;
 use std::os::windows::io::AsRawHandle;
@@ -19,27 +19,34 @@ const THREADS: usize = 8;
 
 pub(crate) fn run(round: &Round<'_>) -> Counts {
     let words = [const { AtomicU32::new(0) }; 2];
+    run_suspended(round, |index, worker| {
+        let [word, to] = [(); 2].map(|()| &words[worker.rng.usize(..2)]);
+        if index % 2 == 0 {
+            let deadline = Instant::now() + Duration::from_micros(worker.rng.u64(..500));
+            futex_wait(worker, word, deadline);
+        } else {
+            worker.place.set(Doing::Unparking);
+            let woken = match worker.rng.u8(..3) {
+                0 => futex::requeue(word, to, worker.rng.usize(..3), 2).woken,
+                1 => futex::wake(word, worker.rng.usize(..3)),
+                _ => futex::wake_all(word),
+            };
+            worker.place.set(Doing::Working);
+            worker.counts.sent += woken as u64;
+        }
+    })
+}
+
+/// Runs threads that do a step again and again, and suspends one of them now and then.
+pub(crate) fn run_suspended(round: &Round<'_>, step: impl Fn(usize, &mut Worker<'_>) + Sync) -> Counts {
     let end = AtomicBool::new(false);
     let mut rng = round.rng();
     let work = |index| {
-        let (words, end) = (&words, &end);
+        let (step, end) = (&step, &end);
         move || {
             let mut worker = round.worker(index);
             while !end.load(Relaxed) {
-                let [word, to] = [(); 2].map(|()| &words[worker.rng.usize(..2)]);
-                if index % 2 == 0 {
-                    let deadline = Instant::now() + Duration::from_micros(worker.rng.u64(..500));
-                    futex_wait(&mut worker, word, deadline);
-                } else {
-                    worker.place.set(Doing::Unparking);
-                    let woken = match worker.rng.u8(..3) {
-                        0 => futex::requeue(word, to, worker.rng.usize(..3), 2).woken,
-                        1 => futex::wake(word, worker.rng.usize(..3)),
-                        _ => futex::wake_all(word),
-                    };
-                    worker.place.set(Doing::Working);
-                    worker.counts.sent += woken as u64;
-                }
+                step(index, &mut worker);
             }
             worker.place.clear();
             worker.counts

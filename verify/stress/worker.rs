@@ -219,6 +219,18 @@ impl<T> Bare<T> {
         // SAFETY: the caller is the only one who uses it.
         work(unsafe { &mut *self.0.get() })
     }
+
+    /// What is in it.
+    ///
+    /// # Safety
+    /// No other thread changes it at the same time.
+    pub(crate) unsafe fn get(&self) -> T
+    where
+        T: Copy,
+    {
+        // SAFETY: nobody changes it.
+        unsafe { *self.0.get() }
+    }
 }
 
 /// The simplest lock there is, for the few instructions in which a queue is changed. It does not park, so

@@ -2,7 +2,8 @@ use crate::prelude::*;
 use crate::toolchain;
 
 /// The tests that Miri can execute: a package, and what of it.
-const TESTS: [(&str, &[&str]); 2] = [("ntpark", &["--tests"]), ("ntpark-verify", &["--test=simulated"])];
+const TESTS: [(&str, &[&str]); 3] =
+    [("ntpark", &["--tests"]), ("ntpark-locks", &["--tests"]), ("ntpark-verify", &["--test=simulated"])];
 
 /// The two models of who may use which memory, and the flag that selects each.
 const MODELS: [(&str, &str); 2] = [("Stacked Borrows", ""), ("Tree Borrows", "-Zmiri-tree-borrows")];

@@ -141,13 +141,14 @@ impl<'a> Session<'a> {
     }
 
     fn tests(&mut self, place: &Place<'_>) -> Result<()> {
-        let programs = place.build(Build::new("ntpark", &["test"]))?;
+        let locks = ["test", "--package=ntpark-locks", "--features=ntpark-locks/critical-section"];
+        let programs = place.build(Build::new("ntpark", &locks))?;
         self.on_each_backend(&place.name, place, &programs, Counts::of_tests)
     }
 
     /// An example is a program that checks what it shows: it passes if it ends with success.
     fn examples(&mut self, place: &Place<'_>) -> Result<()> {
-        let mut programs = place.build(Build::new("ntpark", &["build", "--examples"]))?;
+        let mut programs = place.build(Build::new("ntpark", &["build", "--examples", "--package=ntpark-locks"]))?;
         programs.retain(|program| program.name != DEMO);
         if place.backends.contains(&Backend::WaitAddress) {
             programs.extend(place.build(NO_CRT)?);
@@ -185,7 +186,7 @@ impl<'a> Session<'a> {
     fn doc(&mut self) -> Result<()> {
         self.report.group("documentation");
         let task = Toolchain::host(self.workspace).cargo(self.workspace, "test");
-        let task = task.args(["--package", "ntpark", "--doc", "--"]).args(&self.options.filter);
+        let task = task.args(["--package=ntpark", "--package=ntpark-locks", "--doc", "--"]).args(&self.options.filter);
         self.report.program("doctests", &task, Counts::of_tests)
     }
 
