@@ -163,12 +163,13 @@ impl Semaphore {
     /// no room for them.
     #[cold]
     fn serve(&self, permits: u32) -> bool {
-        let spent = Cell::new(0);
+        let spent = Cell::new(0_usize);
         let mut has_room = true;
         let filter = |token: ParkToken| {
             // Somebody waits, so nobody else changes it.
             let available = given(self.state.load(Relaxed), permits).unwrap_or(0) / PERMIT;
-            match spent.get() + token.0 {
+            // Saturating: what one thread wants may be all that a word holds.
+            match spent.get().saturating_add(token.0) {
                 needed if needed <= available as usize => {
                     spent.set(needed);
                     FilterOp::Unpark
