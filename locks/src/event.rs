@@ -12,7 +12,7 @@ use crate::sync::atomic::AtomicU8;
 use crate::sync::lot::{self, DEFAULT_PARK_TOKEN, DEFAULT_UNPARK_TOKEN, FilterOp, ParkResult, ParkToken, UnparkResult};
 use crate::sync::{Instant, SpinWait};
 use core::fmt;
-use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 const SET: u8 = 1;
 const PARKED: u8 = 2;
@@ -126,8 +126,8 @@ impl Event {
         let mut state = self.state.load(Relaxed);
         while state & SET != 0 {
             let next = if state & MANUAL == 0 { state & !SET } else { state };
-            // Acquire: meets the Release of `set`. AcqRel, so that a later one meets the same.
-            match self.state.compare_exchange_weak(state, next, AcqRel, Relaxed) {
+            // Acquire: meets the Release of `set`.
+            match self.state.compare_exchange_weak(state, next, Acquire, Relaxed) {
                 Ok(_) => return true,
                 Err(found) => state = found,
             }

@@ -440,11 +440,22 @@ impl RawRwLock {
                 ParkResult::Invalid => continue,
                 ParkResult::Unparked(HANDED_OVER) => break,
                 ParkResult::Unparked(_) => own = WAKING,
-                ParkResult::TimedOut => (own, is_late) = (0, true),
+                ParkResult::TimedOut => {
+                    (own, is_late) = (0, true);
+                    self.let_in();
+                }
             }
             spin.reset();
         }
         access != Access::Exclusive || self.await_readers(0, deadline)
+    }
+
+    /// This thread has left the queue: it may have been all that kept out those behind it.
+    fn let_in(&self) {
+        let state = self.state.load(Relaxed);
+        if state & PARKED != 0 && state & WRITER == 0 {
+            Self::wake(self, 0, 0, true, coarse_now());
+        }
     }
 
     /// Blocks in the queue: in front, if this thread has been woken and came too late.
@@ -637,7 +648,7 @@ impl Head {
         if state & WRITER != 0 || (claims != 0 && state & UPGRADABLE != 0) {
             return None;
         }
-        state.checked_add(self.readers).filter(|&state| state <= FULL).map(|state| state | claims)
+        state.checked_add(self.readers).filter(|&state| state < FULL + READER).map(|state| state | claims)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::sync::lot::{self, DEFAULT_UNPARK_TOKEN, FilterOp, ParkResult, ParkTok
 use crate::sync::{Instant, SpinWait};
 use core::cell::Cell;
 use core::fmt;
-use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 const PARKED: u32 = 1;
 /// One permit.
@@ -150,8 +150,8 @@ impl Semaphore {
         let mut state = self.state.load(Relaxed);
         while state & PARKED == 0 {
             let next = given(state, permits).ok_or(TooManyPermits)?;
-            // AcqRel: who takes permits of several releases meets them all here.
-            match self.state.compare_exchange_weak(state, next, AcqRel, Relaxed) {
+            // Release: meets the Acquire of whoever takes these permits, though others are released after them.
+            match self.state.compare_exchange_weak(state, next, Release, Relaxed) {
                 Ok(_) => return Ok(()),
                 Err(found) => state = found,
             }
@@ -186,7 +186,7 @@ impl Semaphore {
                 };
                 let parked = if result.have_more_threads { PARKED } else { 0 };
                 let next = (next - spent.get() as u32 * PERMIT) | parked;
-                // AcqRel: as in `release`.
+                // Release: as in `release`. Acquire: who is served with permits of earlier releases meets them here.
                 match self.state.compare_exchange_weak(state, next, AcqRel, Relaxed) {
                     Ok(_) => break,
                     Err(found) => state = found,

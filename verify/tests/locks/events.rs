@@ -111,6 +111,7 @@ fn the_first_to_come_is_the_first_through() {
         });
         event.set();
         assert!(!event.try_wait(), "it has let the first through");
+        until(|| through.get() == 1);
         event.set();
         join(waiters);
         free(event, 0);

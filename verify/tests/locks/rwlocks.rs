@@ -340,43 +340,28 @@ fn a_waiter_that_gives_up_lets_in_those_behind_it() {
 }
 
 #[test]
-fn a_release_lets_in_all_up_to_the_first_writer() {
-    for (release, may_overtake) in [(false, true), (true, false)] {
-        explore_on(Clock::Standing, "the head of the queue", 0, move || {
-            let lock = guarded(5);
+fn a_hand_over_lets_in_all_up_to_the_first_writer() {
+    explore("the head of the queue", 0, || {
+        let lock = guarded(4);
+        lock.acquire(Exclusive, Instant::MAX);
+        let read: fn(&Place<Guarded>) = |lock| {
+            lock.acquire(Shared, Instant::MAX);
+            add(&lock.users, -1);
+            until(|| lock.users.get() <= 2);
+            lock.release(Shared, false);
+        };
+        let write: fn(&Place<Guarded>) = |lock| {
             lock.acquire(Exclusive, Instant::MAX);
-            let read: fn(&Place<Guarded>) = |lock| {
-                lock.acquire(Shared, Instant::MAX);
-                add(&lock.users, -1);
-                // Until the others of the head are in.
-                until(|| lock.users.get() <= 2);
-                lock.release(Shared, false);
-            };
-            let write: fn(&Place<Guarded>) = |lock| {
-                lock.acquire(Exclusive, Instant::MAX);
-                assert!(lock.users.get() <= 2, "readers in front come first");
-                add(&lock.users, -1);
-                lock.release(Exclusive, false);
-            };
-            let last: fn(&Place<Guarded>) = |lock| {
-                lock.acquire(Shared, Instant::MAX);
-                assert!(lock.users.get() <= 1, "a writer in front comes first");
-                add(&lock.users, -1);
-                lock.release(Shared, false);
-            };
+            assert_eq!(lock.users.get(), 2, "readers in front come first, those behind it later");
             add(&lock.users, -1);
-            let threads = queue(lock, [read, read, write, last]);
-            add(&lock.users, 1);
-            lock.release(Exclusive, release);
-            assert_eq!(lock.acquire(Exclusive, Instant::MIN), may_overtake);
-            if may_overtake {
-                lock.release(Exclusive, true);
-            }
-            add(&lock.users, -1);
-            join(threads);
-            lock.free_unused();
-        });
-    }
+            lock.release(Exclusive, false);
+        };
+        let threads = queue(lock, [read, read, write, |lock| lock.have(Shared)]);
+        lock.release(Exclusive, true);
+        assert!(!lock.acquire(Shared, Instant::MIN), "the writer has claimed it");
+        join(threads);
+        lock.free_unused();
+    });
 }
 
 #[test]
@@ -421,27 +406,44 @@ fn a_reader_hands_over_what_others_still_read() {
     });
 }
 
+/// A lock with room for one reader, and its word.
+fn almost_full() -> (Place<Guarded>, usize) {
+    let lock = guarded(0);
+    lock.lock.lock_shared();
+    let one = lock.word::<usize>();
+    let word = (usize::MAX / one - 2) * one;
+    lock.set_word(word);
+    (lock, word)
+}
+
 #[test]
 fn a_full_lock_lets_in_who_waits_as_soon_as_there_is_room() {
     explore("full of readers", 1, || {
-        let one = {
-            let lock = guarded(0);
-            lock.lock.lock_shared();
-            lock.word::<usize>()
-        };
-        // Room for one.
-        let readers = usize::MAX / one - 2;
-        let lock = guarded(3);
-        lock.set_word(readers * one);
+        let (lock, word) = almost_full();
         join([(); 3].map(|()| {
             spawn(move || {
                 lock.acquire(Shared, Instant::MAX);
                 assert_eq!(lock.readers.get(), 1, "there is room for one");
-                add(&lock.users, -1);
                 lock.release(Shared, false);
             })
         }));
-        assert_eq!(lock.word::<usize>(), readers * one, "nobody waits");
+        assert_eq!(lock.word::<usize>(), word, "nobody waits");
+    });
+    explore_on(Clock::No, "room that is handed over", 0, || {
+        let (lock, word) = almost_full();
+        lock.acquire(Shared, Instant::MAX);
+        assert!(!lock.acquire(Shared, Instant::MIN) && !lock.acquire(Upgradable, Instant::MIN), "it is full");
+        let threads = queue(
+            lock,
+            [|lock| {
+                lock.acquire(Shared, Instant::MAX);
+                lock.release(Shared, false);
+            }],
+        );
+        lock.release(Shared, false);
+        assert!(!lock.acquire(Shared, Instant::MIN), "handed over");
+        join(threads);
+        assert_eq!(lock.word::<usize>(), word);
     });
 }
 
