@@ -1,8 +1,9 @@
 //! [`Barrier`]: nobody goes on before all have come, and one is the last.
 
 use crate::barrier::{Barrier, BarrierWait};
+use crate::schedules::{explore, sample};
 use crate::time::Instant;
-use crate::{Place, SOON, explore, join, place, sample, spawn, step};
+use crate::{Place, SOON, join, place, spawn, step};
 use shuttle::rand::{Rng, thread_rng};
 use std::cell::Cell;
 

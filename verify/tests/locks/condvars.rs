@@ -111,14 +111,14 @@ fn one(condvar: &Condvar) -> usize {
 #[test]
 fn what_its_last_waiter_frees_is_not_touched() {
     explore("notify of one", 2, || all_are_notified([0], one));
-    explore("notify of all", 1, || all_are_notified([0, 0], Condvar::notify_all));
-    explore("notify of two", 1, || all_are_notified([0, 0], |condvar| condvar.notify(2)));
+    explore_on(Clock::Running, "notify of all", 1, || all_are_notified([0, 0], Condvar::notify_all));
+    explore_on(Clock::Running, "notify of two", 1, || all_are_notified([0, 0], |condvar| condvar.notify(2)));
     explore("notify one by one", 0, || all_are_notified([0, 0], one));
 }
 
 #[test]
 fn waiters_of_several_mutexes_are_notified() {
-    explore("two mutexes", 1, || all_are_notified([0, 1], Condvar::notify_all));
+    explore_on(Clock::Running, "two mutexes", 1, || all_are_notified([0, 1], Condvar::notify_all));
     explore("two mutexes, one by one", 0, || all_are_notified([0, 1], one));
     sample(60, || all_are_notified([0, 1, 0], |condvar| condvar.notify(2)));
 }

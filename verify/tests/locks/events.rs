@@ -1,8 +1,9 @@
 //! [`Event`]: a set lets one thread through, or all; none is lost, and none counts twice.
 
 use crate::event::Event;
+use crate::schedules::{explore, sample};
 use crate::time::Instant;
-use crate::{Place, SOON, explore, join, place, sample, spawn, until};
+use crate::{Place, SOON, join, place, spawn, until};
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::thread;
 use std::cell::Cell;

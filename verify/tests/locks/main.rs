@@ -2,8 +2,8 @@
 //! few preemptions.
 //!
 //! `cargo test -p ntpark-verify --test locks`. Locks lie in [memory] that whoever uses them last frees at once; each is
-//! judged by what its users see, and by its word, which is zero once nobody uses it. Orderings are loom's matter: here,
-//! all are `SeqCst`.
+//! judged by what its users see, and by its word, which is zero once nobody uses it. Those with patience run on three
+//! [clocks](clock). Orderings are loom's matter: here, all are `SeqCst`.
 
 #![cfg(not(windows))]
 

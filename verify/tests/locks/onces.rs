@@ -1,8 +1,9 @@
 //! [`Once`]: done once, by one thread at a time.
 
 use crate::once::{Begin, Once};
+use crate::schedules::{explore, sample};
 use crate::time::Instant;
-use crate::{Place, SOON, explore, join, place, sample, spawn, step, until};
+use crate::{Place, SOON, join, place, spawn, step, until};
 use shuttle::rand::{Rng, thread_rng};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

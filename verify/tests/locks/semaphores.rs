@@ -1,9 +1,9 @@
 //! [`Semaphore`]: no permit is lost or made, and nobody overtakes.
 
-use crate::clock::Clock;
+use crate::schedules::{explore, sample};
 use crate::semaphore::{Semaphore, TooManyPermits};
 use crate::time::Instant;
-use crate::{Place, SOON, explore, explore_on, join, place, sample, spawn, step, until};
+use crate::{Place, SOON, join, place, spawn, step, until};
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::thread::JoinHandle;
 use std::cell::Cell;
@@ -127,7 +127,7 @@ fn give(semaphore: Place<Guarded>, permits: u32, taken: u32) {
 
 #[test]
 fn nobody_overtakes() {
-    explore_on(Clock::Standing, "first come, first served", 0, || {
+    explore("first come, first served", 0, || {
         let semaphore = guarded(0);
         let threads = queue(semaphore, [(2, Instant::MAX), (1, Instant::MAX), (0, Instant::MAX)]);
         give(semaphore, 1, 0);
@@ -155,7 +155,7 @@ fn who_gives_up_leaves_what_is_there_to_those_behind() {
 
 #[test]
 fn more_than_there_can_be_are_neither_taken_nor_given() {
-    explore_on(Clock::Standing, "too many", 0, || {
+    explore("too many", 0, || {
         let semaphore = guarded(0);
         let later = Instant::from_ticks(40);
         let threads = queue(semaphore, [(1, Instant::MAX), (u32::MAX, later)]);
