@@ -3,8 +3,8 @@
 use crate::time::{Instant, set_now};
 use std::cell::Cell;
 
-/// When the clock starts, if there is one: all that matters is that it is not 0.
-const START: u64 = 1 << 20;
+/// When the clock starts, if there is one: later than the bits of a lock can say.
+const START: u64 = ((1 << 14) + 100) << 9;
 /// How far the clock advances with each change of a lock: a few, and a waiter is overdue.
 const PACE: u64 = 2_000;
 

@@ -138,6 +138,43 @@ fn counts_and_time_outs_agree() {
 }
 
 #[test]
+fn a_change_under_the_mutex_is_not_missed() {
+    explore("a change against a wait", 2, || {
+        let (mutex, condvar, is_changed) = (guarded(), condvar(), place(0, Cell::new(false)));
+        let waiter = spawn(move || {
+            mutex.lock();
+            if !is_changed.get() {
+                mutex.wait(condvar, Instant::MAX);
+            }
+            assert!(is_changed.get());
+            mutex.unlock();
+            free(condvar, condvar.word());
+        });
+        mutex.lock();
+        is_changed.set(true);
+        condvar.notify_one();
+        mutex.unlock();
+        join([waiter]);
+        free(mutex, mutex.word::<u32>() as usize);
+    });
+}
+
+#[test]
+fn who_notifies_is_not_notified() {
+    explore("notifies, and then waits", 1, || {
+        let (mutex, condvar) = (guarded(), condvar());
+        let first = waiter(mutex, condvar, SOON);
+        mutex.lock();
+        let notified = condvar.notify_one();
+        assert!(!mutex.wait(condvar, SOON), "nobody notifies this thread");
+        mutex.unlock();
+        assert_eq!(join([first]), [notified]);
+        free(condvar, condvar.word());
+        free(mutex, mutex.word::<u32>() as usize);
+    });
+}
+
+#[test]
 fn who_has_been_moved_has_been_notified() {
     explore("requeue against time-outs", 1, || {
         let (mutex, condvar) = (guarded(), condvar());

@@ -2,6 +2,7 @@
 
 use crate::clock::{self, Clock};
 use crate::mutex::RawMutex;
+use crate::time::Instant;
 use crate::{Place, SOON, explore, explore_on, join, place, sample, spawn, step, until};
 use shuttle::rand::{Rng, thread_rng};
 use std::sync::atomic::Ordering::Relaxed;
@@ -42,6 +43,13 @@ impl Place<Guarded> {
             assert_eq!(self.word::<u32>(), 0, "nobody uses it");
             self.free();
         }
+    }
+
+    fn try_lock_until(self, deadline: Instant) -> bool {
+        let is_locked = self.mutex.try_lock_until(deadline);
+        // Nobody else has run since this thread has tried for the last time.
+        assert!(is_locked || self.mutex.is_locked(), "it fails though the lock is free");
+        is_locked
     }
 
     fn is_awaited(self) -> bool {
@@ -94,7 +102,7 @@ fn time_outs_swallow_no_wake() {
         let mutex = guarded(3);
         join([true, true, false].map(|is_timed| {
             spawn(move || {
-                if !(is_timed && mutex.mutex.try_lock_until(SOON)) {
+                if !(is_timed && mutex.try_lock_until(SOON)) {
                     mutex.mutex.lock();
                 }
                 mutex.leave(unlock);
@@ -113,7 +121,7 @@ fn any_threads_may_do_anything() {
                 for _ in 0..3 {
                     let is_locked = match random.gen_range(0..3) {
                         0 => mutex.mutex.try_lock(),
-                        1 => mutex.mutex.try_lock_until(SOON),
+                        1 => mutex.try_lock_until(SOON),
                         _ => {
                             mutex.mutex.lock();
                             true
@@ -144,20 +152,24 @@ fn any_threads_may_do_anything() {
 struct Queue {
     mutex: Place<Guarded>,
     entered: Arc<Mutex<Vec<usize>>>,
+    /// Until then, the first keeps it.
+    is_open: Arc<AtomicBool>,
 }
 
 impl Queue {
     fn new(waiters: usize) -> Self {
-        let queue = Self { mutex: guarded(waiters + 1), entered: Arc::default() };
+        let is_open = Arc::new(AtomicBool::new(true));
+        let queue = Self { mutex: guarded(waiters + 1), entered: Arc::default(), is_open };
         queue.mutex.mutex.lock();
         for waiter in 0..waiters {
-            let (mutex, entered) = (queue.mutex, Arc::clone(&queue.entered));
+            let (mutex, entered, is_open) = (queue.mutex, Arc::clone(&queue.entered), Arc::clone(&queue.is_open));
             let is_about_to = Arc::new(AtomicBool::new(false));
             let begun = Arc::clone(&is_about_to);
             spawn(move || {
                 begun.store(true, Relaxed);
                 mutex.mutex.lock();
                 entered.lock().expect("no panic").push(waiter);
+                until(|| waiter > 0 || is_open.load(Relaxed));
                 mutex.leave(unlock);
             });
             // Without preemptions, the thread runs on until it waits.
@@ -218,23 +230,25 @@ fn an_overdue_waiter_is_handed_the_lock() {
 }
 
 #[test]
-fn who_gets_the_lock_starts_the_time_anew() {
-    explore_on(Clock::Standing, "patience starts anew", 0, || {
-        let queue = Queue::new(3);
-        clock::advance(PATIENCE);
-        assert!(!queue.overtake(unlock), "the first has waited for long enough");
-        queue.mutex.mutex.lock();
-        assert_eq!(queue.entered().len(), 3, "nobody else unlocks while this thread waits");
-        queue.end();
-    });
-    explore_on(Clock::Standing, "patience after a hand-over", 0, || {
-        let queue = Queue::new(2);
-        clock::advance(PATIENCE);
-        // SAFETY: it is locked.
-        unsafe { queue.mutex.mutex.bump() };
-        assert_ne!(queue.entered(), [], "the first was let in");
-        queue.end();
-    });
+fn time_starts_anew_when_a_waiter_gets_the_lock() {
+    for waits in [LESS, PATIENCE] {
+        explore_on(Clock::Standing, "patience starts anew", 0, move || {
+            let queue = Queue::new(2);
+            queue.is_open.store(false, Relaxed);
+            clock::advance(waits);
+            unlock(&queue.mutex.mutex);
+            until(|| queue.entered() == [0]);
+            clock::advance(PATIENCE - LESS);
+            queue.is_open.store(true, Relaxed);
+            until(|| queue.mutex.users.load(Relaxed) <= 2 && !queue.mutex.is_inside.load(Relaxed));
+            let is_overtaken = queue.mutex.mutex.try_lock();
+            assert!(is_overtaken || queue.entered() == [0, 1], "the second has not waited for long enough");
+            if !is_overtaken {
+                queue.mutex.mutex.lock();
+            }
+            queue.end();
+        });
+    }
 }
 
 #[test]

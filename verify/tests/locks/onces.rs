@@ -64,8 +64,26 @@ impl Place<Guarded> {
                 self.assert_done();
                 true
             }
-            Begin::TimedOut => false,
+            Begin::TimedOut => {
+                self.assert_not_done();
+                false
+            }
         }
+    }
+
+    fn wait(&self, deadline: Instant) -> bool {
+        let is_done = self.once.wait_until(deadline);
+        if is_done {
+            self.assert_done();
+        } else {
+            self.assert_not_done();
+        }
+        is_done
+    }
+
+    /// Nobody else has run since this thread has looked for the last time.
+    fn assert_not_done(&self) {
+        assert!(!format!("{:?}", self.once).contains("done"), "it is out of time though it is done");
     }
 
     fn assert_done(&self) {
@@ -133,7 +151,7 @@ fn what_was_given_up_is_done_by_another() {
     explore("give up", 2, || {
         let once = guarded(3);
         let other = spawn(move || once.begin(Instant::MAX, false));
-        let waiter = spawn(move || once.once.wait_until(Instant::MAX));
+        let waiter = spawn(move || once.wait(Instant::MAX));
         let is_done = once.begin(Instant::MAX, true);
         assert!(join([other, waiter]).into_iter().all(|is_done| is_done));
         assert!(is_done || once.is_given_up.get());
@@ -148,8 +166,7 @@ fn time_outs_leave_no_flag() {
         let once = guarded(2);
         assert!(!once.once.wait_until(Instant::MIN));
         let Begin::Run { poisoned: false } = once.once.begin(Instant::MAX) else { panic!("nobody else begins") };
-        let waiters =
-            [|once: &Place<Guarded>| once.begin(SOON, false), |once: &Place<Guarded>| once.once.wait_until(SOON)];
+        let waiters = [|once: &Place<Guarded>| once.begin(SOON, false), |once: &Place<Guarded>| once.wait(SOON)];
         let waiters = waiters.map(|wait| spawn(move || wait(&once)));
         assert!(!once.begin(Instant::MIN, false), "this thread is at it");
         if join(waiters).into_iter().all(|is_done| !is_done) {
@@ -195,7 +212,7 @@ fn any_threads_may_do_anything() {
                 for _ in 0..3 {
                     let deadline = [Instant::MIN, SOON][random.gen_range(0..2)];
                     is_done = match random.gen_range(0..4) {
-                        0 => once.once.wait_until(deadline),
+                        0 => once.wait(deadline),
                         1 => once.begin(Instant::MAX, true),
                         _ => once.begin(deadline, random.r#gen()),
                     };

@@ -5,7 +5,7 @@ use crate::rwlock::RawRwLock;
 use crate::time::Instant;
 use crate::{Place, SOON, explore, explore_on, join, place, sample, spawn, step, until};
 use shuttle::rand::{Rng, thread_rng};
-use shuttle::thread::JoinHandle;
+use shuttle::thread::{self, JoinHandle};
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -104,6 +104,9 @@ impl Place<Guarded> {
         };
         if is_held {
             self.begin(held);
+        } else if held != Exclusive {
+            // Nobody else has run since this thread has tried for the last time.
+            assert!(self.lock.is_locked(), "it fails though the lock is free");
         }
         is_held
     }
@@ -381,6 +384,59 @@ fn an_overdue_waiter_is_handed_the_lock() {
         join(threads);
         lock.free_unused();
     });
+}
+
+#[test]
+fn a_writer_that_comes_too_late_waits_in_front() {
+    explore_on(Clock::Standing, "order of writers", 0, || {
+        let lock = guarded(2);
+        lock.acquire(Exclusive, Instant::MAX);
+        let first: fn(&Place<Guarded>) = |lock| {
+            lock.acquire(Exclusive, Instant::MAX);
+            assert_eq!(lock.users.get(), 2, "it is the first");
+            add(&lock.users, -1);
+            lock.release(Exclusive, false);
+        };
+        let threads = queue(lock, [first, |lock| lock.have(Exclusive)]);
+        lock.release(Exclusive, false);
+        assert!(lock.acquire(Exclusive, Instant::MIN), "the lock is free");
+        assert!(format!("{:?}", lock.lock).contains("some are on their way"));
+        until(|| !format!("{:?}", lock.lock).contains("some are on their way"));
+        lock.release(Exclusive, true);
+        join(threads);
+        lock.free_unused();
+    });
+}
+
+#[test]
+fn a_downgrade_lets_readers_in() {
+    explore("downgrade", 1, || {
+        let lock = guarded(2);
+        lock.acquire(Exclusive, Instant::MAX);
+        let readers = [(); 2].map(|()| spawn(move || lock.have(Shared)));
+        thread::yield_now();
+        lock.downgrade(Exclusive, Shared);
+        join(readers);
+        lock.release(Shared, false);
+        lock.free_unused();
+    });
+}
+
+#[test]
+fn a_bump_lets_in_who_waits() {
+    for held in [Shared, Upgradable, Exclusive] {
+        explore_on(Clock::Standing, "bump", 0, move || {
+            let lock = guarded(2);
+            lock.acquire(held, Instant::MAX);
+            lock.bump(held);
+            let threads = queue(lock, [|lock| lock.have(Exclusive), |lock| lock.have(Exclusive)]);
+            lock.bump(held);
+            assert!(lock.users.get() < 2, "the first was let in");
+            lock.release(held, false);
+            join(threads);
+            lock.free_unused();
+        });
+    }
 }
 
 #[test]

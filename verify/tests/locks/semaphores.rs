@@ -37,6 +37,10 @@ impl Place<Guarded> {
             step();
             self.taken.set(self.taken.get() - permits);
             assert_eq!(self.semaphore.release(permits), Ok(()));
+        } else {
+            // Nobody else has run since this thread has tried for the last time.
+            let is_there = self.word::<u32>() % 2 == 0 && self.semaphore.available_permits() >= permits;
+            assert!(!is_there, "it is out of time though the permits are there");
         }
         is_taken
     }
