@@ -10,7 +10,7 @@
 use crate::key::{Kind, key};
 use crate::sync::atomic::AtomicU8;
 use crate::sync::lot::{self, DEFAULT_PARK_TOKEN, DEFAULT_UNPARK_TOKEN, FilterOp, ParkResult, ParkToken, UnparkResult};
-use crate::sync::{Instant, SpinWait};
+use crate::sync::{Instant, SpinWait, const_constructor};
 use core::fmt;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
@@ -40,16 +40,20 @@ pub struct Event {
 }
 
 impl Event {
-    /// Unset, and automatic: lets one thread through each time it is set.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self { state: AtomicU8::new(0) }
+    const_constructor! {
+        /// Unset, and automatic: lets one thread through each time it is set.
+        #[must_use]
+        pub fn new() -> Self {
+            Self { state: AtomicU8::new(0) }
+        }
     }
 
-    /// Unset, and manual: lets all threads through until it is reset.
-    #[must_use]
-    pub const fn new_manual_reset() -> Self {
-        Self { state: AtomicU8::new(MANUAL) }
+    const_constructor! {
+        /// Unset, and manual: lets all threads through until it is reset.
+        #[must_use]
+        pub fn new_manual_reset() -> Self {
+            Self { state: AtomicU8::new(MANUAL) }
+        }
     }
 
     /// Sets it. All before this is visible to whoever it lets through.

@@ -27,7 +27,7 @@ use crate::sync::atomic::AtomicUsize;
 use crate::sync::lot::{
     self, DEFAULT_PARK_TOKEN, DEFAULT_UNPARK_TOKEN, FilterOp, ParkResult, ParkToken, UnparkResult, UnparkToken,
 };
-use crate::sync::{Instant, SpinWait};
+use crate::sync::{Instant, SpinWait, const_constructor};
 use core::cell::Cell;
 use core::fmt;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -111,10 +111,12 @@ pub struct RawRwLock {
 }
 
 impl RawRwLock {
-    /// A free lock.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self { state: AtomicUsize::new(0) }
+    const_constructor! {
+        /// A free lock.
+        #[must_use]
+        pub fn new() -> Self {
+            Self { state: AtomicUsize::new(0) }
+        }
     }
 
     /// Locks shared, and waits as long as a writer has or claims the lock.

@@ -9,7 +9,7 @@
 use crate::key::{Kind, key};
 use crate::sync::atomic::AtomicU32;
 use crate::sync::lot::{self, DEFAULT_UNPARK_TOKEN, FilterOp, ParkResult, ParkToken, UnparkResult};
-use crate::sync::{Instant, SpinWait};
+use crate::sync::{Instant, SpinWait, const_constructor};
 use core::cell::Cell;
 use core::fmt;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
@@ -53,14 +53,16 @@ impl Semaphore {
     /// How many permits there can be: 2^31 - 1.
     pub const MAX_PERMITS: u32 = u32::MAX / PERMIT;
 
-    /// With so many permits.
-    ///
-    /// # Panics
-    /// If there are more than [`MAX_PERMITS`](Self::MAX_PERMITS).
-    #[must_use]
-    pub const fn new(permits: u32) -> Self {
-        assert!(permits <= Self::MAX_PERMITS, "a semaphore has no room for so many permits");
-        Self { state: AtomicU32::new(permits * PERMIT) }
+    const_constructor! {
+        /// With so many permits.
+        ///
+        /// # Panics
+        /// If there are more than [`MAX_PERMITS`](Self::MAX_PERMITS).
+        #[must_use]
+        pub fn new(permits: u32) -> Self {
+            assert!(permits <= Self::MAX_PERMITS, "a semaphore has no room for so many permits");
+            Self { state: AtomicU32::new(permits * PERMIT) }
+        }
     }
 
     /// Takes so many permits, and waits until it is served. For more than [`MAX_PERMITS`](Self::MAX_PERMITS), for ever.
