@@ -9,7 +9,7 @@
 use crate::key::{Kind, key};
 use crate::sync::atomic::AtomicU32;
 use crate::sync::lot::{self, DEFAULT_UNPARK_TOKEN, FilterOp, ParkResult, ParkToken};
-use crate::sync::{Instant, SpinWait};
+use crate::sync::{Instant, SpinWait, const_constructor};
 use core::fmt;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
@@ -47,10 +47,12 @@ impl Barrier {
     /// How many threads can meet.
     pub const MAX_THREADS: u32 = ROUND;
 
-    /// Nobody has arrived.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self { state: AtomicU32::new(0) }
+    const_constructor! {
+        /// Nobody has arrived.
+        #[must_use]
+        pub fn new() -> Self {
+            Self { state: AtomicU32::new(0) }
+        }
     }
 
     /// Arrives, and waits until `threads` have, this one included. True for one thread of them: the last one. All

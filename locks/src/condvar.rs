@@ -10,7 +10,7 @@ use crate::mutex::{COMPETE, HANDED_OVER, RawMutex};
 use crate::patience::coarse_now;
 use crate::sync::atomic::AtomicPtr;
 use crate::sync::lot::{self, DEFAULT_PARK_TOKEN, FilterOp, Key, ParkResult, RequeueOp, UnparkResult, UnparkToken};
-use crate::sync::{Backend, Instant};
+use crate::sync::{Backend, Instant, const_constructor};
 use core::fmt;
 use core::ptr;
 use core::sync::atomic::Ordering::Relaxed;
@@ -48,10 +48,12 @@ pub struct Condvar {
 }
 
 impl Condvar {
-    /// A condition variable that nobody waits for.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self { mutex: AtomicPtr::new(ptr::null_mut()) }
+    const_constructor! {
+        /// A condition variable that nobody waits for.
+        #[must_use]
+        pub fn new() -> Self {
+            Self { mutex: AtomicPtr::new(ptr::null_mut()) }
+        }
     }
 
     /// Unlocks the mutex, waits until notified, and locks it again.

@@ -10,9 +10,9 @@
 use crate::key::{Kind, key};
 use crate::sync::atomic::AtomicU8;
 use crate::sync::lot::{self, DEFAULT_PARK_TOKEN, DEFAULT_UNPARK_TOKEN, FilterOp, ParkResult, ParkToken, UnparkResult};
-use crate::sync::{Instant, SpinWait};
+use crate::sync::{Instant, SpinWait, const_constructor};
 use core::fmt;
-use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 const SET: u8 = 1;
 const PARKED: u8 = 2;
@@ -40,16 +40,20 @@ pub struct Event {
 }
 
 impl Event {
-    /// Unset, and automatic: lets one thread through each time it is set.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self { state: AtomicU8::new(0) }
+    const_constructor! {
+        /// Unset, and automatic: lets one thread through each time it is set.
+        #[must_use]
+        pub fn new() -> Self {
+            Self { state: AtomicU8::new(0) }
+        }
     }
 
-    /// Unset, and manual: lets all threads through until it is reset.
-    #[must_use]
-    pub const fn new_manual_reset() -> Self {
-        Self { state: AtomicU8::new(MANUAL) }
+    const_constructor! {
+        /// Unset, and manual: lets all threads through until it is reset.
+        #[must_use]
+        pub fn new_manual_reset() -> Self {
+            Self { state: AtomicU8::new(MANUAL) }
+        }
     }
 
     /// Sets it. All before this is visible to whoever it lets through.
@@ -126,8 +130,8 @@ impl Event {
         let mut state = self.state.load(Relaxed);
         while state & SET != 0 {
             let next = if state & MANUAL == 0 { state & !SET } else { state };
-            // Acquire: meets the Release of `set`. AcqRel, so that a later one meets the same.
-            match self.state.compare_exchange_weak(state, next, AcqRel, Relaxed) {
+            // Acquire: meets the Release of `set`.
+            match self.state.compare_exchange_weak(state, next, Acquire, Relaxed) {
                 Ok(_) => return true,
                 Err(found) => state = found,
             }

@@ -23,7 +23,7 @@ use crate::key::{Kind, key};
 use crate::patience::{coarse_now, is_due};
 use crate::sync::atomic::AtomicU32;
 use crate::sync::lot::{self, DEFAULT_PARK_TOKEN, ParkResult, UnparkResult, UnparkToken};
-use crate::sync::{Instant, SpinWait};
+use crate::sync::{Instant, SpinWait, const_constructor};
 use core::fmt;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
@@ -60,10 +60,12 @@ pub struct RawMutex {
 }
 
 impl RawMutex {
-    /// A free mutex.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self { state: AtomicU32::new(0) }
+    const_constructor! {
+        /// A free mutex.
+        #[must_use]
+        pub fn new() -> Self {
+            Self { state: AtomicU32::new(0) }
+        }
     }
 
     /// Locks, and waits as long as another thread has the lock.

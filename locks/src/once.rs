@@ -11,7 +11,7 @@
 use crate::key::{Kind, key};
 use crate::sync::atomic::AtomicU8;
 use crate::sync::lot::{self, DEFAULT_PARK_TOKEN, DEFAULT_UNPARK_TOKEN, FilterOp, ParkResult};
-use crate::sync::{Instant, SpinWait};
+use crate::sync::{Instant, SpinWait, const_constructor};
 use core::fmt;
 use core::mem;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -55,10 +55,12 @@ pub enum Begin {
 }
 
 impl Once {
-    /// Nothing has been done yet.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self { state: AtomicU8::new(0) }
+    const_constructor! {
+        /// Nothing has been done yet.
+        #[must_use]
+        pub fn new() -> Self {
+            Self { state: AtomicU8::new(0) }
+        }
     }
 
     /// Whether it has been done. Then all that was done is visible.

@@ -27,7 +27,7 @@ use crate::sync::atomic::AtomicUsize;
 use crate::sync::lot::{
     self, DEFAULT_PARK_TOKEN, DEFAULT_UNPARK_TOKEN, FilterOp, ParkResult, ParkToken, UnparkResult, UnparkToken,
 };
-use crate::sync::{Instant, SpinWait};
+use crate::sync::{Instant, SpinWait, const_constructor};
 use core::cell::Cell;
 use core::fmt;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -111,10 +111,12 @@ pub struct RawRwLock {
 }
 
 impl RawRwLock {
-    /// A free lock.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self { state: AtomicUsize::new(0) }
+    const_constructor! {
+        /// A free lock.
+        #[must_use]
+        pub fn new() -> Self {
+            Self { state: AtomicUsize::new(0) }
+        }
     }
 
     /// Locks shared, and waits as long as a writer has or claims the lock.
@@ -440,11 +442,22 @@ impl RawRwLock {
                 ParkResult::Invalid => continue,
                 ParkResult::Unparked(HANDED_OVER) => break,
                 ParkResult::Unparked(_) => own = WAKING,
-                ParkResult::TimedOut => (own, is_late) = (0, true),
+                ParkResult::TimedOut => {
+                    (own, is_late) = (0, true);
+                    self.let_in();
+                }
             }
             spin.reset();
         }
         access != Access::Exclusive || self.await_readers(0, deadline)
+    }
+
+    /// This thread has left the queue: it may have been all that kept out those behind it.
+    fn let_in(&self) {
+        let state = self.state.load(Relaxed);
+        if state & PARKED != 0 && state & WRITER == 0 {
+            Self::wake(self, 0, 0, true, coarse_now());
+        }
     }
 
     /// Blocks in the queue: in front, if this thread has been woken and came too late.
@@ -637,7 +650,7 @@ impl Head {
         if state & WRITER != 0 || (claims != 0 && state & UPGRADABLE != 0) {
             return None;
         }
-        state.checked_add(self.readers).filter(|&state| state <= FULL).map(|state| state | claims)
+        state.checked_add(self.readers).filter(|&state| state < FULL + READER).map(|state| state | claims)
     }
 }
 

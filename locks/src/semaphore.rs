@@ -9,10 +9,10 @@
 use crate::key::{Kind, key};
 use crate::sync::atomic::AtomicU32;
 use crate::sync::lot::{self, DEFAULT_UNPARK_TOKEN, FilterOp, ParkResult, ParkToken, UnparkResult};
-use crate::sync::{Instant, SpinWait};
+use crate::sync::{Instant, SpinWait, const_constructor};
 use core::cell::Cell;
 use core::fmt;
-use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 const PARKED: u32 = 1;
 /// One permit.
@@ -53,14 +53,16 @@ impl Semaphore {
     /// How many permits there can be: 2^31 - 1.
     pub const MAX_PERMITS: u32 = u32::MAX / PERMIT;
 
-    /// With so many permits.
-    ///
-    /// # Panics
-    /// If there are more than [`MAX_PERMITS`](Self::MAX_PERMITS).
-    #[must_use]
-    pub const fn new(permits: u32) -> Self {
-        assert!(permits <= Self::MAX_PERMITS, "a semaphore has no room for so many permits");
-        Self { state: AtomicU32::new(permits * PERMIT) }
+    const_constructor! {
+        /// With so many permits.
+        ///
+        /// # Panics
+        /// If there are more than [`MAX_PERMITS`](Self::MAX_PERMITS).
+        #[must_use]
+        pub fn new(permits: u32) -> Self {
+            assert!(permits <= Self::MAX_PERMITS, "a semaphore has no room for so many permits");
+            Self { state: AtomicU32::new(permits * PERMIT) }
+        }
     }
 
     /// Takes so many permits, and waits until it is served. For more than [`MAX_PERMITS`](Self::MAX_PERMITS), for ever.
@@ -150,8 +152,8 @@ impl Semaphore {
         let mut state = self.state.load(Relaxed);
         while state & PARKED == 0 {
             let next = given(state, permits).ok_or(TooManyPermits)?;
-            // AcqRel: who takes permits of several releases meets them all here.
-            match self.state.compare_exchange_weak(state, next, AcqRel, Relaxed) {
+            // Release: meets the Acquire of whoever takes these permits, though others are released after them.
+            match self.state.compare_exchange_weak(state, next, Release, Relaxed) {
                 Ok(_) => return Ok(()),
                 Err(found) => state = found,
             }
@@ -186,7 +188,7 @@ impl Semaphore {
                 };
                 let parked = if result.have_more_threads { PARKED } else { 0 };
                 let next = (next - spent.get() as u32 * PERMIT) | parked;
-                // AcqRel: as in `release`.
+                // Release: as in `release`. Acquire: who is served with permits of earlier releases meets them here.
                 match self.state.compare_exchange_weak(state, next, AcqRel, Relaxed) {
                     Ok(_) => break,
                     Err(found) => state = found,

@@ -15,7 +15,8 @@ pub mod catalogue;
 /// - `sys`: `pub(crate) use crate::product::sys::*;` and, beside it, modules that take the place of `loader`, `thread`
 ///   or `last_error`. What is declared comes before what a glob brings, there and here.
 ///
-/// With a list, only those modules are compiled, and the program has all that they need.
+/// With a list, only those modules are compiled, and the program has all that they need. With `locks:` before the list,
+/// they are those of the crate `ntpark-locks`.
 #[macro_export]
 macro_rules! product {
     () => {
@@ -23,8 +24,14 @@ macro_rules! product {
             backend, futex, lot, model, parker, selection, spin, state, sync, sys, thread_parker, time
         );
     };
+    (locks: $($module:ident),+) => {
+        $crate::product!("../../../locks/src" locks $($module)+);
+    };
     ($($module:ident),+) => {
-        #[path = "../../../src"]
+        $crate::product!("../../../src" product $($module)+);
+    };
+    ($folder:literal $name:ident $($module:ident)+) => {
+        #[path = $folder]
         #[allow(
             clippy::all,
             dead_code,
@@ -33,9 +40,9 @@ macro_rules! product {
             unused_macros,
             reason = "a program replaces some, and uses a part of the rest; the product's own build is linted"
         )]
-        mod product {
+        mod $name {
             $(pub(crate) mod $module;)+
         }
-        use product::*;
+        use $name::*;
     };
 }

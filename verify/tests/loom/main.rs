@@ -10,6 +10,7 @@
 mod bucket_lock;
 mod freed;
 mod keyed_event;
+mod lock_orderings;
 mod nt;
 mod selection_races;
 mod spin;
@@ -20,6 +21,7 @@ mod two_phase;
 mod wait_queues;
 
 ntpark_verify::product!();
+ntpark_verify::product!(locks: barrier, condvar, debug, event, key, mutex, once, patience, rwlock, semaphore);
 
 use backend::{Backend, BackendKind};
 use loom::model::Builder;

@@ -1,5 +1,9 @@
-//! What the product's `sync` declares, made of loom's atomics and cells, which have no `const` constructors.
+//! What the product's `sync` and that of the locks declare, made of loom's atomics and cells, which have no `const` constructors.
 
+pub(crate) use crate::backend::Backend;
+pub(crate) use crate::lot;
+pub(crate) use crate::spin::SpinWait;
+pub(crate) use crate::time::Instant;
 pub(crate) use loom::cell::{Cell, UnsafeCell};
 pub(crate) use loom::sync::atomic;
 

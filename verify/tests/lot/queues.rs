@@ -188,6 +188,10 @@ impl Queues {
                     RequeueOp::RequeueAll => (0, count),
                     RequeueOp::UnparkOne => (count.min(1), 0),
                     RequeueOp::RequeueOne => (0, count.min(1)),
+                    RequeueOp::Count { unpark, requeue } => {
+                        let unpark = count.min(unpark);
+                        (unpark, requeue.min(count - unpark))
+                    }
                 };
                 assert_counts(found, unpark, requeue, count > unpark + requeue);
                 state.unpark(from, unpark, token);

@@ -11,12 +11,13 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
 const KEYS: [usize; 3] = [A, B, C];
-const OPS: [RequeueOp; 5] = [
+const OPS: [RequeueOp; 6] = [
     RequeueOp::Abort,
     RequeueOp::UnparkOneRequeueRest,
     RequeueOp::RequeueAll,
     RequeueOp::UnparkOne,
     RequeueOp::RequeueOne,
+    RequeueOp::Count { unpark: 2, requeue: 1 },
 ];
 
 fn any<T: Copy>(of: &[T]) -> T {

@@ -17,17 +17,22 @@ pub(crate) mod atomic {
 
     /// Before each operation that is not Relaxed, other threads may run, and free the memory too. What is Relaxed is
     /// used under a lock, or beside an operation that is not.
-    pub(crate) struct AtomicPtr<T>(Cell<*mut T>);
+    #[repr(transparent)]
+    pub(crate) struct Atomic<T>(Cell<T>);
+
+    pub(crate) type AtomicPtr<T> = Atomic<*mut T>;
 
     // SAFETY: all threads of an execution run on one thread of the system, and none stops in the middle of an
     // operation.
-    unsafe impl<T> Sync for AtomicPtr<T> {}
+    unsafe impl<T> Sync for Atomic<T> {}
 
-    impl<T> AtomicPtr<T> {
-        pub(crate) const fn new(value: *mut T) -> Self {
+    impl<T> Atomic<T> {
+        pub(crate) const fn new(value: T) -> Self {
             Self(Cell::new(value))
         }
+    }
 
+    impl<T: Copy + PartialEq> Atomic<T> {
         fn begin(&self, order: Ordering) {
             if order != Relaxed {
                 step();
@@ -35,23 +40,17 @@ pub(crate) mod atomic {
             memory::touch(self);
         }
 
-        pub(crate) fn load(&self, order: Ordering) -> *mut T {
+        pub(crate) fn load(&self, order: Ordering) -> T {
             self.begin(order);
             self.0.get()
         }
 
-        pub(crate) fn store(&self, value: *mut T, order: Ordering) {
+        pub(crate) fn store(&self, value: T, order: Ordering) {
             self.begin(order);
             self.0.set(value);
         }
 
-        pub(crate) fn compare_exchange(
-            &self,
-            from: *mut T,
-            to: *mut T,
-            success: Ordering,
-            _: Ordering,
-        ) -> Result<*mut T, *mut T> {
+        pub(crate) fn compare_exchange(&self, from: T, to: T, success: Ordering, _: Ordering) -> Result<T, T> {
             self.begin(success);
             let found = self.0.get();
             if found != from {
