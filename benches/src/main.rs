@@ -5,6 +5,7 @@
 //! machine does meanwhile hits all of them alike. Ratios are formed within a round, and their median
 //! is reported. See `docs/performance.md`.
 
+mod locks;
 mod measure;
 mod report;
 mod subjects;

@@ -11,6 +11,8 @@ pub(crate) struct Plan {
     pub(crate) slice: Duration,
     /// The most threads that are parked beside the two that hand over.
     pub(crate) crowd: usize,
+    /// The most threads that want one lock.
+    pub(crate) threads: usize,
     /// How long threads are parked when it is asked what that costs.
     pub(crate) nap: Duration,
     /// How many handoffs are timed one by one in a round.
@@ -25,6 +27,7 @@ impl Plan {
             rounds: 11,
             slice: Duration::from_millis(150),
             crowd: 4096,
+            threads: 64,
             nap: Duration::from_secs(1),
             timed: 2000,
             bursts: 2000,
@@ -36,6 +39,7 @@ impl Plan {
             rounds: 3,
             slice: Duration::from_millis(5),
             crowd: 64,
+            threads: 16,
             nap: Duration::from_millis(100),
             timed: 100,
             bursts: 200,
@@ -56,6 +60,8 @@ pub(crate) struct Sample {
     pub(crate) nanos: f64,
     /// Processor time that the process has used for one operation, in nanoseconds, where it was asked for.
     pub(crate) cpu_nanos: Option<f64>,
+    /// Nanoseconds for one operation of the slowest thread, over the number of threads, where there were several.
+    pub(crate) slowest_nanos: Option<f64>,
     /// Single operations, in nanoseconds.
     pub(crate) latencies: Vec<f64>,
 }

@@ -2,12 +2,15 @@
 
 mod addresses;
 mod bursts;
+mod conditions;
+mod contention;
 mod crowd;
 pub(crate) mod first_park;
 mod handoff;
 mod nap;
 mod ring;
 mod token;
+mod uncontended;
 
 use crate::measure::{Case, Plan, Sample};
 use crate::report::{Figures, Outcome};
@@ -25,7 +28,7 @@ impl Work {
 }
 
 /// All of them.
-pub(crate) fn all() -> [Work; 12] {
+pub(crate) fn all() -> [Work; 20] {
     [
         Work { name: "token", run: token::unpark_park },
         Work { name: "unpark-nobody", run: token::unpark_nobody },
@@ -39,6 +42,14 @@ pub(crate) fn all() -> [Work; 12] {
         Work { name: "parked", run: nap::nap },
         Work { name: "crowd", run: crowd::crowd },
         Work { name: "first-park", run: first_park::first_park },
+        Work { name: "uncontended", run: uncontended::uncontended },
+        Work { name: "mutex", run: contention::mutex },
+        Work { name: "oversubscribed", run: contention::oversubscribed },
+        Work { name: "hog", run: contention::hog },
+        Work { name: "readers", run: contention::readers },
+        Work { name: "condvar", run: conditions::condvar },
+        Work { name: "signals", run: conditions::signals },
+        Work { name: "barrier", run: conditions::barrier },
     ]
 }
 

@@ -2,6 +2,8 @@
 
 #![allow(non_snake_case, reason = "parameters are spelt as in the SDK")]
 
+mod locks;
+
 use std::ffi::{CStr, c_char, c_void};
 use std::mem::transmute;
 use std::ptr;
@@ -16,6 +18,7 @@ use ntpark::sys::{BOOL, FALSE, HANDLE};
 use ntpark::{Backend, BackendKind};
 
 use crate::subjects::{Primitive, Subject};
+pub(crate) use locks::{CriticalSection, SemaphoreHandle, SrwLock};
 
 windows_targets::link!("kernel32.dll" "system" fn GetModuleHandleA(lpModuleName: *const c_char) -> HANDLE);
 windows_targets::link!("kernel32.dll" "system" fn GetProcAddress(hModule: HANDLE, lpProcName: *const c_char) -> *mut c_void);

@@ -53,7 +53,7 @@ fn one<M: Measure<Output = Case>>(
     vec![Outcome { work: work.into(), description, limit: Some(BareSwaps::NAME), figures, goals }]
 }
 
-fn measure_unpark_park<S: Subject>(operations: u64, _plan: &Plan) -> Sample {
+pub(super) fn measure_unpark_park<S: Subject>(operations: u64, _plan: &Plan) -> Sample {
     let (parker, unparker) = S::pair();
     let start = Instant::now();
     for _ in 0..operations {

@@ -6,7 +6,7 @@ mod of_the_lot;
 
 pub(crate) use crate::backend::Backend;
 pub(crate) use crate::lot;
-pub(crate) use crate::spin::SpinWait;
+pub(crate) use crate::spin::{SpinWait, SpinWait as Looks};
 pub(crate) use crate::time::Instant;
 pub(crate) use of_the_lot::*;
 
@@ -14,7 +14,7 @@ pub(crate) mod atomic {
     pub(crate) use super::of_the_lot::atomic::*;
 
     use crate::{clock, step};
-    use core::ops::{BitAnd, Sub};
+    use core::ops::{BitAnd, BitOr, Sub};
     use core::sync::atomic::Ordering::{self, Relaxed};
 
     pub(crate) type AtomicU8 = Atomic<u8>;
@@ -41,6 +41,13 @@ pub(crate) mod atomic {
             T: Sub<Output = T>,
         {
             self.change(|found| found - number)
+        }
+
+        pub(crate) fn fetch_or(&self, bits: T, _: Ordering) -> T
+        where
+            T: BitOr<Output = T>,
+        {
+            self.change(|found| found | bits)
         }
 
         pub(crate) fn fetch_and(&self, mask: T, _: Ordering) -> T
