@@ -16,9 +16,16 @@
 )]
 
 pub mod backend;
+pub mod barrier;
+pub mod condvar;
+pub mod event;
+pub mod mutex;
 mod names;
+pub mod once;
 pub mod parker;
 mod pointer;
+pub mod rwlock;
+pub mod semaphore;
 pub mod spin;
 pub mod status;
 pub mod thread_parker;

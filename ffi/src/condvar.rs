@@ -1,0 +1,186 @@
+//! A condition variable.
+
+use crate::mutex::ntpark_mutex;
+use crate::pointer::{get, init, is_optional, object, tell};
+use crate::status::{NTPARK_BUSY, NTPARK_INVALID, NTPARK_OK, ntpark_status, of_wait};
+use crate::time::after;
+use core::ffi::c_void;
+use ntpark_core::Instant;
+use ntpark_locks::Condvar;
+
+/// A condition variable: waits for what a mutex guards.
+///
+/// All zero when new (NTPARK_CONDVAR_INIT), and never destroyed. It may be freed once no thread will call it and all
+/// that wait have returned or have been notified; a thread whose time runs out touches it until it returns.
+///
+/// Wakeups are never spurious, counts are exact, first come, first served. Threads that wait with the same mutex are
+/// moved to its queue while it is locked; each thread may come with another mutex.
+///
+/// End of the process: a notify finds nobody; a wait without a limit ends the process.
+///
+/// Threads: any, at any time; in DllMain and before main too.
+#[repr(C)]
+pub struct ntpark_condvar {
+    /// Private.
+    pub state: *mut c_void,
+}
+
+object!(ntpark_condvar, Condvar);
+
+/// Initialises a condition variable. Nobody waits.
+///
+/// Parameters:
+/// - condvar: memory that no thread uses as a condition variable.
+///
+/// Returns: NTPARK_OK, NTPARK_INVALID.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ntpark_condvar_init(condvar: *mut ntpark_condvar) -> ntpark_status {
+    // SAFETY: passed on from the caller.
+    unsafe { init(condvar, Condvar::new()) }
+}
+
+/// Unlocks the mutex, waits until notified, and locks it again. There are no spurious returns.
+///
+/// Parameters:
+/// - mutex: locked by the caller.
+///
+/// Returns: NTPARK_OK; NTPARK_BUSY, the mutex is not locked; NTPARK_INVALID.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ntpark_condvar_wait(condvar: *mut ntpark_condvar, mutex: *mut ntpark_mutex) -> ntpark_status {
+    // SAFETY: passed on from the caller.
+    match unsafe { get(condvar) } {
+        // SAFETY: passed on from the caller.
+        Some(condvar) => match unsafe { get(mutex) } {
+            Some(mutex) if mutex.is_locked() => {
+                // SAFETY: as asked for.
+                of_wait(unsafe { condvar.wait_raw_until(mutex, Instant::MAX) })
+            }
+            Some(_) => NTPARK_BUSY,
+            None => NTPARK_INVALID,
+        },
+        None => NTPARK_INVALID,
+    }
+}
+
+/// As ntpark_condvar_wait, but waits no longer than so many nanoseconds; NTPARK_FOREVER is no limit. To lock again
+/// has no limit.
+///
+/// Returns: NTPARK_OK, notified; NTPARK_TIMEOUT, not notified, and the mutex is locked; NTPARK_BUSY, the mutex is
+/// not locked; NTPARK_INVALID.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ntpark_condvar_wait_timeout(
+    condvar: *mut ntpark_condvar,
+    mutex: *mut ntpark_mutex,
+    nanoseconds: u64,
+) -> ntpark_status {
+    // SAFETY: passed on from the caller.
+    match unsafe { get(condvar) } {
+        // SAFETY: passed on from the caller.
+        Some(condvar) => match unsafe { get(mutex) } {
+            Some(mutex) if mutex.is_locked() => {
+                // SAFETY: as asked for.
+                of_wait(unsafe { condvar.wait_raw_until(mutex, after(nanoseconds)) })
+            }
+            Some(_) => NTPARK_BUSY,
+            None => NTPARK_INVALID,
+        },
+        None => NTPARK_INVALID,
+    }
+}
+
+/// As ntpark_condvar_wait, but waits no longer than until a deadline of ntpark_now's clock; NTPARK_FOREVER is no
+/// limit. To lock again has no limit.
+///
+/// Returns: NTPARK_OK, notified; NTPARK_TIMEOUT, not notified, and the mutex is locked; NTPARK_BUSY, the mutex is
+/// not locked; NTPARK_INVALID.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ntpark_condvar_wait_until(
+    condvar: *mut ntpark_condvar,
+    mutex: *mut ntpark_mutex,
+    deadline: u64,
+) -> ntpark_status {
+    // SAFETY: passed on from the caller.
+    match unsafe { get(condvar) } {
+        // SAFETY: passed on from the caller.
+        Some(condvar) => match unsafe { get(mutex) } {
+            Some(mutex) if mutex.is_locked() => {
+                // SAFETY: as asked for.
+                of_wait(unsafe { condvar.wait_raw_until(mutex, Instant::from_ticks(deadline)) })
+            }
+            Some(_) => NTPARK_BUSY,
+            None => NTPARK_INVALID,
+        },
+        None => NTPARK_INVALID,
+    }
+}
+
+/// Notifies the threads that have waited longest.
+///
+/// Parameters:
+/// - count: how many at most.
+/// - notified: receives how many were notified, unless it is NULL.
+///
+/// Returns: NTPARK_OK, NTPARK_INVALID.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ntpark_condvar_notify(
+    condvar: *mut ntpark_condvar,
+    count: usize,
+    notified: *mut usize,
+) -> ntpark_status {
+    if !is_optional(notified) {
+        return NTPARK_INVALID;
+    }
+    // SAFETY: passed on from the caller.
+    match unsafe { get(condvar) } {
+        Some(condvar) => {
+            // SAFETY: null, or good and writable, as the caller promises.
+            unsafe { tell(notified, condvar.notify(count)) };
+            NTPARK_OK
+        }
+        None => NTPARK_INVALID,
+    }
+}
+
+/// As ntpark_condvar_notify, for one thread.
+///
+/// Returns: NTPARK_OK, NTPARK_INVALID.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ntpark_condvar_notify_one(
+    condvar: *mut ntpark_condvar,
+    notified: *mut usize,
+) -> ntpark_status {
+    if !is_optional(notified) {
+        return NTPARK_INVALID;
+    }
+    // SAFETY: passed on from the caller.
+    match unsafe { get(condvar) } {
+        Some(condvar) => {
+            // SAFETY: null, or good and writable, as the caller promises.
+            unsafe { tell(notified, condvar.notify(1)) };
+            NTPARK_OK
+        }
+        None => NTPARK_INVALID,
+    }
+}
+
+/// As ntpark_condvar_notify, for all threads.
+///
+/// Returns: NTPARK_OK, NTPARK_INVALID.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ntpark_condvar_notify_all(
+    condvar: *mut ntpark_condvar,
+    notified: *mut usize,
+) -> ntpark_status {
+    if !is_optional(notified) {
+        return NTPARK_INVALID;
+    }
+    // SAFETY: passed on from the caller.
+    match unsafe { get(condvar) } {
+        Some(condvar) => {
+            // SAFETY: null, or good and writable, as the caller promises.
+            unsafe { tell(notified, condvar.notify(usize::MAX)) };
+            NTPARK_OK
+        }
+        None => NTPARK_INVALID,
+    }
+}
