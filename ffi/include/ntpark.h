@@ -42,6 +42,19 @@
 #define NTPARK_THREAD_PARKER_INIT {0}
 #endif
 #define NTPARK_SPIN_WAIT_INIT {0}
+#define NTPARK_MUTEX_INIT {0}
+#define NTPARK_RWLOCK_INIT {0}
+#ifdef __cplusplus
+#define NTPARK_CONDVAR_INIT {nullptr}
+#else
+#define NTPARK_CONDVAR_INIT {0}
+#endif
+#define NTPARK_ONCE_INIT {0}
+/* With so many permits; 2^31 - 1 at most. */
+#define NTPARK_SEMAPHORE_INIT(permits) {(uint32_t)(permits) * 2u}
+#define NTPARK_EVENT_INIT {0}
+#define NTPARK_EVENT_MANUAL_RESET_INIT {4}
+#define NTPARK_BARRIER_INIT {0}
 #define NTPARK_HOST_INIT(context, wait, wake, now, yield_thread, current_thread, granule, spin) \
     {sizeof(ntpark_host), context, wait, wake, now, yield_thread, current_thread, granule, spin}
 
@@ -58,6 +71,16 @@
  * sign first.
  */
 #define NTPARK_FOREVER UINT64_MAX
+
+/**
+ * The mask of a futex's waiter that takes every wake, and of a wake that is for every waiter.
+ */
+#define NTPARK_FUTEX_ALL UINT32_MAX
+
+/**
+ * From here on, spaces are this library's own.
+ */
+#define NTPARK_KEY_SPACES 65280
 
 /**
  * The major version of this header.
@@ -177,6 +200,223 @@ typedef struct ntpark_unpark_handle {
 } ntpark_unpark_handle;
 
 /**
+ * A mutex: one thread at a time.
+ *
+ * All zero when new (NTPARK_MUTEX_INIT), and never destroyed. It may be freed once no thread has it, waits for it
+ * or will call it; an unlock does not touch it after another thread could lock it.
+ *
+ * A thread that arrives may take the lock before one that waits; but once no waiter has got it for 0.5 ms (or a
+ * tick of the clock), the next unlock hands it over to the one that has waited longest. Not recursive: to lock
+ * twice waits for ever.
+ *
+ * End of the process: a lock whose holder was killed stays locked. Tries and timed calls fail; others end the
+ * process, as waiting for a critical section does.
+ *
+ * Threads: any, at any time; in DllMain and before main too.
+ */
+typedef struct ntpark_mutex {
+    /**
+     * Private.
+     */
+    uint32_t state;
+} ntpark_mutex;
+
+/**
+ * A reader-writer lock: many readers, or one writer. One of the readers may be upgradable: it can become the writer
+ * without letting another in between.
+ *
+ * All zero when new (NTPARK_RWLOCK_INIT), and never destroyed. It may be freed once no thread has it, waits for it
+ * or will call it; an unlock does not touch it after another thread could lock it.
+ *
+ * Readers are kept out as soon as a writer waits for others to leave. Once no waiter has got in for 0.5 ms (or a
+ * tick of the clock), the next unlock hands over to all readers that wait in front and the writer behind them. With
+ * 8,190 readers, on 64 bits 2^45, further ones wait.
+ *
+ * End of the process: as for ntpark_mutex.
+ *
+ * Threads: any, at any time; in DllMain and before main too.
+ */
+typedef struct ntpark_rwlock {
+    /**
+     * Private.
+     */
+    uintptr_t state;
+} ntpark_rwlock;
+
+/**
+ * A condition variable: waits for what a mutex guards.
+ *
+ * All zero when new (NTPARK_CONDVAR_INIT), and never destroyed. It may be freed once no thread will call it and all
+ * that wait have returned or have been notified; a thread whose time runs out touches it until it returns.
+ *
+ * Wakeups are never spurious, counts are exact, first come, first served. Threads that wait with the same mutex are
+ * moved to its queue while it is locked; each thread may come with another mutex.
+ *
+ * End of the process: a notify finds nobody; a wait without a limit ends the process.
+ *
+ * Threads: any, at any time; in DllMain and before main too.
+ */
+typedef struct ntpark_condvar {
+    /**
+     * Private.
+     */
+    void *state;
+} ntpark_condvar;
+
+/**
+ * Something that is done once, by the first thread that comes, while the others wait.
+ *
+ * All zero when new (NTPARK_ONCE_INIT), and never destroyed. It may be freed once no thread will call it and all
+ * calls have returned, or those of the thread that completes it, once another can see that it is done.
+ *
+ * To begin twice in one thread waits for ever. End of the process: if a killed thread was at it, waits without a
+ * limit end the process.
+ *
+ * Threads: any, at any time; in DllMain and before main too.
+ */
+typedef struct ntpark_once {
+    /**
+     * Private.
+     */
+    uint8_t state;
+} ntpark_once;
+
+/**
+ * What ntpark_once_begin found. The numbers never change.
+ */
+typedef int32_t ntpark_once_state;
+
+/**
+ * A counting semaphore: permits that threads take and give. First come, first served: nobody overtakes.
+ *
+ * All zero when new, which is no permits; NTPARK_SEMAPHORE_INIT(permits) has some. Never destroyed; it may be freed
+ * once no thread waits for it or will call it. A release does not touch it after another thread could have its
+ * permits.
+ *
+ * End of the process: permits that killed threads had are lost. Waits without a limit end the process then.
+ *
+ * Threads: any, at any time; in DllMain and before main too.
+ */
+typedef struct ntpark_semaphore {
+    /**
+     * Private.
+     */
+    uint32_t state;
+} ntpark_semaphore;
+
+/**
+ * An event, as CreateEvent makes them, without a handle. An automatic one lets one thread through each time it is
+ * set; one that is reset manually lets all through as long as it is set.
+ *
+ * All zero when new, which is automatic and unset; NTPARK_EVENT_MANUAL_RESET_INIT is the other kind. Never
+ * destroyed; it may be freed once no thread waits for it or will call it. A set does not touch it after a thread
+ * could get through.
+ *
+ * End of the process: waits without a limit end the process, if nobody is left to set it.
+ *
+ * Threads: any, at any time; in DllMain and before main too.
+ */
+typedef struct ntpark_event {
+    /**
+     * Private.
+     */
+    uint8_t state;
+} ntpark_event;
+
+/**
+ * A barrier: threads that wait for each other. How many they are, each says when it arrives.
+ *
+ * All zero when new (NTPARK_BARRIER_INIT), and never destroyed. Further rounds need no preparation. It may be freed
+ * once each thread that has arrived has returned, except the last to arrive.
+ *
+ * End of the process: nobody arrives any more, and waits without a limit end the process.
+ *
+ * Threads: any, at any time; in DllMain and before main too.
+ */
+typedef struct ntpark_barrier {
+    /**
+     * Private.
+     */
+    uint32_t state;
+} ntpark_barrier;
+
+/**
+ * What threads wait for: an address, which is never touched, in a space of its own. Threads that wait for one address
+ * in two spaces do not meet.
+ *
+ * The queues behind it are those of parking_lot, for who builds locks: a bit in a lock that says "somebody waits" is
+ * enough. Callbacks run while a part of the table of queues is locked: they must not call ntpark_lot_..., ntpark_futex_...
+ * or a lock of this library's, and should neither block nor call the system. They may be NULL.
+ */
+typedef struct ntpark_key {
+    /**
+     * Usually that of an object of the caller's own.
+     */
+    uintptr_t address;
+    /**
+     * A number of the caller's choice, less than NTPARK_KEY_SPACES.
+     */
+    uint32_t space;
+} ntpark_key;
+
+/**
+ * What a park calls.
+ */
+typedef struct ntpark_lot_park_callbacks {
+    /**
+     * Passed to each.
+     */
+    void *context;
+    /**
+     * Returns whether there is something to wait for. Called once, with the queue locked. What another thread writes
+     * before it unparks this key is either seen here, or that unpark finds this thread. NULL: there is.
+     */
+    bool (NTPARK_CALL *validate)(void *context);
+    /**
+     * Usually unlocks something. Called once the thread is queued, without a lock. It must not park here.
+     */
+    void (NTPARK_CALL *before_sleep)(void *context);
+    /**
+     * Called with the queue locked if the deadline has passed: the key that the thread has waited for last, and whether
+     * it was the last one in that key's queue.
+     */
+    void (NTPARK_CALL *timed_out)(void *context, struct ntpark_key key, bool was_last);
+} ntpark_lot_park_callbacks;
+
+/**
+ * What an unpark has done, or is about to do.
+ */
+typedef struct ntpark_unpark_result {
+    /**
+     * How many threads are unparked.
+     */
+    uintptr_t unparked;
+    /**
+     * How many threads are moved to the other key.
+     */
+    uintptr_t requeued;
+    /**
+     * Whether other threads stay in the queue.
+     */
+    bool has_more;
+    /**
+     * Set for one unpark in some 0.5 ms, if it unparks a thread: time for a lock to hand itself over.
+     */
+    bool be_fair;
+} ntpark_unpark_result;
+
+/**
+ * Which token the unparked threads receive. Called with the queue locked, before anything is changed, whether there are
+ * threads or not. NULL: 0.
+ */
+typedef uintptr_t (NTPARK_CALL *ntpark_unpark_callback)(void *context, const struct ntpark_unpark_result *result);
+
+/**
+ * What is to be done with a thread. The numbers never change.
+ */
+typedef int32_t ntpark_filter_op;
+
+/**
  * The kind of a backend. The numbers never change.
  */
 typedef int32_t ntpark_kind;
@@ -263,7 +503,8 @@ typedef struct ntpark_spin_wait {
 #define NTPARK_TIMEOUT 1
 
 /**
- * Refused: another thread is parked on this parker, or the calls came in the wrong order. No token was taken.
+ * Refused: another thread is parked on this parker or has this lock, or the calls came in the wrong order. Nothing was
+ * taken.
  */
 #define NTPARK_BUSY 2
 
@@ -281,6 +522,46 @@ typedef struct ntpark_spin_wait {
  * Refused: this system lacks that backend, or no host was installed.
  */
 #define NTPARK_UNAVAILABLE 5
+
+/**
+ * Refused: the value at an address is not the expected one.
+ */
+#define NTPARK_CHANGED 6
+
+/**
+ * It has been done.
+ */
+#define NTPARK_ONCE_DONE 0
+
+/**
+ * It is the caller's to do.
+ */
+#define NTPARK_ONCE_RUN 1
+
+/**
+ * It is the caller's to do, after an attempt that was given up.
+ */
+#define NTPARK_ONCE_RUN_AGAIN 2
+
+/**
+ * Another thread is at it.
+ */
+#define NTPARK_ONCE_BUSY 3
+
+/**
+ * Unpark it, and go on.
+ */
+#define NTPARK_FILTER_UNPARK 0
+
+/**
+ * Leave it, and go on.
+ */
+#define NTPARK_FILTER_SKIP 1
+
+/**
+ * Leave it, and all that come after it.
+ */
+#define NTPARK_FILTER_STOP 2
 
 /**
  * WaitOnAddress, since Windows 8.
@@ -548,6 +829,897 @@ struct ntpark_unpark_handle NTPARK_CALL ntpark_thread_parker_unpark_lock(struct 
  * Threads: any, at any time.
  */
 NTPARK_API ntpark_status NTPARK_CALL ntpark_unpark_handle_unpark(struct ntpark_unpark_handle handle);
+
+/**
+ * Initialises a mutex. It is free.
+ *
+ * Parameters:
+ * - mutex: memory that no thread uses as a mutex.
+ *
+ * Returns: NTPARK_OK, NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_mutex_init(struct ntpark_mutex *mutex);
+
+/**
+ * Locks; waits as long as another thread has the lock.
+ *
+ * Returns: NTPARK_OK, NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_mutex_lock(struct ntpark_mutex *mutex);
+
+/**
+ * As ntpark_mutex_lock, but does not wait.
+ *
+ * Returns: NTPARK_OK; NTPARK_BUSY, another thread has the lock; NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_mutex_try_lock(struct ntpark_mutex *mutex);
+
+/**
+ * As ntpark_mutex_lock, but waits no longer than so many nanoseconds; NTPARK_FOREVER is no limit.
+ *
+ * Returns: NTPARK_OK; NTPARK_TIMEOUT, another thread has the lock; NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_mutex_lock_timeout(struct ntpark_mutex *mutex, uint64_t nanoseconds);
+
+/**
+ * As ntpark_mutex_lock, but waits no longer than until a deadline of ntpark_now's clock; NTPARK_FOREVER is no
+ * limit.
+ *
+ * Returns: NTPARK_OK; NTPARK_TIMEOUT, another thread has the lock; NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_mutex_lock_until(struct ntpark_mutex *mutex, uint64_t deadline);
+
+/**
+ * Unlocks. Any thread may, on behalf of the one that has the lock.
+ *
+ * Returns: NTPARK_OK; NTPARK_BUSY, it is not locked; NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_mutex_unlock(struct ntpark_mutex *mutex);
+
+/**
+ * Unlocks, and hands the lock over to the thread that has waited longest, if there is one.
+ *
+ * Returns: NTPARK_OK; NTPARK_BUSY, it is not locked; NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_mutex_unlock_fair(struct ntpark_mutex *mutex);
+
+/**
+ * Lets the thread that has waited longest have the lock, and then takes it again. Does nothing if nobody waits.
+ *
+ * Returns: NTPARK_OK; NTPARK_BUSY, it is not locked; NTPARK_INVALID.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_mutex_bump(struct ntpark_mutex *mutex);
+
+/**
+ * Initialises a lock. It is free.
+ *
+ * Parameters:
+ * - rwlock: memory that no thread uses as a lock.
+ *
+ * Returns: NTPARK_OK, NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_rwlock_init(struct ntpark_rwlock *rwlock);
+
+/**
+ * Locks shared; waits as long as a writer has or claims the lock.
+ *
+ * Returns: NTPARK_OK, NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_rwlock_lock_shared(struct ntpark_rwlock *rwlock);
+
+/**
+ * As ntpark_rwlock_lock_shared, but does not wait.
+ *
+ * Returns: NTPARK_OK; NTPARK_BUSY, a writer has or claims it; NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_rwlock_try_lock_shared(struct ntpark_rwlock *rwlock);
+
+/**
+ * As ntpark_rwlock_lock_shared, but waits no longer than so many nanoseconds; NTPARK_FOREVER is no limit.
+ *
+ * Returns: NTPARK_OK; NTPARK_TIMEOUT, a writer has or claims it; NTPARK_INVALID.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_rwlock_lock_shared_timeout(struct ntpark_rwlock *rwlock,
+                                                            uint64_t nanoseconds);
+
+/**
+ * As ntpark_rwlock_lock_shared, but waits no longer than until a deadline of ntpark_now's clock; NTPARK_FOREVER is
+ * no limit.
+ *
+ * Returns: NTPARK_OK; NTPARK_TIMEOUT, a writer has or claims it; NTPARK_INVALID.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_rwlock_lock_shared_until(struct ntpark_rwlock *rwlock,
+                                                          uint64_t deadline);
+
+/**
+ * As ntpark_rwlock_lock_shared, for a thread that may have the lock shared already: it is let in even if a writer
+ * waits for readers to leave. Used by other threads, it delays that writer.
+ *
+ * Returns: NTPARK_OK, NTPARK_INVALID.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_rwlock_lock_shared_recursive(struct ntpark_rwlock *rwlock);
+
+/**
+ * As ntpark_rwlock_lock_shared_recursive, but does not wait.
+ *
+ * Returns: NTPARK_OK; NTPARK_BUSY, a writer has it; NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_rwlock_try_lock_shared_recursive(struct ntpark_rwlock *rwlock);
+
+/**
+ * As ntpark_rwlock_lock_shared_recursive, but waits no longer than so many nanoseconds; NTPARK_FOREVER is no limit.
+ *
+ * Returns: NTPARK_OK; NTPARK_TIMEOUT, a writer has it; NTPARK_INVALID.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_rwlock_lock_shared_recursive_timeout(struct ntpark_rwlock *rwlock,
+                                                                      uint64_t nanoseconds);
+
+/**
+ * As ntpark_rwlock_lock_shared_recursive, but waits no longer than until a deadline of ntpark_now's clock;
+ * NTPARK_FOREVER is no limit.
+ *
+ * Returns: NTPARK_OK; NTPARK_TIMEOUT, a writer has it; NTPARK_INVALID.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_rwlock_lock_shared_recursive_until(struct ntpark_rwlock *rwlock,
+                                                                    uint64_t deadline);
+
+/**
+ * Unlocks, after a shared lock.
+ *
+ * Returns: NTPARK_OK; NTPARK_BUSY, it is not locked so; NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_rwlock_unlock_shared(struct ntpark_rwlock *rwlock);
+
+/**
+ * Unlocks after a shared lock; the last reader hands over to those that have waited longest.
+ *
+ * Returns: NTPARK_OK; NTPARK_BUSY, it is not locked so; NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_rwlock_unlock_shared_fair(struct ntpark_rwlock *rwlock);
+
+/**
+ * Lets those that have waited longest have the lock, and then takes it again, shared. Does nothing if nobody waits.
+ *
+ * Returns: NTPARK_OK; NTPARK_BUSY, it is not locked so; NTPARK_INVALID.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_rwlock_bump_shared(struct ntpark_rwlock *rwlock);
+
+/**
+ * Locks exclusively; waits as long as others have the lock.
+ *
+ * Returns: NTPARK_OK, NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_rwlock_lock_exclusive(struct ntpark_rwlock *rwlock);
+
+/**
+ * As ntpark_rwlock_lock_exclusive, but does not wait.
+ *
+ * Returns: NTPARK_OK; NTPARK_BUSY, others have it; NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_rwlock_try_lock_exclusive(struct ntpark_rwlock *rwlock);
+
+/**
+ * As ntpark_rwlock_lock_exclusive, but waits no longer than so many nanoseconds; NTPARK_FOREVER is no limit.
+ *
+ * Returns: NTPARK_OK; NTPARK_TIMEOUT, others have it; NTPARK_INVALID.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_rwlock_lock_exclusive_timeout(struct ntpark_rwlock *rwlock,
+                                                               uint64_t nanoseconds);
+
+/**
+ * As ntpark_rwlock_lock_exclusive, but waits no longer than until a deadline of ntpark_now's clock; NTPARK_FOREVER
+ * is no limit.
+ *
+ * Returns: NTPARK_OK; NTPARK_TIMEOUT, others have it; NTPARK_INVALID.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_rwlock_lock_exclusive_until(struct ntpark_rwlock *rwlock,
+                                                             uint64_t deadline);
+
+/**
+ * Unlocks, after an exclusive lock.
+ *
+ * Returns: NTPARK_OK; NTPARK_BUSY, it is not locked so; NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_rwlock_unlock_exclusive(struct ntpark_rwlock *rwlock);
+
+/**
+ * Unlocks after an exclusive lock, and hands over to those that have waited longest.
+ *
+ * Returns: NTPARK_OK; NTPARK_BUSY, it is not locked so; NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_rwlock_unlock_exclusive_fair(struct ntpark_rwlock *rwlock);
+
+/**
+ * Lets those that have waited longest have the lock, and then takes it again, exclusively. Does nothing if nobody
+ * waits.
+ *
+ * Returns: NTPARK_OK; NTPARK_BUSY, it is not locked so; NTPARK_INVALID.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_rwlock_bump_exclusive(struct ntpark_rwlock *rwlock);
+
+/**
+ * Locks upgradably: a reader beside others, which can become the writer. Waits as long as a writer or another
+ * upgradable reader has or claims the lock.
+ *
+ * Returns: NTPARK_OK, NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_rwlock_lock_upgradable(struct ntpark_rwlock *rwlock);
+
+/**
+ * As ntpark_rwlock_lock_upgradable, but does not wait.
+ *
+ * Returns: NTPARK_OK; NTPARK_BUSY, a writer or an upgradable reader has or claims it; NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_rwlock_try_lock_upgradable(struct ntpark_rwlock *rwlock);
+
+/**
+ * As ntpark_rwlock_lock_upgradable, but waits no longer than so many nanoseconds; NTPARK_FOREVER is no limit.
+ *
+ * Returns: NTPARK_OK; NTPARK_TIMEOUT, a writer or an upgradable reader has or claims it; NTPARK_INVALID.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_rwlock_lock_upgradable_timeout(struct ntpark_rwlock *rwlock,
+                                                                uint64_t nanoseconds);
+
+/**
+ * As ntpark_rwlock_lock_upgradable, but waits no longer than until a deadline of ntpark_now's clock; NTPARK_FOREVER
+ * is no limit.
+ *
+ * Returns: NTPARK_OK; NTPARK_TIMEOUT, a writer or an upgradable reader has or claims it; NTPARK_INVALID.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_rwlock_lock_upgradable_until(struct ntpark_rwlock *rwlock,
+                                                              uint64_t deadline);
+
+/**
+ * Unlocks, after an upgradable lock.
+ *
+ * Returns: NTPARK_OK; NTPARK_BUSY, it is not locked so; NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_rwlock_unlock_upgradable(struct ntpark_rwlock *rwlock);
+
+/**
+ * Unlocks after an upgradable lock, and hands over to those that have waited longest.
+ *
+ * Returns: NTPARK_OK; NTPARK_BUSY, it is not locked so; NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_rwlock_unlock_upgradable_fair(struct ntpark_rwlock *rwlock);
+
+/**
+ * Lets those that have waited longest have the lock, and then takes it again, upgradably. Does nothing if nobody
+ * waits.
+ *
+ * Returns: NTPARK_OK; NTPARK_BUSY, it is not locked so; NTPARK_INVALID.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_rwlock_bump_upgradable(struct ntpark_rwlock *rwlock);
+
+/**
+ * Makes an upgradable lock exclusive: keeps readers out, and waits for those that are in. No other writer comes in
+ * between.
+ *
+ * Returns: NTPARK_OK; NTPARK_BUSY, it was not upgradable; NTPARK_INVALID.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_rwlock_upgrade(struct ntpark_rwlock *rwlock);
+
+/**
+ * As ntpark_rwlock_upgrade, but does not wait.
+ *
+ * Returns: NTPARK_OK; NTPARK_BUSY, there are other readers, or it was not upgradable; NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_rwlock_try_upgrade(struct ntpark_rwlock *rwlock);
+
+/**
+ * As ntpark_rwlock_upgrade, but waits no longer than so many nanoseconds; NTPARK_FOREVER is no limit.
+ *
+ * Returns: NTPARK_OK; NTPARK_TIMEOUT, there are other readers, and it is still upgradable; NTPARK_BUSY, it was not;
+ * NTPARK_INVALID.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_rwlock_upgrade_timeout(struct ntpark_rwlock *rwlock,
+                                                        uint64_t nanoseconds);
+
+/**
+ * As ntpark_rwlock_upgrade, but waits no longer than until a deadline of ntpark_now's clock; NTPARK_FOREVER is no
+ * limit.
+ *
+ * Returns: NTPARK_OK; NTPARK_TIMEOUT, there are other readers, and it is still upgradable; NTPARK_BUSY, it was not;
+ * NTPARK_INVALID.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_rwlock_upgrade_until(struct ntpark_rwlock *rwlock,
+                                                      uint64_t deadline);
+
+/**
+ * Makes an exclusive lock shared, and lets other readers in.
+ *
+ * Returns: NTPARK_OK; NTPARK_BUSY, it is not locked so; NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_rwlock_downgrade(struct ntpark_rwlock *rwlock);
+
+/**
+ * Makes an exclusive lock upgradable, and lets readers in.
+ *
+ * Returns: NTPARK_OK; NTPARK_BUSY, it is not locked so; NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_rwlock_downgrade_to_upgradable(struct ntpark_rwlock *rwlock);
+
+/**
+ * Makes an upgradable lock shared, and lets others claim it.
+ *
+ * Returns: NTPARK_OK; NTPARK_BUSY, it is not locked so; NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_rwlock_downgrade_upgradable(struct ntpark_rwlock *rwlock);
+
+/**
+ * Initialises a condition variable. Nobody waits.
+ *
+ * Parameters:
+ * - condvar: memory that no thread uses as a condition variable.
+ *
+ * Returns: NTPARK_OK, NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_condvar_init(struct ntpark_condvar *condvar);
+
+/**
+ * Unlocks the mutex, waits until notified, and locks it again. There are no spurious returns.
+ *
+ * Parameters:
+ * - mutex: locked by the caller.
+ *
+ * Returns: NTPARK_OK; NTPARK_BUSY, the mutex is not locked; NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_condvar_wait(struct ntpark_condvar *condvar, struct ntpark_mutex *mutex);
+
+/**
+ * As ntpark_condvar_wait, but waits no longer than so many nanoseconds; NTPARK_FOREVER is no limit. To lock again
+ * has no limit.
+ *
+ * Returns: NTPARK_OK, notified; NTPARK_TIMEOUT, not notified, and the mutex is locked; NTPARK_BUSY, the mutex is
+ * not locked; NTPARK_INVALID.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_condvar_wait_timeout(struct ntpark_condvar *condvar,
+                                                      struct ntpark_mutex *mutex,
+                                                      uint64_t nanoseconds);
+
+/**
+ * As ntpark_condvar_wait, but waits no longer than until a deadline of ntpark_now's clock; NTPARK_FOREVER is no
+ * limit. To lock again has no limit.
+ *
+ * Returns: NTPARK_OK, notified; NTPARK_TIMEOUT, not notified, and the mutex is locked; NTPARK_BUSY, the mutex is
+ * not locked; NTPARK_INVALID.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_condvar_wait_until(struct ntpark_condvar *condvar,
+                                                    struct ntpark_mutex *mutex,
+                                                    uint64_t deadline);
+
+/**
+ * Notifies the threads that have waited longest.
+ *
+ * Parameters:
+ * - count: how many at most.
+ * - notified: receives how many were notified, unless it is NULL.
+ *
+ * Returns: NTPARK_OK, NTPARK_INVALID.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_condvar_notify(struct ntpark_condvar *condvar,
+                                                uintptr_t count,
+                                                uintptr_t *notified);
+
+/**
+ * As ntpark_condvar_notify, for one thread.
+ *
+ * Returns: NTPARK_OK, NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_condvar_notify_one(struct ntpark_condvar *condvar, uintptr_t *notified);
+
+/**
+ * As ntpark_condvar_notify, for all threads.
+ *
+ * Returns: NTPARK_OK, NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_condvar_notify_all(struct ntpark_condvar *condvar, uintptr_t *notified);
+
+/**
+ * Initialises a once. Nothing has been done.
+ *
+ * Parameters:
+ * - once: memory that no thread uses as a once.
+ *
+ * Returns: NTPARK_OK, NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_once_init(struct ntpark_once *once);
+
+/**
+ * Begins, or waits while another thread is at it. After NTPARK_ONCE_RUN and NTPARK_ONCE_RUN_AGAIN, the caller does
+ * what is to be done, and then calls ntpark_once_complete or ntpark_once_abandon.
+ *
+ * Parameters:
+ * - what: receives NTPARK_ONCE_DONE, or what the caller is to do.
+ *
+ * Returns: NTPARK_OK, NTPARK_INVALID.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_once_begin(struct ntpark_once *once,
+                                            ntpark_once_state *what);
+
+/**
+ * As ntpark_once_begin, but does not wait.
+ *
+ * Returns: NTPARK_OK; NTPARK_TIMEOUT, another thread is at it, and NTPARK_ONCE_BUSY is received; NTPARK_INVALID.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_once_try_begin(struct ntpark_once *once,
+                                                ntpark_once_state *what);
+
+/**
+ * As ntpark_once_begin, but waits no longer than so many nanoseconds; NTPARK_FOREVER is no limit.
+ *
+ * Returns: NTPARK_OK; NTPARK_TIMEOUT, another thread is at it, and NTPARK_ONCE_BUSY is received; NTPARK_INVALID.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_once_begin_timeout(struct ntpark_once *once,
+                                                    uint64_t nanoseconds,
+                                                    ntpark_once_state *what);
+
+/**
+ * As ntpark_once_begin, but waits no longer than until a deadline of ntpark_now's clock; NTPARK_FOREVER is no
+ * limit.
+ *
+ * Returns: NTPARK_OK; NTPARK_TIMEOUT, another thread is at it, and NTPARK_ONCE_BUSY is received; NTPARK_INVALID.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_once_begin_until(struct ntpark_once *once,
+                                                  uint64_t deadline,
+                                                  ntpark_once_state *what);
+
+/**
+ * It has been done: all that wait go on, and later calls do not wait. For the thread that
+ * has begun.
+ *
+ * Returns: NTPARK_OK; NTPARK_BUSY, nobody has begun; NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_once_complete(struct ntpark_once *once);
+
+/**
+ * Gives up: another thread may begin, and is told so. For the thread that
+ * has begun.
+ *
+ * Returns: NTPARK_OK; NTPARK_BUSY, nobody has begun; NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_once_abandon(struct ntpark_once *once);
+
+/**
+ * Waits until another thread has done it, which need not have begun. Given up attempts do not count.
+ *
+ * Returns: NTPARK_OK, NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_once_wait(struct ntpark_once *once);
+
+/**
+ * As ntpark_once_wait, but waits no longer than so many nanoseconds; NTPARK_FOREVER is no limit.
+ *
+ * Returns: NTPARK_OK; NTPARK_TIMEOUT, it has not been done; NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_once_wait_timeout(struct ntpark_once *once, uint64_t nanoseconds);
+
+/**
+ * As ntpark_once_wait, but waits no longer than until a deadline of ntpark_now's clock; NTPARK_FOREVER is no limit.
+ *
+ * Returns: NTPARK_OK; NTPARK_TIMEOUT, it has not been done; NTPARK_INVALID.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_once_wait_until(struct ntpark_once *once,
+                                                 uint64_t deadline);
+
+/**
+ * Asks whether it has been done; then all that was done is visible. One load and a branch.
+ *
+ * Returns: NTPARK_OK, it has; NTPARK_BUSY, it has not; NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_once_is_done(struct ntpark_once *once);
+
+/**
+ * Initialises a semaphore with so many permits.
+ *
+ * Parameters:
+ * - semaphore: memory that no thread uses as a semaphore.
+ * - permits: how many; 2^31 - 1 at most.
+ *
+ * Returns: NTPARK_OK, NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_semaphore_init(struct ntpark_semaphore *semaphore, uint32_t permits);
+
+/**
+ * Takes permits; waits until they are there, and those that came before are served.
+ *
+ * Parameters:
+ * - permits: how many; 2^31 - 1 at most.
+ *
+ * Returns: NTPARK_OK, NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_semaphore_acquire(struct ntpark_semaphore *semaphore, uint32_t permits);
+
+/**
+ * As ntpark_semaphore_acquire, but does not wait.
+ *
+ * Returns: NTPARK_OK; NTPARK_BUSY, there are not so many, or others wait; NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_semaphore_try_acquire(struct ntpark_semaphore *semaphore, uint32_t permits);
+
+/**
+ * As ntpark_semaphore_acquire, but waits no longer than so many nanoseconds; NTPARK_FOREVER is no limit.
+ *
+ * Returns: NTPARK_OK; NTPARK_TIMEOUT, there are not so many, or others wait; NTPARK_INVALID.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_semaphore_acquire_timeout(struct ntpark_semaphore *semaphore,
+                                                           uint32_t permits,
+                                                           uint64_t nanoseconds);
+
+/**
+ * As ntpark_semaphore_acquire, but waits no longer than until a deadline of ntpark_now's clock; NTPARK_FOREVER is
+ * no limit.
+ *
+ * Returns: NTPARK_OK; NTPARK_TIMEOUT, there are not so many, or others wait; NTPARK_INVALID.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_semaphore_acquire_until(struct ntpark_semaphore *semaphore,
+                                                         uint32_t permits,
+                                                         uint64_t deadline);
+
+/**
+ * Gives permits: to those that wait, and the rest to whoever comes.
+ *
+ * Parameters:
+ * - permits: how many; 2^31 - 1 at most.
+ *
+ * Returns: NTPARK_OK; NTPARK_INVALID, also if there would be more than 2^31 - 1.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_semaphore_release(struct ntpark_semaphore *semaphore, uint32_t permits);
+
+/**
+ * Tells how many permits there are now.
+ *
+ * Parameters:
+ * - available: receives the number.
+ *
+ * Returns: NTPARK_OK, NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_semaphore_permits(struct ntpark_semaphore *semaphore, uint32_t *available);
+
+/**
+ * Initialises an event. It is not set.
+ *
+ * Parameters:
+ * - event: memory that no thread uses as an event.
+ * - manual_reset: whether it stays set until it is reset, or lets one thread through each time it is set.
+ *
+ * Returns: NTPARK_OK, NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_event_init(struct ntpark_event *event, bool manual_reset);
+
+/**
+ * Sets it. What happened before is visible to whoever it lets through.
+ *
+ * Returns: NTPARK_OK, NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_event_set(struct ntpark_event *event);
+
+/**
+ * Unsets it.
+ *
+ * Returns: NTPARK_OK, it was set; NTPARK_BUSY, it was not; NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_event_reset(struct ntpark_event *event);
+
+/**
+ * Gets through; waits until it is set.
+ *
+ * Returns: NTPARK_OK, NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_event_wait(struct ntpark_event *event);
+
+/**
+ * As ntpark_event_wait, but does not wait.
+ *
+ * Returns: NTPARK_OK; NTPARK_BUSY, it is not set; NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_event_try_wait(struct ntpark_event *event);
+
+/**
+ * As ntpark_event_wait, but waits no longer than so many nanoseconds; NTPARK_FOREVER is no limit.
+ *
+ * Returns: NTPARK_OK; NTPARK_TIMEOUT, it is not set; NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_event_wait_timeout(struct ntpark_event *event, uint64_t nanoseconds);
+
+/**
+ * As ntpark_event_wait, but waits no longer than until a deadline of ntpark_now's clock; NTPARK_FOREVER is no
+ * limit.
+ *
+ * Returns: NTPARK_OK; NTPARK_TIMEOUT, it is not set; NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_event_wait_until(struct ntpark_event *event, uint64_t deadline);
+
+/**
+ * Initialises a barrier. Nobody has arrived.
+ *
+ * Parameters:
+ * - barrier: memory that no thread uses as a barrier.
+ *
+ * Returns: NTPARK_OK, NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_barrier_init(struct ntpark_barrier *barrier);
+
+/**
+ * Arrives, and waits until so many threads have, this one included.
+ *
+ * Parameters:
+ * - threads: how many meet; the same number for all.
+ * - is_last: receives whether this thread was the last, one of each round; unless it is NULL.
+ *
+ * Returns: NTPARK_OK, NTPARK_INVALID.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_barrier_wait(struct ntpark_barrier *barrier, uint16_t threads, bool *is_last);
+
+/**
+ * As ntpark_barrier_wait, but waits no longer than so many nanoseconds; NTPARK_FOREVER is no limit. A thread whose
+ * time runs out has not arrived.
+ *
+ * Returns: NTPARK_OK; NTPARK_TIMEOUT, not all have arrived; NTPARK_INVALID.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_barrier_wait_timeout(struct ntpark_barrier *barrier,
+                                                      uint16_t threads,
+                                                      uint64_t nanoseconds,
+                                                      bool *is_last);
+
+/**
+ * As ntpark_barrier_wait, but waits no longer than until a deadline of ntpark_now's clock; NTPARK_FOREVER is no
+ * limit. A thread whose time runs out has not arrived.
+ *
+ * Returns: NTPARK_OK; NTPARK_TIMEOUT, not all have arrived; NTPARK_INVALID.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_barrier_wait_until(struct ntpark_barrier *barrier,
+                                                    uint16_t threads,
+                                                    uint64_t deadline,
+                                                    bool *is_last);
+
+/**
+ * Waits while a value in memory is the expected one, until woken. There are no spurious returns.
+ *
+ * A futex is any 1, 2, 4 or 8 bytes that are aligned to their size. Whoever changes the value writes it by an atomic
+ * operation, and then calls ntpark_futex_wake. The threads that wait at an address are woken first come, first served.
+ * Threads of two copies of the library do not meet.
+ *
+ * Parameters:
+ * - address: the value. It must be readable as long as the call lasts.
+ * - bytes: its size.
+ * - expected: what it is; as many bits count as it has.
+ *
+ * Returns: NTPARK_OK, woken: what happened before that is visible; NTPARK_CHANGED, it has another value; NTPARK_INVALID.
+ *
+ * Threads: any, at any time.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_futex_wait(const void *address,
+                                            uintptr_t bytes,
+                                            uint64_t expected);
+
+/**
+ * As ntpark_futex_wait, but waits no longer than so many nanoseconds; NTPARK_FOREVER is no limit.
+ *
+ * Parameters:
+ * - mask: not 0. Only wakes whose mask shares a bit with it are for this thread.
+ *
+ * Returns: as ntpark_futex_wait; NTPARK_TIMEOUT, not woken in time.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_futex_wait_timeout(const void *address,
+                                                    uintptr_t bytes,
+                                                    uint64_t expected,
+                                                    uint32_t mask,
+                                                    uint64_t nanoseconds);
+
+/**
+ * As ntpark_futex_wait_timeout, but waits no longer than until a deadline of ntpark_now's clock.
+ *
+ * Returns: as ntpark_futex_wait; NTPARK_TIMEOUT, not woken in time.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_futex_wait_until(const void *address,
+                                                  uintptr_t bytes,
+                                                  uint64_t expected,
+                                                  uint32_t mask,
+                                                  uint64_t deadline);
+
+/**
+ * Wakes threads that wait at an address, those that came first. It does not touch the memory, which may be gone.
+ *
+ * Parameters:
+ * - address: any.
+ * - count: how many at most.
+ * - mask: not 0. Only threads whose mask shares a bit with it are woken.
+ * - woken: receives how many were woken, exactly, unless it is NULL.
+ *
+ * Returns: NTPARK_OK, NTPARK_INVALID.
+ *
+ * Threads: any, at any time.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_futex_wake(const void *address,
+                                            uintptr_t count,
+                                            uint32_t mask,
+                                            uintptr_t *woken);
+
+/**
+ * Wakes the first threads that wait at an address, and has the next ones wait at another, behind those that do so
+ * already. It touches neither memory.
+ *
+ * Parameters:
+ * - from, to: any addresses.
+ * - wake: how many to wake at most.
+ * - requeue: how many more to move at most.
+ * - woken, requeued: receive how many were, exactly, unless they are NULL.
+ *
+ * Returns: NTPARK_OK, NTPARK_INVALID.
+ *
+ * Threads: any, at any time.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_futex_requeue(const void *from,
+                                               const void *to,
+                                               uintptr_t wake,
+                                               uintptr_t requeue,
+                                               uintptr_t *woken,
+                                               uintptr_t *requeued);
+
+/**
+ * As ntpark_futex_requeue, if the value at the first address is the expected one; compared and done in one step.
+ *
+ * Parameters:
+ * - from: the value. It must be readable as long as the call lasts.
+ * - bytes: its size.
+ * - expected: what it is; as many bits count as it has.
+ *
+ * Returns: NTPARK_OK; NTPARK_CHANGED, it has another value; NTPARK_INVALID.
+ *
+ * Threads: any, at any time.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_futex_requeue_if(const void *from,
+                                                  uintptr_t bytes,
+                                                  uint64_t expected,
+                                                  const void *to,
+                                                  uintptr_t wake,
+                                                  uintptr_t requeue,
+                                                  uintptr_t *woken,
+                                                  uintptr_t *requeued);
+
+/**
+ * Blocks in the queue of a key until unparked. There are no spurious returns.
+ *
+ * Parameters:
+ * - key: by value.
+ * - callbacks: may be NULL.
+ * - token: what those that filter are told of this thread.
+ * - deadline: a time of ntpark_now's clock. A past one does not block; NTPARK_FOREVER never passes.
+ * - received: receives the token of the unpark, unless it is NULL.
+ *
+ * Returns: NTPARK_OK, unparked; NTPARK_TIMEOUT, not in time; NTPARK_CHANGED, validate returned false; NTPARK_INVALID.
+ *
+ * Threads: any, at any time.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_lot_park(struct ntpark_key key,
+                                          const struct ntpark_lot_park_callbacks *callbacks,
+                                          uintptr_t token,
+                                          uint64_t deadline,
+                                          uintptr_t *received);
+
+/**
+ * As ntpark_lot_park, but as the first in the queue: for a thread that has been unparked, and has come too late.
+ *
+ * Returns: as ntpark_lot_park.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_lot_park_in_front(struct ntpark_key key,
+                                                   const struct ntpark_lot_park_callbacks *callbacks,
+                                                   uintptr_t token,
+                                                   uint64_t deadline,
+                                                   uintptr_t *received);
+
+/**
+ * Unparks the first thread in the queue of a key, if there is one.
+ *
+ * Parameters:
+ * - key: by value.
+ * - callback, context: see ntpark_unpark_callback.
+ * - result: receives what was done, unless it is NULL.
+ *
+ * Returns: NTPARK_OK, NTPARK_INVALID.
+ *
+ * Threads: any, at any time.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_lot_unpark_one(struct ntpark_key key,
+                                                ntpark_unpark_callback callback,
+                                                void *context,
+                                                struct ntpark_unpark_result *result);
+
+/**
+ * Unparks all threads in the queue of a key.
+ *
+ * Parameters:
+ * - key: by value.
+ * - token: what they receive.
+ * - unparked: receives how many they are, exactly, unless it is NULL.
+ *
+ * Returns: NTPARK_OK, NTPARK_INVALID.
+ *
+ * Threads: any, at any time.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_lot_unpark_all(struct ntpark_key key, uintptr_t token, uintptr_t *unparked);
+
+/**
+ * Unparks those threads in the queue of a key that a filter chooses.
+ *
+ * Parameters:
+ * - key: by value.
+ * - filter: called for each in order, with the token that it parked with, while the queue is locked. Not NULL. What is
+ *   not one of NTPARK_FILTER_... counts as NTPARK_FILTER_STOP.
+ * - callback, context: see ntpark_unpark_callback; the filter has the same context.
+ * - result: receives what was done, unless it is NULL.
+ *
+ * Returns: NTPARK_OK, NTPARK_INVALID.
+ *
+ * Threads: any, at any time.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_lot_unpark_filter(struct ntpark_key key,
+                                                   ntpark_filter_op (NTPARK_CALL *filter)(void *context, uintptr_t token),
+                                                   ntpark_unpark_callback callback,
+                                                   void *context,
+                                                   struct ntpark_unpark_result *result);
+
+/**
+ * Unparks the first threads in the queue of a key, and has the next ones wait for another, behind those that do so
+ * already.
+ *
+ * Parameters:
+ * - from, to: by value.
+ * - validate: says with both queues locked how many threads are to be unparked and how many more to be moved, or
+ *   returns false to do nothing. Not NULL.
+ * - callback, context: see ntpark_unpark_callback; validate has the same context.
+ * - result: receives what was done, unless it is NULL.
+ *
+ * Returns: NTPARK_OK; NTPARK_CHANGED, validate returned false; NTPARK_INVALID.
+ *
+ * Threads: any, at any time.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_lot_requeue(struct ntpark_key from,
+                                             struct ntpark_key to,
+                                             bool (NTPARK_CALL *validate)(void *context, uintptr_t *unpark, uintptr_t *requeue),
+                                             ntpark_unpark_callback callback,
+                                             void *context,
+                                             struct ntpark_unpark_result *result);
 
 /**
  * Returns the kind of the process's backend. Chooses the backend if this is its first use.

@@ -9,8 +9,8 @@ use crate::prelude::*;
 pub(crate) struct Options {}
 
 /// The files of `ffi/src` that speak to C, in the order in which their items stand in the header.
-const SOURCES: [&str; 7] =
-    ["status.rs", "time.rs", "parker.rs", "thread_parker.rs", "backend.rs", "spin.rs", "version.rs"];
+const SOURCES: &str = "status time parker thread_parker mutex rwlock condvar once semaphore event barrier futex lot \
+                       backend spin version";
 
 /// The calling convention, which cbindgen cannot write between a function's type and its name.
 const CONVENTION: &str = "NTPARK_CALL ";
@@ -48,8 +48,8 @@ fn generate(workspace: &Workspace) -> Result<String> {
     let dir = workspace.root().join("ffi");
     let config = cbindgen::Config::from_file(dir.join("cbindgen.toml")).map_err(anyhow::Error::msg)?;
     let mut builder = cbindgen::Builder::new().with_config(config);
-    for source in SOURCES {
-        builder = builder.with_src(dir.join("src").join(source));
+    for source in SOURCES.split_whitespace() {
+        builder = builder.with_src(dir.join(format!("src/{source}.rs")));
     }
     let mut header = Vec::new();
     builder.generate().context("cbindgen can't make a header of ffi/src")?.write(&mut header);
