@@ -790,6 +790,15 @@ ntpark_status NTPARK_CALL ntpark_thread_parker_park_until(struct ntpark_thread_p
                                                           uint64_t deadline);
 
 /**
+ * As ntpark_thread_parker_park_until, but waits no longer than so many nanoseconds; NTPARK_FOREVER is no limit.
+ *
+ * Returns: as ntpark_thread_parker_park_until.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_thread_parker_park_timeout(struct ntpark_thread_parker *parker,
+                                                            uint64_t nanoseconds);
+
+/**
  * Tells whether a park that timed out has not been unparked since. Call it with the queue's lock held.
  *
  * Parameters:
@@ -1205,6 +1214,23 @@ NTPARK_API
 ntpark_status NTPARK_CALL ntpark_condvar_wait_until(struct ntpark_condvar *condvar,
                                                     struct ntpark_mutex *mutex,
                                                     uint64_t deadline);
+
+/**
+ * Waits with any lock until notified; the caller locks again afterwards. There are no spurious returns.
+ *
+ * Parameters:
+ * - unlock: unlocks, once the thread cannot miss a notify any more. It must not wait for anything of this library's, nor
+ *   throw. Not NULL.
+ * - context: passed to it.
+ * - deadline: a time of ntpark_now's clock; NTPARK_FOREVER is no limit.
+ *
+ * Returns: NTPARK_OK, notified; NTPARK_TIMEOUT, not notified; NTPARK_INVALID, and nothing was called.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_condvar_wait_unlocked_until(struct ntpark_condvar *condvar,
+                                                             void (NTPARK_CALL *unlock)(void *context),
+                                                             void *context,
+                                                             uint64_t deadline);
 
 /**
  * Notifies the threads that have waited longest.
@@ -1806,6 +1832,17 @@ ntpark_status NTPARK_CALL ntpark_backend_from_host(struct ntpark_backend *backen
  * Threads: any, at any time.
  */
 NTPARK_API ntpark_status NTPARK_CALL ntpark_backend_now(const struct ntpark_backend *backend, uint64_t *now);
+
+/**
+ * Returns a number that identifies the calling thread: unique among living threads, and the same as long as it lives.
+ * Chooses the backend if this is its first use.
+ *
+ * Returns: the number; 0 if there is none, with neither NT nor a host.
+ *
+ * Threads: any, at any time.
+ */
+NTPARK_API
+uintptr_t NTPARK_CALL ntpark_current_thread(void);
 
 /**
  * Returns the name of a kind of backends.

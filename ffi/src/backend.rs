@@ -6,6 +6,7 @@ use crate::status::{NTPARK_IN_USE, NTPARK_INVALID, NTPARK_OK, ntpark_status, of_
 use core::cell::UnsafeCell;
 use core::ffi::{c_char, c_void};
 use core::mem::MaybeUninit;
+use core::num::NonZeroUsize;
 use core::sync::atomic::AtomicBool;
 use core::sync::atomic::Ordering::Relaxed;
 use ntpark_core::{Backend, BackendKind, BackendKinds, Host};
@@ -218,6 +219,17 @@ pub unsafe extern "C" fn ntpark_backend_now(backend: *const ntpark_backend, now:
     // SAFETY: writable, as the caller promises.
     unsafe { now.write(backend.now().ticks()) };
     NTPARK_OK
+}
+
+/// Returns a number that identifies the calling thread: unique among living threads, and the same as long as it lives.
+/// Chooses the backend if this is its first use.
+///
+/// Returns: the number; 0 if there is none, with neither NT nor a host.
+///
+/// Threads: any, at any time.
+#[unsafe(no_mangle)]
+pub extern "C" fn ntpark_current_thread() -> usize {
+    Backend::get().current_thread().map_or(0, NonZeroUsize::get)
 }
 
 /// Returns the name of a kind of backends.

@@ -114,6 +114,32 @@ pub unsafe extern "C" fn ntpark_condvar_wait_until(
     }
 }
 
+/// Waits with any lock until notified; the caller locks again afterwards. There are no spurious returns.
+///
+/// Parameters:
+/// - unlock: unlocks, once the thread cannot miss a notify any more. It must not wait for anything of this library's, nor
+///   throw. Not NULL.
+/// - context: passed to it.
+/// - deadline: a time of ntpark_now's clock; NTPARK_FOREVER is no limit.
+///
+/// Returns: NTPARK_OK, notified; NTPARK_TIMEOUT, not notified; NTPARK_INVALID, and nothing was called.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ntpark_condvar_wait_unlocked_until(
+    condvar: *mut ntpark_condvar,
+    unlock: Option<unsafe extern "C" fn(context: *mut c_void)>,
+    context: *mut c_void,
+    deadline: u64,
+) -> ntpark_status {
+    // SAFETY: passed on from the caller.
+    let (Some(condvar), Some(unlock)) = (unsafe { get(condvar) }, unlock) else {
+        return NTPARK_INVALID;
+    };
+    // SAFETY: the caller's callback, with the caller's context.
+    let unlock = || unsafe { unlock(context) };
+    // SAFETY: it does not wait, as the caller promises.
+    of_wait(unsafe { condvar.wait_unlocked_until(unlock, Instant::from_ticks(deadline)) })
+}
+
 /// Notifies the threads that have waited longest.
 ///
 /// Parameters:
