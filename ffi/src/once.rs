@@ -83,7 +83,7 @@ pub unsafe extern "C" fn ntpark_once_begin(once: *mut ntpark_once, what: *mut nt
 
 /// As ntpark_once_begin, but does not wait.
 ///
-/// Returns: NTPARK_OK; NTPARK_TIMEOUT, another thread is at it, and NTPARK_ONCE_BUSY is received; NTPARK_INVALID.
+/// Returns: NTPARK_OK; NTPARK_BUSY, another thread is at it, and NTPARK_ONCE_BUSY is received; NTPARK_INVALID.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_once_try_begin(once: *mut ntpark_once, what: *mut ntpark_once_state) -> ntpark_status {
     if !is_good(what) {
@@ -95,7 +95,7 @@ pub unsafe extern "C" fn ntpark_once_try_begin(once: *mut ntpark_once, what: *mu
             let (status, found) = of_begin(once.begin(Instant::MIN));
             // SAFETY: good, and writable, as the caller promises.
             unsafe { what.write(found) };
-            status
+            if status == NTPARK_TIMEOUT { NTPARK_BUSY } else { status }
         }
         None => NTPARK_INVALID,
     }

@@ -2,9 +2,9 @@
 
 #![allow(non_snake_case, reason = "functions and parameters are spelt as in the SDK")]
 
+use crate::futex;
 use crate::status::{NTPARK_INVALID, NTPARK_TIMEOUT};
 use crate::time::after;
-use crate::{futex, time::NTPARK_FOREVER};
 use core::ffi::{CStr, c_char, c_void};
 use core::mem::transmute;
 use core::num::NonZeroU32;
@@ -56,19 +56,17 @@ pub unsafe extern "system" fn ntpark_WaitOnAddress(
         // SAFETY: the system's own function, with the caller's arguments.
         return unsafe { (system.wait)(Address, CompareAddress, AddressSize, dwMilliseconds) };
     }
-    let mut expected = [0_u8; 8];
-    let status = if CompareAddress.is_null() || AddressSize > expected.len() {
-        NTPARK_INVALID
-    } else {
-        // SAFETY: so many bytes can be read, as the caller promises, and there is room for them.
-        unsafe { ptr::copy_nonoverlapping(CompareAddress.cast::<u8>(), expected.as_mut_ptr(), AddressSize) };
-        let deadline = match dwMilliseconds {
-            INFINITE => Instant::from_ticks(NTPARK_FOREVER),
-            milliseconds => after(u64::from(milliseconds) * 1_000_000),
-        };
-        let expected = u64::from_le_bytes(expected);
-        // SAFETY: passed on from the caller.
-        unsafe { futex::wait(Address, AddressSize, expected, futex::NTPARK_FUTEX_ALL, deadline) }
+    // SAFETY: so many bytes can be read, as the caller promises.
+    let status = match unsafe { read(CompareAddress, AddressSize) } {
+        Some(expected) => {
+            let deadline = match dwMilliseconds {
+                INFINITE => Instant::MAX,
+                milliseconds => after(u64::from(milliseconds) * 1_000_000),
+            };
+            // SAFETY: passed on from the caller.
+            unsafe { futex::wait(Address, AddressSize, expected, futex::NTPARK_FUTEX_ALL, deadline) }
+        }
+        None => NTPARK_INVALID,
     };
     let error = match status {
         NTPARK_TIMEOUT => ERROR_TIMEOUT,
@@ -101,6 +99,28 @@ pub unsafe extern "system" fn ntpark_WakeByAddressAll(Address: *const c_void) {
         // SAFETY: the system's own function, with the caller's argument.
         Some(system) => unsafe { (system.wake_all)(Address) },
         None => wake(Address, usize::MAX),
+    }
+}
+
+/// The value of so many bytes at an address, which need not be aligned. None if it is null or there is no such size.
+///
+/// # Safety
+/// If it is not null, so many bytes can be read there.
+unsafe fn read(address: *const c_void, bytes: usize) -> Option<u64> {
+    if address.is_null() {
+        return None;
+    }
+    // Not by a copy of so many bytes, for which a C runtime is needed.
+    match bytes {
+        // SAFETY: as the caller promises.
+        1 => Some(u64::from(unsafe { address.cast::<u8>().read() })),
+        // SAFETY: as the caller promises.
+        2 => Some(u64::from(unsafe { address.cast::<u16>().read_unaligned() })),
+        // SAFETY: as the caller promises.
+        4 => Some(u64::from(unsafe { address.cast::<u32>().read_unaligned() })),
+        // SAFETY: as the caller promises.
+        8 => Some(unsafe { address.cast::<u64>().read_unaligned() }),
+        _ => None,
     }
 }
 
