@@ -137,6 +137,7 @@ pub extern "C" fn ntpark_backend_available() -> u32 {
 /// lacks this kind; NTPARK_INVALID, there is no such kind.
 ///
 /// Threads: any, at any time.
+#[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn ntpark_backend_force(kind: ntpark_kind) -> ntpark_status {
     match known(kind) {
@@ -154,6 +155,7 @@ pub extern "C" fn ntpark_backend_force(kind: ntpark_kind) -> ntpark_status {
 /// Returns: NTPARK_OK; NTPARK_IN_USE, a backend is already in use, or another host is being installed; NTPARK_INVALID.
 ///
 /// Threads: any, at any time.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_backend_install(host: *const ntpark_host) -> ntpark_status {
     // SAFETY: passed on from the caller.

@@ -1,8 +1,8 @@
 //! A barrier.
 
-use crate::pointer::{get, init, is_optional, object, tell};
-use crate::status::{NTPARK_INVALID, ntpark_status, of_wait};
-use crate::time::after;
+use crate::pointer::{get, init, object, tell};
+use crate::status::{NTPARK_INVALID, NTPARK_OK, NTPARK_TIMEOUT, ntpark_status};
+use crate::time::{NTPARK_FOREVER, ntpark_deadline};
 use ntpark_core::Instant;
 use ntpark_locks::{Barrier, BarrierWait};
 
@@ -22,12 +22,7 @@ pub struct ntpark_barrier {
 
 object!(ntpark_barrier, Barrier);
 
-/// Initialises a barrier. Nobody has arrived.
-///
-/// Parameters:
-/// - barrier: memory that no thread uses as a barrier.
-///
-/// Returns: NTPARK_OK, NTPARK_INVALID.
+/// Initialises memory that no thread uses as a barrier. Nobody has arrived.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_barrier_init(barrier: *mut ntpark_barrier) -> ntpark_status {
     // SAFETY: passed on from the caller.
@@ -37,35 +32,20 @@ pub unsafe extern "C" fn ntpark_barrier_init(barrier: *mut ntpark_barrier) -> nt
 /// Arrives, and waits until so many threads have, this one included.
 ///
 /// Parameters:
-/// - threads: how many meet; the same number for all.
+/// - threads: how many meet; the same number for all. Not 0.
 /// - is_last: receives whether this thread was the last, one of each round; unless it is NULL.
-///
-/// Returns: NTPARK_OK, NTPARK_INVALID.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_barrier_wait(
     barrier: *mut ntpark_barrier,
     threads: u16,
     is_last: *mut bool,
 ) -> ntpark_status {
-    if threads == 0 || !is_optional(is_last) {
-        return NTPARK_INVALID;
-    }
     // SAFETY: passed on from the caller.
-    match unsafe { get(barrier) } {
-        Some(barrier) => {
-            let how = barrier.wait_until(threads, Instant::MAX);
-            // SAFETY: null, or good and writable, as the caller promises.
-            unsafe { tell(is_last, how == BarrierWait::Last) };
-            of_wait(how != BarrierWait::TimedOut)
-        }
-        None => NTPARK_INVALID,
-    }
+    unsafe { arrive(barrier, threads, NTPARK_FOREVER, is_last) }
 }
 
-/// As ntpark_barrier_wait, but waits no longer than so many nanoseconds; NTPARK_FOREVER is no limit. A thread whose
-/// time runs out has not arrived.
-///
-/// Returns: NTPARK_OK; NTPARK_TIMEOUT, not all have arrived; NTPARK_INVALID.
+/// As ntpark_barrier_wait, for so many nanoseconds at most; else NTPARK_TIMEOUT, and this thread has not arrived.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_barrier_wait_timeout(
     barrier: *mut ntpark_barrier,
@@ -73,25 +53,12 @@ pub unsafe extern "C" fn ntpark_barrier_wait_timeout(
     nanoseconds: u64,
     is_last: *mut bool,
 ) -> ntpark_status {
-    if threads == 0 || !is_optional(is_last) {
-        return NTPARK_INVALID;
-    }
     // SAFETY: passed on from the caller.
-    match unsafe { get(barrier) } {
-        Some(barrier) => {
-            let how = barrier.wait_until(threads, after(nanoseconds));
-            // SAFETY: null, or good and writable, as the caller promises.
-            unsafe { tell(is_last, how == BarrierWait::Last) };
-            of_wait(how != BarrierWait::TimedOut)
-        }
-        None => NTPARK_INVALID,
-    }
+    unsafe { arrive(barrier, threads, ntpark_deadline(nanoseconds), is_last) }
 }
 
-/// As ntpark_barrier_wait, but waits no longer than until a deadline of ntpark_now's clock; NTPARK_FOREVER is no
-/// limit. A thread whose time runs out has not arrived.
-///
-/// Returns: NTPARK_OK; NTPARK_TIMEOUT, not all have arrived; NTPARK_INVALID.
+/// As ntpark_barrier_wait, until a deadline of ntpark_now's clock; else NTPARK_TIMEOUT, and this thread has not arrived.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_barrier_wait_until(
     barrier: *mut ntpark_barrier,
@@ -99,17 +66,22 @@ pub unsafe extern "C" fn ntpark_barrier_wait_until(
     deadline: u64,
     is_last: *mut bool,
 ) -> ntpark_status {
-    if threads == 0 || !is_optional(is_last) {
-        return NTPARK_INVALID;
-    }
+    // SAFETY: passed on from the caller.
+    unsafe { arrive(barrier, threads, deadline, is_last) }
+}
+
+/// # Safety
+/// As for [`get`] and [`tell`].
+#[inline(never)]
+unsafe fn arrive(barrier: *const ntpark_barrier, threads: u16, deadline: u64, is_last: *mut bool) -> ntpark_status {
     // SAFETY: passed on from the caller.
     match unsafe { get(barrier) } {
-        Some(barrier) => {
+        Some(barrier) if threads != 0 => {
             let how = barrier.wait_until(threads, Instant::from_ticks(deadline));
-            // SAFETY: null, or good and writable, as the caller promises.
+            // SAFETY: null, or writable, as the caller promises; a byte is aligned.
             unsafe { tell(is_last, how == BarrierWait::Last) };
-            of_wait(how != BarrierWait::TimedOut)
+            if how == BarrierWait::TimedOut { NTPARK_TIMEOUT } else { NTPARK_OK }
         }
-        None => NTPARK_INVALID,
+        _ => NTPARK_INVALID,
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::mutex::ntpark_mutex;
 use crate::pointer::{get, init, is_optional, object, tell};
-use crate::status::{NTPARK_BUSY, NTPARK_INVALID, NTPARK_OK, ntpark_status, of_wait};
-use crate::time::after;
+use crate::status::{NTPARK_BUSY, NTPARK_INVALID, NTPARK_OK, NTPARK_TIMEOUT, ntpark_status};
+use crate::time::{NTPARK_FOREVER, ntpark_deadline};
 use core::ffi::c_void;
 use ntpark_core::Instant;
 use ntpark_locks::Condvar;
@@ -27,46 +27,22 @@ pub struct ntpark_condvar {
 
 object!(ntpark_condvar, Condvar);
 
-/// Initialises a condition variable. Nobody waits.
-///
-/// Parameters:
-/// - condvar: memory that no thread uses as a condition variable.
-///
-/// Returns: NTPARK_OK, NTPARK_INVALID.
+/// Initialises memory that no thread uses as a condition variable. Nobody waits.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_condvar_init(condvar: *mut ntpark_condvar) -> ntpark_status {
     // SAFETY: passed on from the caller.
     unsafe { init(condvar, Condvar::new()) }
 }
 
-/// Unlocks the mutex, waits until notified, and locks it again. There are no spurious returns.
-///
-/// Parameters:
-/// - mutex: locked by the caller.
-///
-/// Returns: NTPARK_OK; NTPARK_BUSY, the mutex is not locked; NTPARK_INVALID.
+/// Unlocks the mutex, waits until notified, and locks it again; NTPARK_BUSY if it is not locked. Never returns spuriously.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_condvar_wait(condvar: *mut ntpark_condvar, mutex: *mut ntpark_mutex) -> ntpark_status {
     // SAFETY: passed on from the caller.
-    match unsafe { get(condvar) } {
-        // SAFETY: passed on from the caller.
-        Some(condvar) => match unsafe { get(mutex) } {
-            Some(mutex) if mutex.is_locked() => {
-                // SAFETY: as asked for.
-                of_wait(unsafe { condvar.wait_raw_until(mutex, Instant::MAX) })
-            }
-            Some(_) => NTPARK_BUSY,
-            None => NTPARK_INVALID,
-        },
-        None => NTPARK_INVALID,
-    }
+    unsafe { wait_until(condvar, mutex, NTPARK_FOREVER) }
 }
 
-/// As ntpark_condvar_wait, but waits no longer than so many nanoseconds; NTPARK_FOREVER is no limit. To lock again
-/// has no limit.
-///
-/// Returns: NTPARK_OK, notified; NTPARK_TIMEOUT, not notified, and the mutex is locked; NTPARK_BUSY, the mutex is
-/// not locked; NTPARK_INVALID.
+/// As ntpark_condvar_wait, for so many nanoseconds at most; else NTPARK_TIMEOUT, not notified. To lock again has no limit.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_condvar_wait_timeout(
     condvar: *mut ntpark_condvar,
@@ -74,25 +50,11 @@ pub unsafe extern "C" fn ntpark_condvar_wait_timeout(
     nanoseconds: u64,
 ) -> ntpark_status {
     // SAFETY: passed on from the caller.
-    match unsafe { get(condvar) } {
-        // SAFETY: passed on from the caller.
-        Some(condvar) => match unsafe { get(mutex) } {
-            Some(mutex) if mutex.is_locked() => {
-                // SAFETY: as asked for.
-                of_wait(unsafe { condvar.wait_raw_until(mutex, after(nanoseconds)) })
-            }
-            Some(_) => NTPARK_BUSY,
-            None => NTPARK_INVALID,
-        },
-        None => NTPARK_INVALID,
-    }
+    unsafe { wait_until(condvar, mutex, ntpark_deadline(nanoseconds)) }
 }
 
-/// As ntpark_condvar_wait, but waits no longer than until a deadline of ntpark_now's clock; NTPARK_FOREVER is no
-/// limit. To lock again has no limit.
-///
-/// Returns: NTPARK_OK, notified; NTPARK_TIMEOUT, not notified, and the mutex is locked; NTPARK_BUSY, the mutex is
-/// not locked; NTPARK_INVALID.
+/// As ntpark_condvar_wait, until a deadline of ntpark_now's clock; else NTPARK_TIMEOUT, not notified.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_condvar_wait_until(
     condvar: *mut ntpark_condvar,
@@ -100,18 +62,7 @@ pub unsafe extern "C" fn ntpark_condvar_wait_until(
     deadline: u64,
 ) -> ntpark_status {
     // SAFETY: passed on from the caller.
-    match unsafe { get(condvar) } {
-        // SAFETY: passed on from the caller.
-        Some(condvar) => match unsafe { get(mutex) } {
-            Some(mutex) if mutex.is_locked() => {
-                // SAFETY: as asked for.
-                of_wait(unsafe { condvar.wait_raw_until(mutex, Instant::from_ticks(deadline)) })
-            }
-            Some(_) => NTPARK_BUSY,
-            None => NTPARK_INVALID,
-        },
-        None => NTPARK_INVALID,
-    }
+    unsafe { wait_until(condvar, mutex, deadline) }
 }
 
 /// Waits with any lock until notified; the caller locks again afterwards. There are no spurious returns.
@@ -123,6 +74,7 @@ pub unsafe extern "C" fn ntpark_condvar_wait_until(
 /// - deadline: a time of ntpark_now's clock; NTPARK_FOREVER is no limit.
 ///
 /// Returns: NTPARK_OK, notified; NTPARK_TIMEOUT, not notified; NTPARK_INVALID, and nothing was called.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_condvar_wait_unlocked_until(
     condvar: *mut ntpark_condvar,
@@ -137,76 +89,68 @@ pub unsafe extern "C" fn ntpark_condvar_wait_unlocked_until(
     // SAFETY: the caller's callback, with the caller's context.
     let unlock = || unsafe { unlock(context) };
     // SAFETY: it does not wait, as the caller promises.
-    of_wait(unsafe { condvar.wait_unlocked_until(unlock, Instant::from_ticks(deadline)) })
+    let is_notified = unsafe { condvar.wait_unlocked_until(unlock, Instant::from_ticks(deadline)) };
+    if is_notified { NTPARK_OK } else { NTPARK_TIMEOUT }
 }
 
-/// Notifies the threads that have waited longest.
-///
-/// Parameters:
-/// - count: how many at most.
-/// - notified: receives how many were notified, unless it is NULL.
-///
-/// Returns: NTPARK_OK, NTPARK_INVALID.
+/// Notifies the `count` threads that have waited longest, and writes to `notified` how many, unless it is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_condvar_notify(
     condvar: *mut ntpark_condvar,
     count: usize,
     notified: *mut usize,
 ) -> ntpark_status {
-    if !is_optional(notified) {
-        return NTPARK_INVALID;
-    }
     // SAFETY: passed on from the caller.
-    match unsafe { get(condvar) } {
-        Some(condvar) => {
-            // SAFETY: null, or good and writable, as the caller promises.
-            unsafe { tell(notified, condvar.notify(count)) };
-            NTPARK_OK
-        }
-        None => NTPARK_INVALID,
-    }
+    unsafe { notify(condvar, count, notified) }
 }
 
 /// As ntpark_condvar_notify, for one thread.
-///
-/// Returns: NTPARK_OK, NTPARK_INVALID.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_condvar_notify_one(
     condvar: *mut ntpark_condvar,
     notified: *mut usize,
 ) -> ntpark_status {
-    if !is_optional(notified) {
-        return NTPARK_INVALID;
-    }
     // SAFETY: passed on from the caller.
-    match unsafe { get(condvar) } {
-        Some(condvar) => {
-            // SAFETY: null, or good and writable, as the caller promises.
-            unsafe { tell(notified, condvar.notify(1)) };
-            NTPARK_OK
-        }
-        None => NTPARK_INVALID,
-    }
+    unsafe { notify(condvar, 1, notified) }
 }
 
 /// As ntpark_condvar_notify, for all threads.
-///
-/// Returns: NTPARK_OK, NTPARK_INVALID.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_condvar_notify_all(
     condvar: *mut ntpark_condvar,
     notified: *mut usize,
 ) -> ntpark_status {
-    if !is_optional(notified) {
+    // SAFETY: passed on from the caller.
+    unsafe { notify(condvar, usize::MAX, notified) }
+}
+
+/// # Safety
+/// As for [`get`].
+#[inline(never)]
+unsafe fn wait_until(condvar: *const ntpark_condvar, mutex: *const ntpark_mutex, deadline: u64) -> ntpark_status {
+    // SAFETY: passed on from the caller.
+    let (Some(condvar), Some(mutex)) = (unsafe { get(condvar) }, unsafe { get(mutex) }) else {
         return NTPARK_INVALID;
+    };
+    if !mutex.is_locked() {
+        return NTPARK_BUSY;
     }
+    // SAFETY: it is locked.
+    let is_notified = unsafe { condvar.wait_raw_until(mutex, Instant::from_ticks(deadline)) };
+    if is_notified { NTPARK_OK } else { NTPARK_TIMEOUT }
+}
+
+/// # Safety
+/// As for [`get`] and [`tell`].
+#[inline(never)]
+unsafe fn notify(condvar: *const ntpark_condvar, count: usize, notified: *mut usize) -> ntpark_status {
     // SAFETY: passed on from the caller.
     match unsafe { get(condvar) } {
-        Some(condvar) => {
+        Some(condvar) if is_optional(notified) => {
             // SAFETY: null, or good and writable, as the caller promises.
-            unsafe { tell(notified, condvar.notify(usize::MAX)) };
+            unsafe { tell(notified, condvar.notify(count)) };
             NTPARK_OK
         }
-        None => NTPARK_INVALID,
+        _ => NTPARK_INVALID,
     }
 }

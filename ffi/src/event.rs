@@ -1,9 +1,8 @@
 //! An event.
 
-use crate::pointer::{get, init, object};
-use crate::status::{NTPARK_INVALID, NTPARK_OK, ntpark_status, of_try, of_wait};
-use crate::time::after;
-use ntpark_core::Instant;
+use crate::pointer::{act, attempt, init, object, wait_timeout, wait_until};
+use crate::status::ntpark_status;
+use crate::time::NTPARK_FOREVER;
 use ntpark_locks::Event;
 
 /// An event, as CreateEvent makes them, without a handle. An automatic one lets one thread through each time it is
@@ -24,13 +23,7 @@ pub struct ntpark_event {
 
 object!(ntpark_event, Event);
 
-/// Initialises an event. It is not set.
-///
-/// Parameters:
-/// - event: memory that no thread uses as an event.
-/// - manual_reset: whether it stays set until it is reset, or lets one thread through each time it is set.
-///
-/// Returns: NTPARK_OK, NTPARK_INVALID.
+/// Initialises memory that no thread uses as an event. It is not set, and automatic or reset manually.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_event_init(event: *mut ntpark_event, manual_reset: bool) -> ntpark_status {
     // SAFETY: passed on from the caller.
@@ -38,77 +31,46 @@ pub unsafe extern "C" fn ntpark_event_init(event: *mut ntpark_event, manual_rese
 }
 
 /// Sets it. What happened before is visible to whoever it lets through.
-///
-/// Returns: NTPARK_OK, NTPARK_INVALID.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_event_set(event: *mut ntpark_event) -> ntpark_status {
     // SAFETY: passed on from the caller.
-    match unsafe { get(event) } {
-        Some(event) => {
-            event.set();
-            NTPARK_OK
-        }
-        None => NTPARK_INVALID,
-    }
+    unsafe { act(event, Event::set) }
 }
 
-/// Unsets it.
-///
-/// Returns: NTPARK_OK, it was set; NTPARK_BUSY, it was not; NTPARK_INVALID.
+/// Unsets it; NTPARK_BUSY if it was not set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_event_reset(event: *mut ntpark_event) -> ntpark_status {
     // SAFETY: passed on from the caller.
-    match unsafe { get(event) } {
-        Some(event) => of_try(event.reset()),
-        None => NTPARK_INVALID,
-    }
+    unsafe { attempt(event, Event::reset) }
 }
 
 /// Gets through; waits until it is set.
-///
-/// Returns: NTPARK_OK, NTPARK_INVALID.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_event_wait(event: *mut ntpark_event) -> ntpark_status {
     // SAFETY: passed on from the caller.
-    match unsafe { get(event) } {
-        Some(event) => of_wait(event.wait_until(Instant::MAX)),
-        None => NTPARK_INVALID,
-    }
+    unsafe { wait_until(event, NTPARK_FOREVER, Event::wait_until) }
 }
 
-/// As ntpark_event_wait, but does not wait.
-///
-/// Returns: NTPARK_OK; NTPARK_BUSY, it is not set; NTPARK_INVALID.
+/// Gets through, or returns NTPARK_BUSY if it is not set.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_event_try_wait(event: *mut ntpark_event) -> ntpark_status {
     // SAFETY: passed on from the caller.
-    match unsafe { get(event) } {
-        Some(event) => of_try(event.try_wait()),
-        None => NTPARK_INVALID,
-    }
+    unsafe { attempt(event, Event::try_wait) }
 }
 
-/// As ntpark_event_wait, but waits no longer than so many nanoseconds; NTPARK_FOREVER is no limit.
-///
-/// Returns: NTPARK_OK; NTPARK_TIMEOUT, it is not set; NTPARK_INVALID.
+/// As ntpark_event_wait, for so many nanoseconds at most; else NTPARK_TIMEOUT.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_event_wait_timeout(event: *mut ntpark_event, nanoseconds: u64) -> ntpark_status {
     // SAFETY: passed on from the caller.
-    match unsafe { get(event) } {
-        Some(event) => of_wait(event.wait_until(after(nanoseconds))),
-        None => NTPARK_INVALID,
-    }
+    unsafe { wait_timeout(event, nanoseconds, Event::wait_until) }
 }
 
-/// As ntpark_event_wait, but waits no longer than until a deadline of ntpark_now's clock; NTPARK_FOREVER is no
-/// limit.
-///
-/// Returns: NTPARK_OK; NTPARK_TIMEOUT, it is not set; NTPARK_INVALID.
+/// As ntpark_event_wait, until a deadline of ntpark_now's clock; else NTPARK_TIMEOUT.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_event_wait_until(event: *mut ntpark_event, deadline: u64) -> ntpark_status {
     // SAFETY: passed on from the caller.
-    match unsafe { get(event) } {
-        Some(event) => of_wait(event.wait_until(Instant::from_ticks(deadline))),
-        None => NTPARK_INVALID,
-    }
+    unsafe { wait_until(event, deadline, Event::wait_until) }
 }

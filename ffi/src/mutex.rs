@@ -1,9 +1,8 @@
 //! A mutex.
 
-use crate::pointer::{get, init, object};
-use crate::status::{NTPARK_BUSY, NTPARK_INVALID, NTPARK_OK, ntpark_status, of_try, of_wait};
-use crate::time::after;
-use ntpark_core::Instant;
+use crate::pointer::{act_if, attempt, init, object, wait_timeout, wait_until};
+use crate::status::ntpark_status;
+use crate::time::NTPARK_FOREVER;
 use ntpark_locks::RawMutex;
 
 /// A mutex: one thread at a time.
@@ -27,12 +26,7 @@ pub struct ntpark_mutex {
 
 object!(ntpark_mutex, RawMutex);
 
-/// Initialises a mutex. It is free.
-///
-/// Parameters:
-/// - mutex: memory that no thread uses as a mutex.
-///
-/// Returns: NTPARK_OK, NTPARK_INVALID.
+/// Initialises memory that no thread uses as a mutex. It is free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_mutex_init(mutex: *mut ntpark_mutex) -> ntpark_status {
     // SAFETY: passed on from the caller.
@@ -40,101 +34,54 @@ pub unsafe extern "C" fn ntpark_mutex_init(mutex: *mut ntpark_mutex) -> ntpark_s
 }
 
 /// Locks; waits as long as another thread has the lock.
-///
-/// Returns: NTPARK_OK, NTPARK_INVALID.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_mutex_lock(mutex: *mut ntpark_mutex) -> ntpark_status {
     // SAFETY: passed on from the caller.
-    match unsafe { get(mutex) } {
-        Some(mutex) => of_wait(mutex.try_lock_until(Instant::MAX)),
-        None => NTPARK_INVALID,
-    }
+    unsafe { wait_until(mutex, NTPARK_FOREVER, RawMutex::try_lock_until) }
 }
 
-/// As ntpark_mutex_lock, but does not wait.
-///
-/// Returns: NTPARK_OK; NTPARK_BUSY, another thread has the lock; NTPARK_INVALID.
+/// Locks, or returns NTPARK_BUSY if another thread has the lock.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_mutex_try_lock(mutex: *mut ntpark_mutex) -> ntpark_status {
     // SAFETY: passed on from the caller.
-    match unsafe { get(mutex) } {
-        Some(mutex) => of_try(mutex.try_lock()),
-        None => NTPARK_INVALID,
-    }
+    unsafe { attempt(mutex, RawMutex::try_lock) }
 }
 
-/// As ntpark_mutex_lock, but waits no longer than so many nanoseconds; NTPARK_FOREVER is no limit.
-///
-/// Returns: NTPARK_OK; NTPARK_TIMEOUT, another thread has the lock; NTPARK_INVALID.
+/// As ntpark_mutex_lock, for so many nanoseconds at most; else NTPARK_TIMEOUT.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_mutex_lock_timeout(mutex: *mut ntpark_mutex, nanoseconds: u64) -> ntpark_status {
     // SAFETY: passed on from the caller.
-    match unsafe { get(mutex) } {
-        Some(mutex) => of_wait(mutex.try_lock_until(after(nanoseconds))),
-        None => NTPARK_INVALID,
-    }
+    unsafe { wait_timeout(mutex, nanoseconds, RawMutex::try_lock_until) }
 }
 
-/// As ntpark_mutex_lock, but waits no longer than until a deadline of ntpark_now's clock; NTPARK_FOREVER is no
-/// limit.
-///
-/// Returns: NTPARK_OK; NTPARK_TIMEOUT, another thread has the lock; NTPARK_INVALID.
+/// As ntpark_mutex_lock, until a deadline of ntpark_now's clock; else NTPARK_TIMEOUT.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_mutex_lock_until(mutex: *mut ntpark_mutex, deadline: u64) -> ntpark_status {
     // SAFETY: passed on from the caller.
-    match unsafe { get(mutex) } {
-        Some(mutex) => of_wait(mutex.try_lock_until(Instant::from_ticks(deadline))),
-        None => NTPARK_INVALID,
-    }
+    unsafe { wait_until(mutex, deadline, RawMutex::try_lock_until) }
 }
 
-/// Unlocks. Any thread may, on behalf of the one that has the lock.
-///
-/// Returns: NTPARK_OK; NTPARK_BUSY, it is not locked; NTPARK_INVALID.
+/// Unlocks, on any thread; NTPARK_BUSY if it is not locked.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_mutex_unlock(mutex: *mut ntpark_mutex) -> ntpark_status {
     // SAFETY: passed on from the caller.
-    match unsafe { get(mutex) } {
-        Some(mutex) if mutex.is_locked() => {
-            // SAFETY: as asked for.
-            unsafe { mutex.unlock() };
-            NTPARK_OK
-        }
-        Some(_) => NTPARK_BUSY,
-        None => NTPARK_INVALID,
-    }
+    unsafe { act_if(mutex, RawMutex::is_locked, RawMutex::unlock) }
 }
 
-/// Unlocks, and hands the lock over to the thread that has waited longest, if there is one.
-///
-/// Returns: NTPARK_OK; NTPARK_BUSY, it is not locked; NTPARK_INVALID.
+/// As ntpark_mutex_unlock, and hands the lock over to the thread that has waited longest.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_mutex_unlock_fair(mutex: *mut ntpark_mutex) -> ntpark_status {
     // SAFETY: passed on from the caller.
-    match unsafe { get(mutex) } {
-        Some(mutex) if mutex.is_locked() => {
-            // SAFETY: as asked for.
-            unsafe { mutex.unlock_fair() };
-            NTPARK_OK
-        }
-        Some(_) => NTPARK_BUSY,
-        None => NTPARK_INVALID,
-    }
+    unsafe { act_if(mutex, RawMutex::is_locked, RawMutex::unlock_fair) }
 }
 
-/// Lets the thread that has waited longest have the lock, and then takes it again. Does nothing if nobody waits.
-///
-/// Returns: NTPARK_OK; NTPARK_BUSY, it is not locked; NTPARK_INVALID.
+/// Lets the thread that has waited longest have the lock, if any waits, and takes it again; NTPARK_BUSY if it is not
+/// locked.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_mutex_bump(mutex: *mut ntpark_mutex) -> ntpark_status {
     // SAFETY: passed on from the caller.
-    match unsafe { get(mutex) } {
-        Some(mutex) if mutex.is_locked() => {
-            // SAFETY: as asked for.
-            unsafe { mutex.bump() };
-            NTPARK_OK
-        }
-        Some(_) => NTPARK_BUSY,
-        None => NTPARK_INVALID,
-    }
+    unsafe { act_if(mutex, RawMutex::is_locked, RawMutex::bump) }
 }

@@ -1,8 +1,8 @@
 //! Something that is done once.
 
-use crate::pointer::{get, init, is_good, object};
-use crate::status::{NTPARK_BUSY, NTPARK_INVALID, NTPARK_OK, NTPARK_TIMEOUT, ntpark_status, of_try, of_wait};
-use crate::time::after;
+use crate::pointer::{act_if, attempt, get, init, is_good, object, wait_timeout, wait_until};
+use crate::status::{NTPARK_BUSY, NTPARK_INVALID, NTPARK_OK, NTPARK_TIMEOUT, ntpark_status};
+use crate::time::{NTPARK_FOREVER, ntpark_deadline};
 use ntpark_core::Instant;
 use ntpark_locks::{Begin, Once};
 
@@ -35,201 +35,121 @@ pub struct ntpark_once {
 
 object!(ntpark_once, Once);
 
-/// The status, and what was found.
-fn of_begin(begin: Begin) -> (ntpark_status, ntpark_once_state) {
-    match begin {
-        Begin::Done => (NTPARK_OK, NTPARK_ONCE_DONE),
-        Begin::Run { poisoned: false } => (NTPARK_OK, NTPARK_ONCE_RUN),
-        Begin::Run { poisoned: true } => (NTPARK_OK, NTPARK_ONCE_RUN_AGAIN),
-        Begin::TimedOut => (NTPARK_TIMEOUT, NTPARK_ONCE_BUSY),
-    }
-}
-
-/// Initialises a once. Nothing has been done.
-///
-/// Parameters:
-/// - once: memory that no thread uses as a once.
-///
-/// Returns: NTPARK_OK, NTPARK_INVALID.
+/// Initialises memory that no thread uses as a once. Nothing has been done.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_once_init(once: *mut ntpark_once) -> ntpark_status {
     // SAFETY: passed on from the caller.
     unsafe { init(once, Once::new()) }
 }
 
-/// Begins, or waits while another thread is at it. After NTPARK_ONCE_RUN and NTPARK_ONCE_RUN_AGAIN, the caller does
-/// what is to be done, and then calls ntpark_once_complete or ntpark_once_abandon.
+/// Begins, or waits while another thread is at it. After NTPARK_ONCE_RUN and NTPARK_ONCE_RUN_AGAIN, the caller does what
+/// is to be done, and then calls ntpark_once_complete or ntpark_once_abandon.
 ///
 /// Parameters:
 /// - what: receives NTPARK_ONCE_DONE, or what the caller is to do.
-///
-/// Returns: NTPARK_OK, NTPARK_INVALID.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_once_begin(once: *mut ntpark_once, what: *mut ntpark_once_state) -> ntpark_status {
-    if !is_good(what) {
-        return NTPARK_INVALID;
-    }
     // SAFETY: passed on from the caller.
-    match unsafe { get(once) } {
-        Some(once) => {
-            let (status, found) = of_begin(once.begin(Instant::MAX));
-            // SAFETY: good, and writable, as the caller promises.
-            unsafe { what.write(found) };
-            status
-        }
-        None => NTPARK_INVALID,
-    }
+    unsafe { begin(once, NTPARK_FOREVER, what) }
 }
 
-/// As ntpark_once_begin, but does not wait.
-///
-/// Returns: NTPARK_OK; NTPARK_BUSY, another thread is at it, and NTPARK_ONCE_BUSY is received; NTPARK_INVALID.
+/// As ntpark_once_begin, or returns NTPARK_BUSY, and writes NTPARK_ONCE_BUSY, if another thread is at it.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_once_try_begin(once: *mut ntpark_once, what: *mut ntpark_once_state) -> ntpark_status {
-    if !is_good(what) {
-        return NTPARK_INVALID;
-    }
-    // SAFETY: passed on from the caller.
-    match unsafe { get(once) } {
-        Some(once) => {
-            let (status, found) = of_begin(once.begin(Instant::MIN));
-            // SAFETY: good, and writable, as the caller promises.
-            unsafe { what.write(found) };
-            if status == NTPARK_TIMEOUT { NTPARK_BUSY } else { status }
-        }
-        None => NTPARK_INVALID,
+    // SAFETY: passed on from the caller. A deadline of 0 has passed.
+    match unsafe { begin(once, 0, what) } {
+        NTPARK_TIMEOUT => NTPARK_BUSY,
+        status => status,
     }
 }
 
-/// As ntpark_once_begin, but waits no longer than so many nanoseconds; NTPARK_FOREVER is no limit.
-///
-/// Returns: NTPARK_OK; NTPARK_TIMEOUT, another thread is at it, and NTPARK_ONCE_BUSY is received; NTPARK_INVALID.
+/// As ntpark_once_begin, for so many nanoseconds at most; else NTPARK_TIMEOUT, and writes NTPARK_ONCE_BUSY.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_once_begin_timeout(
     once: *mut ntpark_once,
     nanoseconds: u64,
     what: *mut ntpark_once_state,
 ) -> ntpark_status {
-    if !is_good(what) {
-        return NTPARK_INVALID;
-    }
     // SAFETY: passed on from the caller.
-    match unsafe { get(once) } {
-        Some(once) => {
-            let (status, found) = of_begin(once.begin(after(nanoseconds)));
-            // SAFETY: good, and writable, as the caller promises.
-            unsafe { what.write(found) };
-            status
-        }
-        None => NTPARK_INVALID,
-    }
+    unsafe { begin(once, ntpark_deadline(nanoseconds), what) }
 }
 
-/// As ntpark_once_begin, but waits no longer than until a deadline of ntpark_now's clock; NTPARK_FOREVER is no
-/// limit.
-///
-/// Returns: NTPARK_OK; NTPARK_TIMEOUT, another thread is at it, and NTPARK_ONCE_BUSY is received; NTPARK_INVALID.
+/// As ntpark_once_begin, until a deadline of ntpark_now's clock; else NTPARK_TIMEOUT, and writes NTPARK_ONCE_BUSY.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_once_begin_until(
     once: *mut ntpark_once,
     deadline: u64,
     what: *mut ntpark_once_state,
 ) -> ntpark_status {
-    if !is_good(what) {
-        return NTPARK_INVALID;
-    }
     // SAFETY: passed on from the caller.
-    match unsafe { get(once) } {
-        Some(once) => {
-            let (status, found) = of_begin(once.begin(Instant::from_ticks(deadline)));
-            // SAFETY: good, and writable, as the caller promises.
-            unsafe { what.write(found) };
-            status
-        }
-        None => NTPARK_INVALID,
-    }
+    unsafe { begin(once, deadline, what) }
 }
 
-/// It has been done: all that wait go on, and later calls do not wait. For the thread that
-/// has begun.
-///
-/// Returns: NTPARK_OK; NTPARK_BUSY, nobody has begun; NTPARK_INVALID.
+/// It has been done, says the thread that has begun: all that wait go on, and later calls do not wait. NTPARK_BUSY if
+/// nobody has begun.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_once_complete(once: *mut ntpark_once) -> ntpark_status {
     // SAFETY: passed on from the caller.
-    match unsafe { get(once) } {
-        Some(once) if once.is_running() => {
-            // SAFETY: as asked for.
-            unsafe { once.complete() };
-            NTPARK_OK
-        }
-        Some(_) => NTPARK_BUSY,
-        None => NTPARK_INVALID,
-    }
+    unsafe { act_if(once, Once::is_running, Once::complete) }
 }
 
-/// Gives up: another thread may begin, and is told so. For the thread that
-/// has begun.
-///
-/// Returns: NTPARK_OK; NTPARK_BUSY, nobody has begun; NTPARK_INVALID.
+/// Gives up, says the thread that has begun: another one may begin, and is told so. NTPARK_BUSY if nobody has begun.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_once_abandon(once: *mut ntpark_once) -> ntpark_status {
     // SAFETY: passed on from the caller.
-    match unsafe { get(once) } {
-        Some(once) if once.is_running() => {
-            // SAFETY: as asked for.
-            unsafe { once.abandon() };
-            NTPARK_OK
-        }
-        Some(_) => NTPARK_BUSY,
-        None => NTPARK_INVALID,
-    }
+    unsafe { act_if(once, Once::is_running, Once::abandon) }
 }
 
-/// Waits until another thread has done it, which need not have begun. Given up attempts do not count.
-///
-/// Returns: NTPARK_OK, NTPARK_INVALID.
+/// Waits until another thread has done it, which need not have begun. Attempts that were given up do not count.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_once_wait(once: *mut ntpark_once) -> ntpark_status {
     // SAFETY: passed on from the caller.
-    match unsafe { get(once) } {
-        Some(once) => of_wait(once.wait_until(Instant::MAX)),
-        None => NTPARK_INVALID,
-    }
+    unsafe { wait_until(once, NTPARK_FOREVER, Once::wait_until) }
 }
 
-/// As ntpark_once_wait, but waits no longer than so many nanoseconds; NTPARK_FOREVER is no limit.
-///
-/// Returns: NTPARK_OK; NTPARK_TIMEOUT, it has not been done; NTPARK_INVALID.
+/// As ntpark_once_wait, for so many nanoseconds at most; else NTPARK_TIMEOUT.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_once_wait_timeout(once: *mut ntpark_once, nanoseconds: u64) -> ntpark_status {
     // SAFETY: passed on from the caller.
-    match unsafe { get(once) } {
-        Some(once) => of_wait(once.wait_until(after(nanoseconds))),
-        None => NTPARK_INVALID,
-    }
+    unsafe { wait_timeout(once, nanoseconds, Once::wait_until) }
 }
 
-/// As ntpark_once_wait, but waits no longer than until a deadline of ntpark_now's clock; NTPARK_FOREVER is no limit.
-///
-/// Returns: NTPARK_OK; NTPARK_TIMEOUT, it has not been done; NTPARK_INVALID.
+/// As ntpark_once_wait, until a deadline of ntpark_now's clock; else NTPARK_TIMEOUT.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_once_wait_until(once: *mut ntpark_once, deadline: u64) -> ntpark_status {
     // SAFETY: passed on from the caller.
-    match unsafe { get(once) } {
-        Some(once) => of_wait(once.wait_until(Instant::from_ticks(deadline))),
-        None => NTPARK_INVALID,
-    }
+    unsafe { wait_until(once, deadline, Once::wait_until) }
 }
 
-/// Asks whether it has been done; then all that was done is visible. One load and a branch.
-///
-/// Returns: NTPARK_OK, it has; NTPARK_BUSY, it has not; NTPARK_INVALID.
+/// NTPARK_OK if it has been done, and then all that was done is visible; else NTPARK_BUSY. One load and a branch.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_once_is_done(once: *mut ntpark_once) -> ntpark_status {
     // SAFETY: passed on from the caller.
-    match unsafe { get(once) } {
-        Some(once) => of_try(once.is_completed()),
-        None => NTPARK_INVALID,
-    }
+    unsafe { attempt(once, Once::is_completed) }
+}
+
+/// # Safety
+/// As for [`get`]. If `what` is good, it is writable.
+#[inline(never)]
+unsafe fn begin(once: *const ntpark_once, deadline: u64, what: *mut ntpark_once_state) -> ntpark_status {
+    // SAFETY: passed on from the caller.
+    let (Some(once), true) = (unsafe { get(once) }, is_good(what)) else {
+        return NTPARK_INVALID;
+    };
+    let (status, found) = match once.begin(Instant::from_ticks(deadline)) {
+        Begin::Done => (NTPARK_OK, NTPARK_ONCE_DONE),
+        Begin::Run { poisoned: false } => (NTPARK_OK, NTPARK_ONCE_RUN),
+        Begin::Run { poisoned: true } => (NTPARK_OK, NTPARK_ONCE_RUN_AGAIN),
+        Begin::TimedOut => (NTPARK_TIMEOUT, NTPARK_ONCE_BUSY),
+    };
+    // SAFETY: good, and writable, as the caller promises.
+    unsafe { what.write(found) };
+    status
 }

@@ -1,8 +1,8 @@
 //! A semaphore.
 
 use crate::pointer::{get, init, is_good, object};
-use crate::status::{NTPARK_INVALID, NTPARK_OK, ntpark_status, of_try, of_wait};
-use crate::time::after;
+use crate::status::{NTPARK_BUSY, NTPARK_INVALID, NTPARK_OK, NTPARK_TIMEOUT, ntpark_status};
+use crate::time::{NTPARK_FOREVER, ntpark_deadline};
 use ntpark_core::Instant;
 use ntpark_locks::Semaphore;
 
@@ -23,141 +23,96 @@ pub struct ntpark_semaphore {
 
 object!(ntpark_semaphore, Semaphore);
 
-/// No more than there can be.
-fn new(permits: u32) -> Semaphore {
-    let semaphore = Semaphore::new(0);
-    // There is room.
-    let _ = semaphore.release(permits);
-    semaphore
-}
-
-/// Initialises a semaphore with so many permits.
-///
-/// Parameters:
-/// - semaphore: memory that no thread uses as a semaphore.
-/// - permits: how many; 2^31 - 1 at most.
-///
-/// Returns: NTPARK_OK, NTPARK_INVALID.
+/// Initialises memory that no thread uses as a semaphore, with so many permits.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_semaphore_init(semaphore: *mut ntpark_semaphore, permits: u32) -> ntpark_status {
-    if permits > Semaphore::MAX_PERMITS {
+    let new = Semaphore::new(0);
+    if new.release(permits).is_err() {
         return NTPARK_INVALID;
     }
     // SAFETY: passed on from the caller.
-    unsafe { init(semaphore, new(permits)) }
+    unsafe { init(semaphore, new) }
 }
 
-/// Takes permits; waits until they are there, and those that came before are served.
-///
-/// Parameters:
-/// - permits: how many; 2^31 - 1 at most.
-///
-/// Returns: NTPARK_OK, NTPARK_INVALID.
+/// Takes permits, 2^31 - 1 at most; waits until they are there and those that came before are served.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_semaphore_acquire(semaphore: *mut ntpark_semaphore, permits: u32) -> ntpark_status {
-    if permits > Semaphore::MAX_PERMITS {
-        return NTPARK_INVALID;
-    }
     // SAFETY: passed on from the caller.
-    match unsafe { get(semaphore) } {
-        Some(semaphore) => of_wait(semaphore.try_acquire_until(permits, Instant::MAX)),
-        None => NTPARK_INVALID,
-    }
+    unsafe { acquire_until(semaphore, permits, NTPARK_FOREVER) }
 }
 
-/// As ntpark_semaphore_acquire, but does not wait.
-///
-/// Returns: NTPARK_OK; NTPARK_BUSY, there are not so many, or others wait; NTPARK_INVALID.
+/// Takes permits, or returns NTPARK_BUSY if there are not so many or others wait.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_semaphore_try_acquire(semaphore: *mut ntpark_semaphore, permits: u32) -> ntpark_status {
-    if permits > Semaphore::MAX_PERMITS {
-        return NTPARK_INVALID;
-    }
-    // SAFETY: passed on from the caller.
-    match unsafe { get(semaphore) } {
-        Some(semaphore) => of_try(semaphore.try_acquire(permits)),
-        None => NTPARK_INVALID,
+    // SAFETY: passed on from the caller. A deadline of 0 has passed.
+    match unsafe { acquire_until(semaphore, permits, 0) } {
+        NTPARK_TIMEOUT => NTPARK_BUSY,
+        status => status,
     }
 }
 
-/// As ntpark_semaphore_acquire, but waits no longer than so many nanoseconds; NTPARK_FOREVER is no limit.
-///
-/// Returns: NTPARK_OK; NTPARK_TIMEOUT, there are not so many, or others wait; NTPARK_INVALID.
+/// As ntpark_semaphore_acquire, for so many nanoseconds at most; else NTPARK_TIMEOUT.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_semaphore_acquire_timeout(
     semaphore: *mut ntpark_semaphore,
     permits: u32,
     nanoseconds: u64,
 ) -> ntpark_status {
-    if permits > Semaphore::MAX_PERMITS {
-        return NTPARK_INVALID;
-    }
     // SAFETY: passed on from the caller.
-    match unsafe { get(semaphore) } {
-        Some(semaphore) => of_wait(semaphore.try_acquire_until(permits, after(nanoseconds))),
-        None => NTPARK_INVALID,
-    }
+    unsafe { acquire_until(semaphore, permits, ntpark_deadline(nanoseconds)) }
 }
 
-/// As ntpark_semaphore_acquire, but waits no longer than until a deadline of ntpark_now's clock; NTPARK_FOREVER is
-/// no limit.
-///
-/// Returns: NTPARK_OK; NTPARK_TIMEOUT, there are not so many, or others wait; NTPARK_INVALID.
+/// As ntpark_semaphore_acquire, until a deadline of ntpark_now's clock; else NTPARK_TIMEOUT.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_semaphore_acquire_until(
     semaphore: *mut ntpark_semaphore,
     permits: u32,
     deadline: u64,
 ) -> ntpark_status {
-    if permits > Semaphore::MAX_PERMITS {
-        return NTPARK_INVALID;
-    }
     // SAFETY: passed on from the caller.
-    match unsafe { get(semaphore) } {
-        Some(semaphore) => of_wait(semaphore.try_acquire_until(permits, Instant::from_ticks(deadline))),
-        None => NTPARK_INVALID,
-    }
+    unsafe { acquire_until(semaphore, permits, deadline) }
 }
 
-/// Gives permits: to those that wait, and the rest to whoever comes.
-///
-/// Parameters:
-/// - permits: how many; 2^31 - 1 at most.
-///
-/// Returns: NTPARK_OK; NTPARK_INVALID, also if there would be more than 2^31 - 1.
+/// Gives permits: to those that wait, and the rest to whoever comes. NTPARK_INVALID if there would be more than 2^31 - 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_semaphore_release(semaphore: *mut ntpark_semaphore, permits: u32) -> ntpark_status {
     // SAFETY: passed on from the caller.
     match unsafe { get(semaphore) } {
-        Some(semaphore) => match semaphore.release(permits) {
-            Ok(()) => NTPARK_OK,
-            Err(_) => NTPARK_INVALID,
-        },
-        None => NTPARK_INVALID,
+        Some(semaphore) if semaphore.release(permits).is_ok() => NTPARK_OK,
+        _ => NTPARK_INVALID,
     }
 }
 
-/// Tells how many permits there are now.
-///
-/// Parameters:
-/// - available: receives the number.
-///
-/// Returns: NTPARK_OK, NTPARK_INVALID.
+/// Writes to `available` how many permits there are now.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_semaphore_permits(
     semaphore: *mut ntpark_semaphore,
     available: *mut u32,
 ) -> ntpark_status {
-    if !is_good(available) {
-        return NTPARK_INVALID;
-    }
     // SAFETY: passed on from the caller.
     match unsafe { get(semaphore) } {
-        Some(semaphore) => {
+        Some(semaphore) if is_good(available) => {
             // SAFETY: good, and writable, as the caller promises.
             unsafe { available.write(semaphore.available_permits()) };
             NTPARK_OK
         }
-        None => NTPARK_INVALID,
+        _ => NTPARK_INVALID,
+    }
+}
+
+/// # Safety
+/// As for [`get`].
+#[inline(never)]
+unsafe fn acquire_until(semaphore: *const ntpark_semaphore, permits: u32, deadline: u64) -> ntpark_status {
+    // SAFETY: passed on from the caller.
+    match unsafe { get(semaphore) } {
+        Some(semaphore) if permits <= Semaphore::MAX_PERMITS => {
+            let has_them = semaphore.try_acquire_until(permits, Instant::from_ticks(deadline));
+            if has_them { NTPARK_OK } else { NTPARK_TIMEOUT }
+        }
+        _ => NTPARK_INVALID,
     }
 }

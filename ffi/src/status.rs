@@ -56,16 +56,6 @@ pub(crate) fn of_park(reason: UnparkReason) -> ntpark_status {
     }
 }
 
-/// The status of a call that takes something at once, or not.
-pub(crate) fn of_try(is_taken: bool) -> ntpark_status {
-    if is_taken { NTPARK_OK } else { NTPARK_BUSY }
-}
-
-/// The status of a call that waits for something, for as long as it is to.
-pub(crate) fn of_wait(is_taken: bool) -> ntpark_status {
-    if is_taken { NTPARK_OK } else { NTPARK_TIMEOUT }
-}
-
 /// The status of choosing a backend.
 pub(crate) fn of_selection(result: Result<(), SelectError>) -> ntpark_status {
     match result {

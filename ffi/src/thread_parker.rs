@@ -146,6 +146,7 @@ pub unsafe extern "C" fn ntpark_thread_parker_park(parker: *mut ntpark_thread_pa
 /// NTPARK_INVALID.
 ///
 /// Threads: the waiting thread.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_thread_parker_park_until(
     parker: *mut ntpark_thread_parker,
@@ -161,6 +162,7 @@ pub unsafe extern "C" fn ntpark_thread_parker_park_until(
 /// As ntpark_thread_parker_park_until, but waits no longer than so many nanoseconds; NTPARK_FOREVER is no limit.
 ///
 /// Returns: as ntpark_thread_parker_park_until.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_thread_parker_park_timeout(
     parker: *mut ntpark_thread_parker,
@@ -183,6 +185,7 @@ pub unsafe extern "C" fn ntpark_thread_parker_park_timeout(
 /// timed out; NTPARK_INVALID.
 ///
 /// Threads: the waiting thread.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_thread_parker_timed_out(parker: *mut ntpark_thread_parker) -> ntpark_status {
     // SAFETY: passed on from the caller.
@@ -203,6 +206,7 @@ pub unsafe extern "C" fn ntpark_thread_parker_timed_out(parker: *mut ntpark_thre
 /// NTPARK_INVALID.
 ///
 /// Threads: one that holds the queue's lock; once for each ntpark_thread_parker_prepare_park.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_thread_parker_unpark_lock(parker: *mut ntpark_thread_parker) -> ntpark_unpark_handle {
     // SAFETY: passed on from the caller.

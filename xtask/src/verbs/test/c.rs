@@ -70,7 +70,7 @@ fn inspect(workspace: &Workspace, flavour: Flavour, layout: &Path) -> Result<()>
         Ok(())
     };
     let header = fs::read_to_string(layout.join("include/ntpark.h"))?;
-    same("the header", header::functions(&header).map(str::to_owned).collect(), "symbols.txt")?;
+    same("the header", header::functions(&header)?, "symbols.txt")?;
     let library = fs::read(layout.join("lib").join(flavour.library_names().0))?;
     let mut symbols = BTreeSet::new();
     for symbol in ArchiveFile::parse(&*library)?.symbols()?.context("the static library has no index")? {
