@@ -271,6 +271,196 @@ NTPARK_API ntpark_status NTPARK_CALL ntpark_parker_unpark(struct ntpark_parker *
  */
 NTPARK_API ntpark_status NTPARK_CALL ntpark_parker_unpark_woke(struct ntpark_parker *parker, bool *woke);
 
+/* ---- Backends: the process's choice, and the embedder's functions ---- */
+
+/** The kind of a backend. The numbers never change. */
+typedef int32_t ntpark_kind;
+
+/**
+ * The embedder's functions: what a kernel has to provide for threads to park on it. NTPARK_HOST_INIT fills it in.
+ *
+ * Any thread that uses parkers may call them, at the same time as other threads. They do not throw. Functions that
+ * take a host copy it. Fields of later versions come at the end.
+ */
+typedef struct ntpark_host {
+    /** sizeof(ntpark_host). A smaller size is refused; a greater one is that of a later version. */
+    uintptr_t size;
+    /** Passed to each function; may be NULL. */
+    void *context;
+    /**
+     * Blocks the calling thread while the word has the expected value, for at most this many units of 100 ns;
+     * NTPARK_FOREVER means no limit. It may return at any time, for any reason, and cut timeouts short.
+     *
+     * Comparing and going to sleep must be one step to wake: a wake after the comparison must find the thread asleep,
+     * or keep it from falling asleep. Other threads write the word atomically. Only its low 32 bits are used, so it
+     * is enough to compare those.
+     */
+    void (NTPARK_CALL *wait)(void *context, const uintptr_t *word, uintptr_t expected, uint64_t timeout);
+    /**
+     * Wakes the thread that waits at this address, if there is one. Must not read the word: it may be freed.
+     *
+     * The caller has changed the word before, with release ordering. A host that checks for waiters without a lock
+     * needs a sequentially consistent fence before that check, and one in wait between announcing the waiter and
+     * comparing the word.
+     */
+    void (NTPARK_CALL *wake)(void *context, const uintptr_t *word);
+    /**
+     * Returns the time in units of 100 ns: that of the clock's last step, never a later one. It never goes backwards,
+     * and stands still while timed waits do.
+     */
+    uint64_t (NTPARK_CALL *now)(void *context);
+    /** Yields to another thread that is ready to run. Threads of a lower priority need not run. */
+    void (NTPARK_CALL *yield_thread)(void *context);
+    /**
+     * Returns a number that identifies the calling thread: not 0, the same as long as the thread lives, and different
+     * from that of every other living thread.
+     */
+    uintptr_t (NTPARK_CALL *current_thread)(void *context);
+    /**
+     * The step of now's clock in units of 100 ns, rounded up: a clock that advances with a tick of 10 ms has a granule
+     * of 100,000. Not 0.
+     */
+    uint32_t granule;
+    /**
+     * How many times a thread may check for its token before it blocks; more than 10,000 count as that. All checks
+     * should take about half as long as blocking and being woken. 0 if there is one processor.
+     */
+    uint32_t spin;
+} ntpark_host;
+
+/** A backend for single two-phase parkers, initialised by ntpark_backend_from_host. All zero is no backend. */
+typedef struct ntpark_backend {
+    /** Private. */
+    uint64_t opaque[20];
+} ntpark_backend;
+
+enum ntpark_kind_names {
+    /** WaitOnAddress, since Windows 8. */
+    NTPARK_KIND_WAIT_ADDRESS = 1,
+    /** Keyed events with a handle of the library's own, since Windows XP. */
+    NTPARK_KIND_KEYED_EVENT = 2,
+    /**
+     * Keyed events with the null handle, which names an event that the system keeps for all processes. Since Windows
+     * Vista.
+     */
+    NTPARK_KIND_KEYED_EVENT_NULL = 3,
+    /** The embedder's functions. */
+    NTPARK_KIND_HOST = 4,
+    /** Periodic polling: always available, slow. */
+    NTPARK_KIND_POLLING = 5,
+};
+
+/**
+ * Returns the kind of the process's backend. Chooses the backend if this is its first use.
+ *
+ * The first use is also a park that has to wait, an unpark that has to wake a thread, ntpark_now and
+ * ntpark_deadline. It calls GetModuleHandle and GetProcAddress, which take the loader's lock: a thread whose first use
+ * comes while another thread holds that lock, in a DllMain that waits for it, waits for ever. Call this function
+ * early, for instance in your own DllMain; later calls do not take the lock.
+ *
+ * Two copies of the library in one process, such as a program and a DLL that each link the static library, can share
+ * parkers if both chose their backend by themselves, on Windows Vista or later. They cannot if one was forced to
+ * another kind, on a host, or on Windows XP, where each copy has a keyed event of its own.
+ *
+ * Returns: one of NTPARK_KIND_...
+ *
+ * Threads: any, at any time.
+ */
+NTPARK_API
+ntpark_kind NTPARK_CALL ntpark_backend_in_use(void);
+
+/**
+ * Returns the kinds of backends that this process could use, detected at each call. Chooses none.
+ *
+ * Returns: a set of bits, NTPARK_KIND_BIT(kind) for each kind. The host is in it once it is in use.
+ *
+ * Threads: any, at any time.
+ */
+NTPARK_API uint32_t NTPARK_CALL ntpark_backend_available(void);
+
+/**
+ * Forces the process's backend, before its first use (see ntpark_backend_in_use).
+ *
+ * Parameters:
+ * - kind: one of NTPARK_KIND_... For the host, call ntpark_backend_install instead.
+ *
+ * Returns: NTPARK_OK; NTPARK_IN_USE, a backend is already in use, possibly this one; NTPARK_UNAVAILABLE, this system
+ * lacks this kind; NTPARK_INVALID, there is no such kind.
+ *
+ * Threads: any, at any time.
+ */
+NTPARK_API
+NTPARK_NODISCARD
+ntpark_status NTPARK_CALL ntpark_backend_force(ntpark_kind kind);
+
+/**
+ * Makes the embedder's functions the process's backend, before its first use (see ntpark_backend_in_use).
+ *
+ * Parameters:
+ * - host: is copied. No function may be NULL. The functions, and what the context points to, must stay as long as the
+ *   process parks.
+ *
+ * Returns: NTPARK_OK; NTPARK_IN_USE, a backend is already in use, or another host is being installed; NTPARK_INVALID.
+ *
+ * Threads: any, at any time.
+ */
+NTPARK_API
+NTPARK_NODISCARD
+ntpark_status NTPARK_CALL ntpark_backend_install(const struct ntpark_host *host);
+
+/**
+ * Initialises a backend of the embedder's functions for single two-phase parkers: see
+ * ntpark_thread_parker_init_with.
+ *
+ * Parameters:
+ * - backend: memory that no parker uses as a backend.
+ * - host: is copied. No function may be NULL. The functions, and what the context points to, must stay as long as
+ *   parkers of this backend are used.
+ *
+ * Returns: NTPARK_OK, NTPARK_INVALID.
+ *
+ * Threads: one, before others use the backend.
+ */
+NTPARK_API
+ntpark_status NTPARK_CALL ntpark_backend_from_host(struct ntpark_backend *backend,
+                                                   const struct ntpark_host *host);
+
+/**
+ * Gets the time on a backend's clock, to make deadlines for its parkers from.
+ *
+ * Parameters:
+ * - backend: from ntpark_backend_from_host.
+ * - now: receives the time in units of 100 ns, rounded up to the clock's next step.
+ *
+ * Returns: NTPARK_OK; NTPARK_INVALID, also for a backend that is not initialised.
+ *
+ * Threads: any, at any time.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_backend_now(const struct ntpark_backend *backend, uint64_t *now);
+
+/**
+ * Returns a number that identifies the calling thread: unique among living threads, and the same as long as it lives.
+ * Chooses the backend if this is its first use.
+ *
+ * Returns: the number; 0 if there is none, with neither NT nor a host.
+ *
+ * Threads: any, at any time.
+ */
+NTPARK_API
+uintptr_t NTPARK_CALL ntpark_current_thread(void);
+
+/**
+ * Returns the name of a kind of backends.
+ *
+ * Parameters: any number.
+ *
+ * Returns: its name, in lower case with hyphens, such as "keyed-event", or "unknown". Never NULL; do not free it.
+ *
+ * Threads: any, at any time.
+ */
+NTPARK_API
+const char *NTPARK_CALL ntpark_kind_name(ntpark_kind kind);
+
 /* ---- The two-phase protocol ---- */
 
 /**
@@ -1270,196 +1460,6 @@ ntpark_status NTPARK_CALL ntpark_lot_requeue(struct ntpark_key from,
                                              ntpark_unpark_callback callback,
                                              void *context,
                                              struct ntpark_unpark_result *result);
-
-/* ---- Backends: the process's choice, and the embedder's functions ---- */
-
-/** The kind of a backend. The numbers never change. */
-typedef int32_t ntpark_kind;
-
-enum ntpark_kind_names {
-    /**
-     * The embedder's functions: what a kernel has to provide for threads to park on it. NTPARK_HOST_INIT fills it in.
-     *
-     * Any thread that uses parkers may call them, at the same time as other threads. They do not throw. Functions that
-     * take a host copy it. Fields of later versions come at the end.
-     */
-    typedef struct ntpark_host {
-        /** sizeof(ntpark_host). A smaller size is refused; a greater one is that of a later version. */
-        uintptr_t size;
-        /** Passed to each function; may be NULL. */
-        void *context;
-        /**
-         * Blocks the calling thread while the word has the expected value, for at most this many units of 100 ns;
-         * NTPARK_FOREVER means no limit. It may return at any time, for any reason, and cut timeouts short.
-         *
-         * Comparing and going to sleep must be one step to wake: a wake after the comparison must find the thread asleep,
-         * or keep it from falling asleep. Other threads write the word atomically. Only its low 32 bits are used, so it
-         * is enough to compare those.
-         */
-        void (NTPARK_CALL *wait)(void *context, const uintptr_t *word, uintptr_t expected, uint64_t timeout);
-        /**
-         * Wakes the thread that waits at this address, if there is one. Must not read the word: it may be freed.
-         *
-         * The caller has changed the word before, with release ordering. A host that checks for waiters without a lock
-         * needs a sequentially consistent fence before that check, and one in wait between announcing the waiter and
-         * comparing the word.
-         */
-        void (NTPARK_CALL *wake)(void *context, const uintptr_t *word);
-        /**
-         * Returns the time in units of 100 ns: that of the clock's last step, never a later one. It never goes backwards,
-         * and stands still while timed waits do.
-         */
-        uint64_t (NTPARK_CALL *now)(void *context);
-        /** Yields to another thread that is ready to run. Threads of a lower priority need not run. */
-        void (NTPARK_CALL *yield_thread)(void *context);
-        /**
-         * Returns a number that identifies the calling thread: not 0, the same as long as the thread lives, and different
-         * from that of every other living thread.
-         */
-        uintptr_t (NTPARK_CALL *current_thread)(void *context);
-        /**
-         * The step of now's clock in units of 100 ns, rounded up: a clock that advances with a tick of 10 ms has a granule
-         * of 100,000. Not 0.
-         */
-        uint32_t granule;
-        /**
-         * How many times a thread may check for its token before it blocks; more than 10,000 count as that. All checks
-         * should take about half as long as blocking and being woken. 0 if there is one processor.
-         */
-        uint32_t spin;
-    } ntpark_host;
-    
-    /** A backend for single two-phase parkers, initialised by ntpark_backend_from_host. All zero is no backend. */
-    typedef struct ntpark_backend {
-        /** Private. */
-        uint64_t opaque[20];
-    } ntpark_backend;
-    
-    /** WaitOnAddress, since Windows 8. */
-    NTPARK_KIND_WAIT_ADDRESS = 1,
-    /** Keyed events with a handle of the library's own, since Windows XP. */
-    NTPARK_KIND_KEYED_EVENT = 2,
-    /**
-     * Keyed events with the null handle, which names an event that the system keeps for all processes. Since Windows
-     * Vista.
-     */
-    NTPARK_KIND_KEYED_EVENT_NULL = 3,
-    /** The embedder's functions. */
-    NTPARK_KIND_HOST = 4,
-    /** Periodic polling: always available, slow. */
-    NTPARK_KIND_POLLING = 5,
-};
-
-/**
- * Returns the kind of the process's backend. Chooses the backend if this is its first use.
- *
- * The first use is also a park that has to wait, an unpark that has to wake a thread, ntpark_now and
- * ntpark_deadline. It calls GetModuleHandle and GetProcAddress, which take the loader's lock: a thread whose first use
- * comes while another thread holds that lock, in a DllMain that waits for it, waits for ever. Call this function
- * early, for instance in your own DllMain; later calls do not take the lock.
- *
- * Two copies of the library in one process, such as a program and a DLL that each link the static library, can share
- * parkers if both chose their backend by themselves, on Windows Vista or later. They cannot if one was forced to
- * another kind, on a host, or on Windows XP, where each copy has a keyed event of its own.
- *
- * Returns: one of NTPARK_KIND_...
- *
- * Threads: any, at any time.
- */
-NTPARK_API
-ntpark_kind NTPARK_CALL ntpark_backend_in_use(void);
-
-/**
- * Returns the kinds of backends that this process could use, detected at each call. Chooses none.
- *
- * Returns: a set of bits, NTPARK_KIND_BIT(kind) for each kind. The host is in it once it is in use.
- *
- * Threads: any, at any time.
- */
-NTPARK_API uint32_t NTPARK_CALL ntpark_backend_available(void);
-
-/**
- * Forces the process's backend, before its first use (see ntpark_backend_in_use).
- *
- * Parameters:
- * - kind: one of NTPARK_KIND_... For the host, call ntpark_backend_install instead.
- *
- * Returns: NTPARK_OK; NTPARK_IN_USE, a backend is already in use, possibly this one; NTPARK_UNAVAILABLE, this system
- * lacks this kind; NTPARK_INVALID, there is no such kind.
- *
- * Threads: any, at any time.
- */
-NTPARK_API
-NTPARK_NODISCARD
-ntpark_status NTPARK_CALL ntpark_backend_force(ntpark_kind kind);
-
-/**
- * Makes the embedder's functions the process's backend, before its first use (see ntpark_backend_in_use).
- *
- * Parameters:
- * - host: is copied. No function may be NULL. The functions, and what the context points to, must stay as long as the
- *   process parks.
- *
- * Returns: NTPARK_OK; NTPARK_IN_USE, a backend is already in use, or another host is being installed; NTPARK_INVALID.
- *
- * Threads: any, at any time.
- */
-NTPARK_API
-NTPARK_NODISCARD
-ntpark_status NTPARK_CALL ntpark_backend_install(const struct ntpark_host *host);
-
-/**
- * Initialises a backend of the embedder's functions for single two-phase parkers: see
- * ntpark_thread_parker_init_with.
- *
- * Parameters:
- * - backend: memory that no parker uses as a backend.
- * - host: is copied. No function may be NULL. The functions, and what the context points to, must stay as long as
- *   parkers of this backend are used.
- *
- * Returns: NTPARK_OK, NTPARK_INVALID.
- *
- * Threads: one, before others use the backend.
- */
-NTPARK_API
-ntpark_status NTPARK_CALL ntpark_backend_from_host(struct ntpark_backend *backend,
-                                                   const struct ntpark_host *host);
-
-/**
- * Gets the time on a backend's clock, to make deadlines for its parkers from.
- *
- * Parameters:
- * - backend: from ntpark_backend_from_host.
- * - now: receives the time in units of 100 ns, rounded up to the clock's next step.
- *
- * Returns: NTPARK_OK; NTPARK_INVALID, also for a backend that is not initialised.
- *
- * Threads: any, at any time.
- */
-NTPARK_API ntpark_status NTPARK_CALL ntpark_backend_now(const struct ntpark_backend *backend, uint64_t *now);
-
-/**
- * Returns a number that identifies the calling thread: unique among living threads, and the same as long as it lives.
- * Chooses the backend if this is its first use.
- *
- * Returns: the number; 0 if there is none, with neither NT nor a host.
- *
- * Threads: any, at any time.
- */
-NTPARK_API
-uintptr_t NTPARK_CALL ntpark_current_thread(void);
-
-/**
- * Returns the name of a kind of backends.
- *
- * Parameters: any number.
- *
- * Returns: its name, in lower case with hyphens, such as "keyed-event", or "unknown". Never NULL; do not free it.
- *
- * Threads: any, at any time.
- */
-NTPARK_API
-const char *NTPARK_CALL ntpark_kind_name(ntpark_kind kind);
 
 /* ---- Spinning and yielding ---- */
 

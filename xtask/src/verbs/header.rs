@@ -10,8 +10,8 @@ use crate::prelude::*;
 pub(crate) struct Options {}
 
 /// The files of `ffi/src` that speak to C, in the order in which their items stand in the header.
-const SOURCES: &str = "status time parker thread_parker mutex rwlock condvar once semaphore event barrier futex lot \
-                       backend spin version";
+const SOURCES: &str = "status time parker backend thread_parker mutex rwlock condvar once semaphore event barrier futex \
+                       lot spin version";
 
 /// The calling convention, which cbindgen cannot write between a function's type and its name.
 const CONVENTION: &str = "NTPARK_CALL ";
@@ -71,11 +71,13 @@ fn with_enum(group: &str) -> Result<String> {
     };
     let name = after.split_once(';').context("a type without an end")?.0;
     let constant = Regex::new(r"(?m)^#define (\w+) (\d+)\n*")?;
-    let constants =
-        Regex::new(r"((?:/\*\*[^#]*\*/\n#define \w+ \d+\n+)+)")?.replace(after, |found: &regex::Captures<'_>| {
+    let constants = Regex::new(r"((?:/\*\*(?:[^*]|\*[^/])*\*/\n#define \w+ \d+\n+)+)")?.replace(
+        after,
+        |found: &regex::Captures<'_>| {
             let values = constant.replace_all(&found[1], "$1 = $2,\n");
             format!("enum {name}_names {{\n    {}\n}};\n\n", values.trim_end().replace('\n', "\n    "))
-        });
+        },
+    );
     Ok(format!("{before}typedef int32_t {constants}"))
 }
 
