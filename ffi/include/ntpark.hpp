@@ -16,7 +16,6 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -585,10 +584,13 @@ private:
 
 using shared_timed_mutex = shared_mutex;
 
+/* As std::cv_status, which some C++ libraries for Windows lack. */
+enum class cv_status { no_timeout, timeout };
+
 /*
- * A condition variable for any lock that has lock and unlock: see ntpark_condvar. Wakeups are never spurious, and threads
- * that wait with a std::unique_lock of an ntpark::mutex are moved to its queue instead of being woken only to find it
- * locked.
+ * A condition variable for any lock that has lock and unlock: see ntpark_condvar. Wakeups are not spurious, except with a
+ * deadline of another clock than ntpark::clock. Threads that wait with a std::unique_lock of an ntpark::mutex are moved to
+ * its queue instead of being woken only to find it locked.
  */
 class condition_variable {
 public:
@@ -620,7 +622,7 @@ public:
     }
 
     template <class Lock, class Rep, class Period>
-    std::cv_status wait_for(Lock &lock, std::chrono::duration<Rep, Period> timeout)
+    cv_status wait_for(Lock &lock, std::chrono::duration<Rep, Period> timeout)
     {
         return status(wait_ticks(lock, ntpark_deadline(detail::nanoseconds(timeout))));
     }
@@ -636,19 +638,31 @@ public:
         return true;
     }
 
-    template <class Lock, class Clock, class Duration>
-    std::cv_status wait_until(Lock &lock, std::chrono::time_point<Clock, Duration> deadline)
+    template <class Lock, class Duration>
+    cv_status wait_until(Lock &lock, std::chrono::time_point<clock, Duration> deadline)
     {
-        return status(detail::has_until(deadline, [&](std::uint64_t left) {
-            return wait_ticks(lock, ntpark_deadline(left));
-        }) ? NTPARK_OK : NTPARK_TIMEOUT);
+        return status(wait_ticks(lock, detail::ticks(deadline)));
+    }
+
+    /*
+     * If this clock is late at the end of the wait, the wakeup is spurious: the thread may have missed a notify while it
+     * locked again.
+     */
+    template <class Lock, class Clock, class Duration>
+    cv_status wait_until(Lock &lock, std::chrono::time_point<Clock, Duration> deadline)
+    {
+        const std::uint64_t left = detail::nanoseconds_between(Clock::now(), deadline);
+        if (wait_ticks(lock, ntpark_deadline(left)) == NTPARK_OK)
+            return cv_status::no_timeout;
+        const bool is_over = left == 0 || detail::nanoseconds_between(Clock::now(), deadline) == 0;
+        return is_over ? cv_status::timeout : cv_status::no_timeout;
     }
 
     template <class Lock, class Clock, class Duration, class Predicate>
     bool wait_until(Lock &lock, std::chrono::time_point<Clock, Duration> deadline, Predicate is_so)
     {
         while (!is_so()) {
-            if (wait_until(lock, deadline) == std::cv_status::timeout)
+            if (wait_until(lock, deadline) == cv_status::timeout)
                 return is_so();
         }
         return true;
@@ -659,9 +673,9 @@ public:
     native_handle_type native_handle() noexcept { return &raw_; }
 
 private:
-    static std::cv_status status(ntpark_status status) noexcept
+    static cv_status status(ntpark_status status) noexcept
     {
-        return status == NTPARK_OK ? std::cv_status::no_timeout : std::cv_status::timeout;
+        return status == NTPARK_OK ? cv_status::no_timeout : cv_status::timeout;
     }
 
     ntpark_status wait_ticks(std::unique_lock<mutex> &lock, std::uint64_t deadline)
@@ -704,7 +718,7 @@ private:
     ntpark_once raw_;
 };
 
-/* Calls a function once. If it throws, the next caller calls its own, as with std::call_once. */
+/* Calls function(arguments...) once. If it throws, the next caller calls its own, as with std::call_once. */
 template <class Function, class... Arguments>
 void call_once(once_flag &flag, Function &&function, Arguments &&...arguments)
 {
@@ -718,8 +732,7 @@ void call_once(once_flag &flag, Function &&function, Arguments &&...arguments)
     ntpark_once_state state = NTPARK_ONCE_DONE;
     if (ntpark_once_is_done(once) == NTPARK_OK)
         return;
-    ntpark_once_begin(once, &state);
-    if (state != NTPARK_ONCE_DONE) {
+    if (ntpark_once_begin(once, &state) == NTPARK_OK && state != NTPARK_ONCE_DONE) {
         attempt made = {once, false};
         std::forward<Function>(function)(std::forward<Arguments>(arguments)...);
         made.is_done = true;
