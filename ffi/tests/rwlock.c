@@ -6,8 +6,8 @@
 
 #define THREADS 4
 #define ROUNDS 400
-/* As the lock's documentation has it: threads are in the queue. */
-#define PARKED 4u
+/* As the lock's documentation has it: threads are in the queue, or a writer sleeps until the readers have left. */
+#define SLEEPERS (4u | 16u)
 
 /* The ways of having it. The recursive one counts as shared once it has been got. */
 enum { SHARED, RECURSIVE, EXCLUSIVE, UPGRADABLE, KINDS };
@@ -227,7 +227,7 @@ void rwlock_hands_over(void)
         /* A bump lets the writer have it in between. */
         CHECK_STATUS(OF[kind].lock(&ledger.rwlock), NTPARK_OK);
         thread = test_start(write_once, &ledger);
-        AWAIT(*(volatile uintptr_t *)&ledger.rwlock.state & PARKED);
+        AWAIT(*(volatile uintptr_t *)&ledger.rwlock.state & SLEEPERS);
         CHECK(ledger.entries == 0);
         CHECK_STATUS(OF[kind].bump(&ledger.rwlock), NTPARK_OK);
         CHECK(ledger.entries == 1);
@@ -235,7 +235,7 @@ void rwlock_hands_over(void)
 
         /* A fair unlock gives it away, before the writer even runs. */
         thread = test_start(write_and_await, &ledger);
-        AWAIT(*(volatile uintptr_t *)&ledger.rwlock.state & PARKED);
+        AWAIT(*(volatile uintptr_t *)&ledger.rwlock.state & SLEEPERS);
         CHECK_STATUS(OF[kind].unlock_fair(&ledger.rwlock), NTPARK_OK);
         CHECK_STATUS(ntpark_rwlock_try_lock_shared(&ledger.rwlock), NTPARK_BUSY);
         InterlockedExchange(&ledger.copy, 1);
