@@ -6,6 +6,7 @@ use std::path::Path;
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=merged.ld");
+    println!("cargo:rerun-if-changed=stdcall.def");
     let is = |name: &str, value: &str| env::var(name).is_ok_and(|is| is == value);
     if !is("CARGO_CFG_TARGET_OS", "windows") || !is_profile("ffi") {
         return;
@@ -19,12 +20,14 @@ fn main() {
     link("-nostartfiles");
     link("-nodefaultlibs");
     link("-Wl,--entry,0");
+    let here = env::var("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR");
     // LLVM's linker takes no such script.
     if !is("CARGO_CFG_TARGET_ABI", "llvm") {
-        let here = env::var("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR");
         link(&format!("-Wl,-T,{here}/merged.ld"));
     }
     if is("CARGO_CFG_TARGET_ARCH", "x86") {
+        // Programs look for these by their decorated names, which the compiler does not export.
+        link(&format!("{here}/stdcall.def"));
         // Rust's start-up object for this target calls GCC's unwinder. Without an entry point nobody runs it, but it would
         // have the linker bring the unwinder, and with that malloc.
         for function in ["register_frame_info", "deregister_frame_info"] {

@@ -55,7 +55,8 @@ fn calls() -> impl Strategy<Value = Vec<(usize, Call)>> {
         Just(UnparkOneRequeueRest),
         Just(RequeueAll),
         Just(RequeueOp::UnparkOne),
-        Just(RequeueOne)
+        Just(RequeueOne),
+        (0..3_usize, 0..3_usize).prop_map(|(unpark, requeue)| Count { unpark, requeue })
     ];
     let call = prop_oneof![
         8 => any::<bool>().prop_map(|in_front| Call::Park { in_front }),
@@ -161,6 +162,7 @@ impl Lot {
                     RequeueOp::RequeueAll => (0, usize::MAX),
                     RequeueOp::UnparkOne => (1, 0),
                     RequeueOp::RequeueOne => (0, 1),
+                    RequeueOp::Count { unpark, requeue } => (unpark, requeue),
                 };
                 let woken: Vec<_> = queue.drain(..unpark.min(waited)).collect();
                 let moved: Vec<_> = queue.drain(..requeue.min(queue.len())).collect();

@@ -13,12 +13,18 @@
 
 #include "ntpark.h"
 
+#include <atomic>
 #include <chrono>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
+#include <memory>
+#include <mutex>
 #include <ratio>
 #include <type_traits>
+#include <utility>
 
 namespace ntpark {
 
@@ -406,6 +412,409 @@ public:
 private:
     ntpark_spin_wait raw_ NTPARK_SPIN_WAIT_INIT;
 };
+
+namespace detail {
+
+/* A wait for something that is there or not, until a time of any clock. */
+template <class Clock, class Duration, class Wait>
+bool has_until(std::chrono::time_point<Clock, Duration> deadline, Wait wait)
+{
+    return wait_until(deadline, wait) == NTPARK_OK;
+}
+
+template <class Duration, class Wait>
+bool has_until(std::chrono::time_point<clock, Duration> deadline, Wait wait)
+{
+    return wait(nanoseconds_between(clock::now(), deadline)) == NTPARK_OK;
+}
+
+} // namespace detail
+
+/*
+ * A mutex: see ntpark_mutex. Lockable and TimedLockable, so std::lock_guard, std::unique_lock and std::scoped_lock work.
+ * Constant-initialised; like all that follows, it is never destroyed, throws nothing and allocates nothing.
+ */
+class mutex {
+public:
+    constexpr mutex() noexcept : raw_ NTPARK_MUTEX_INIT {}
+    mutex(const mutex &) = delete;
+    mutex &operator=(const mutex &) = delete;
+
+    void lock() noexcept { ntpark_mutex_lock(&raw_); }
+    bool try_lock() noexcept { return ntpark_mutex_try_lock(&raw_) == NTPARK_OK; }
+    void unlock() noexcept { ntpark_mutex_unlock(&raw_); }
+
+    template <class Rep, class Period>
+    bool try_lock_for(std::chrono::duration<Rep, Period> timeout) noexcept
+    {
+        return ntpark_mutex_lock_timeout(&raw_, detail::nanoseconds(timeout)) == NTPARK_OK;
+    }
+
+    template <class Clock, class Duration>
+    bool try_lock_until(std::chrono::time_point<Clock, Duration> deadline)
+    {
+        return detail::has_until(deadline, [this](std::uint64_t left) { return ntpark_mutex_lock_timeout(&raw_, left); });
+    }
+
+    /* Hands the mutex over to the thread that has waited longest. */
+    void unlock_fair() noexcept { ntpark_mutex_unlock_fair(&raw_); }
+
+    /* The mutex for C functions. */
+    using native_handle_type = ntpark_mutex *;
+    native_handle_type native_handle() noexcept { return &raw_; }
+
+private:
+    ntpark_mutex raw_;
+};
+
+using timed_mutex = mutex;
+
+/* A mutex that its thread may lock repeatedly. */
+class recursive_mutex {
+public:
+    constexpr recursive_mutex() noexcept : owner_(0), depth_(0) {}
+    recursive_mutex(const recursive_mutex &) = delete;
+    recursive_mutex &operator=(const recursive_mutex &) = delete;
+
+    void lock() noexcept
+    {
+        if (!is_own()) {
+            mutex_.lock();
+            enter(true);
+        }
+        again(true);
+    }
+
+    bool try_lock() noexcept { return again(is_own() || enter(mutex_.try_lock())); }
+
+    void unlock() noexcept
+    {
+        if (--depth_ == 0) {
+            owner_.store(0, std::memory_order_relaxed);
+            mutex_.unlock();
+        }
+    }
+
+    template <class Rep, class Period>
+    bool try_lock_for(std::chrono::duration<Rep, Period> timeout) noexcept
+    {
+        return again(is_own() || enter(mutex_.try_lock_for(timeout)));
+    }
+
+    template <class Clock, class Duration>
+    bool try_lock_until(std::chrono::time_point<Clock, Duration> deadline)
+    {
+        return again(is_own() || enter(mutex_.try_lock_until(deadline)));
+    }
+
+private:
+    /* Another thread may read an old owner, but never itself by mistake. */
+    bool is_own() const noexcept { return owner_.load(std::memory_order_relaxed) == ntpark_current_thread(); }
+
+    bool enter(bool is_locked) noexcept
+    {
+        if (is_locked)
+            owner_.store(ntpark_current_thread(), std::memory_order_relaxed);
+        return is_locked;
+    }
+
+    bool again(bool is_locked) noexcept
+    {
+        depth_ += is_locked ? 1 : 0;
+        return is_locked;
+    }
+
+    mutex mutex_;
+    std::atomic<std::uintptr_t> owner_;
+    std::size_t depth_;
+};
+
+using recursive_timed_mutex = recursive_mutex;
+
+/*
+ * A reader-writer lock: see ntpark_rwlock. SharedTimedLockable, so std::shared_lock works. A thread that has it shared
+ * must not lock it shared again, except by native_handle.
+ */
+class shared_mutex {
+public:
+    constexpr shared_mutex() noexcept : raw_ NTPARK_RWLOCK_INIT {}
+    shared_mutex(const shared_mutex &) = delete;
+    shared_mutex &operator=(const shared_mutex &) = delete;
+
+    void lock() noexcept { ntpark_rwlock_lock_exclusive(&raw_); }
+    bool try_lock() noexcept { return ntpark_rwlock_try_lock_exclusive(&raw_) == NTPARK_OK; }
+    void unlock() noexcept { ntpark_rwlock_unlock_exclusive(&raw_); }
+    void lock_shared() noexcept { ntpark_rwlock_lock_shared(&raw_); }
+    bool try_lock_shared() noexcept { return ntpark_rwlock_try_lock_shared(&raw_) == NTPARK_OK; }
+    void unlock_shared() noexcept { ntpark_rwlock_unlock_shared(&raw_); }
+
+    template <class Rep, class Period>
+    bool try_lock_for(std::chrono::duration<Rep, Period> timeout) noexcept
+    {
+        return ntpark_rwlock_lock_exclusive_timeout(&raw_, detail::nanoseconds(timeout)) == NTPARK_OK;
+    }
+
+    template <class Rep, class Period>
+    bool try_lock_shared_for(std::chrono::duration<Rep, Period> timeout) noexcept
+    {
+        return ntpark_rwlock_lock_shared_timeout(&raw_, detail::nanoseconds(timeout)) == NTPARK_OK;
+    }
+
+    template <class Clock, class Duration>
+    bool try_lock_until(std::chrono::time_point<Clock, Duration> deadline)
+    {
+        return detail::has_until(
+            deadline, [this](std::uint64_t left) { return ntpark_rwlock_lock_exclusive_timeout(&raw_, left); });
+    }
+
+    template <class Clock, class Duration>
+    bool try_lock_shared_until(std::chrono::time_point<Clock, Duration> deadline)
+    {
+        return detail::has_until(deadline,
+                                 [this](std::uint64_t left) { return ntpark_rwlock_lock_shared_timeout(&raw_, left); });
+    }
+
+    /* The lock for C functions: upgrade, downgrade, recursive and fair ones. */
+    using native_handle_type = ntpark_rwlock *;
+    native_handle_type native_handle() noexcept { return &raw_; }
+
+private:
+    ntpark_rwlock raw_;
+};
+
+using shared_timed_mutex = shared_mutex;
+
+/* As std::cv_status, which some C++ libraries for Windows lack. */
+enum class cv_status { no_timeout, timeout };
+
+/*
+ * A condition variable for any lock that has lock and unlock: see ntpark_condvar. Wakeups are not spurious, except with a
+ * deadline of another clock than ntpark::clock. Threads that wait with a std::unique_lock of an ntpark::mutex are moved to
+ * its queue instead of being woken only to find it locked.
+ */
+class condition_variable {
+public:
+    constexpr condition_variable() noexcept : raw_ NTPARK_CONDVAR_INIT {}
+    condition_variable(const condition_variable &) = delete;
+    condition_variable &operator=(const condition_variable &) = delete;
+
+    /* How many threads were notified, exactly. */
+    std::size_t notify_one() noexcept { return notify(1); }
+    std::size_t notify_all() noexcept { return notify(SIZE_MAX); }
+    std::size_t notify(std::size_t count) noexcept
+    {
+        std::uintptr_t notified = 0;
+        ntpark_condvar_notify(&raw_, count, &notified);
+        return notified;
+    }
+
+    template <class Lock>
+    void wait(Lock &lock)
+    {
+        wait_ticks(lock, NTPARK_FOREVER);
+    }
+
+    template <class Lock, class Predicate>
+    void wait(Lock &lock, Predicate is_so)
+    {
+        while (!is_so())
+            wait(lock);
+    }
+
+    template <class Lock, class Rep, class Period>
+    cv_status wait_for(Lock &lock, std::chrono::duration<Rep, Period> timeout)
+    {
+        return status(wait_ticks(lock, ntpark_deadline(detail::nanoseconds(timeout))));
+    }
+
+    template <class Lock, class Rep, class Period, class Predicate>
+    bool wait_for(Lock &lock, std::chrono::duration<Rep, Period> timeout, Predicate is_so)
+    {
+        const std::uint64_t deadline = ntpark_deadline(detail::nanoseconds(timeout));
+        while (!is_so()) {
+            if (wait_ticks(lock, deadline) == NTPARK_TIMEOUT)
+                return is_so();
+        }
+        return true;
+    }
+
+    template <class Lock, class Duration>
+    cv_status wait_until(Lock &lock, std::chrono::time_point<clock, Duration> deadline)
+    {
+        return status(wait_ticks(lock, detail::ticks(deadline)));
+    }
+
+    /*
+     * If this clock is late at the end of the wait, the wakeup is spurious: the thread may have missed a notify while it
+     * locked again.
+     */
+    template <class Lock, class Clock, class Duration>
+    cv_status wait_until(Lock &lock, std::chrono::time_point<Clock, Duration> deadline)
+    {
+        const std::uint64_t left = detail::nanoseconds_between(Clock::now(), deadline);
+        if (wait_ticks(lock, ntpark_deadline(left)) == NTPARK_OK)
+            return cv_status::no_timeout;
+        const bool is_over = left == 0 || detail::nanoseconds_between(Clock::now(), deadline) == 0;
+        return is_over ? cv_status::timeout : cv_status::no_timeout;
+    }
+
+    template <class Lock, class Clock, class Duration, class Predicate>
+    bool wait_until(Lock &lock, std::chrono::time_point<Clock, Duration> deadline, Predicate is_so)
+    {
+        while (!is_so()) {
+            if (wait_until(lock, deadline) == cv_status::timeout)
+                return is_so();
+        }
+        return true;
+    }
+
+    /* The condition variable for C functions. */
+    using native_handle_type = ntpark_condvar *;
+    native_handle_type native_handle() noexcept { return &raw_; }
+
+private:
+    static cv_status status(ntpark_status status) noexcept
+    {
+        return status == NTPARK_OK ? cv_status::no_timeout : cv_status::timeout;
+    }
+
+    ntpark_status wait_ticks(std::unique_lock<mutex> &lock, std::uint64_t deadline)
+    {
+        return ntpark_condvar_wait_until(&raw_, lock.mutex()->native_handle(), deadline);
+    }
+
+    /* To unlock does not throw, as the standard asks of every lock; to lock again may. */
+    template <class Lock>
+    ntpark_status wait_ticks(Lock &lock, std::uint64_t deadline)
+    {
+        const ntpark_status status =
+            ntpark_condvar_wait_unlocked_until(&raw_, unlock<Lock>, static_cast<void *>(std::addressof(lock)), deadline);
+        lock.lock();
+        return status;
+    }
+
+    template <class Lock>
+    static void NTPARK_CALL unlock(void *lock) noexcept
+    {
+        static_cast<Lock *>(lock)->unlock();
+    }
+
+    ntpark_condvar raw_;
+};
+
+using condition_variable_any = condition_variable;
+
+/* For call_once: see ntpark_once. */
+class once_flag {
+public:
+    constexpr once_flag() noexcept : raw_ NTPARK_ONCE_INIT {}
+    once_flag(const once_flag &) = delete;
+    once_flag &operator=(const once_flag &) = delete;
+
+    /* The flag for C functions. */
+    ntpark_once *native_handle() noexcept { return &raw_; }
+
+private:
+    ntpark_once raw_;
+};
+
+/* Calls function(arguments...) once. If it throws, the next caller calls its own, as with std::call_once. */
+template <class Function, class... Arguments>
+void call_once(once_flag &flag, Function &&function, Arguments &&...arguments)
+{
+    /* Gives up, unless it is done. */
+    struct attempt {
+        ntpark_once *once;
+        bool is_done;
+        ~attempt() { is_done ? ntpark_once_complete(once) : ntpark_once_abandon(once); }
+    };
+    ntpark_once *const once = flag.native_handle();
+    ntpark_once_state state = NTPARK_ONCE_DONE;
+    if (ntpark_once_is_done(once) == NTPARK_OK)
+        return;
+    if (ntpark_once_begin(once, &state) == NTPARK_OK && state != NTPARK_ONCE_DONE) {
+        attempt made = {once, false};
+        std::forward<Function>(function)(std::forward<Arguments>(arguments)...);
+        made.is_done = true;
+    }
+}
+
+/* A semaphore: see ntpark_semaphore. First come, first served. */
+template <std::ptrdiff_t LeastMax = 0x7FFFFFFF>
+class counting_semaphore {
+    static_assert(0 <= LeastMax && LeastMax <= 0x7FFFFFFF, "2^31 - 1 permits at most");
+
+public:
+    constexpr explicit counting_semaphore(std::ptrdiff_t permits) noexcept : raw_ NTPARK_SEMAPHORE_INIT(permits) {}
+    counting_semaphore(const counting_semaphore &) = delete;
+    counting_semaphore &operator=(const counting_semaphore &) = delete;
+
+    static constexpr std::ptrdiff_t max() noexcept { return 0x7FFFFFFF; }
+
+    void acquire() noexcept { ntpark_semaphore_acquire(&raw_, 1); }
+    bool try_acquire() noexcept { return ntpark_semaphore_try_acquire(&raw_, 1) == NTPARK_OK; }
+    void release(std::ptrdiff_t permits = 1) noexcept
+    {
+        ntpark_semaphore_release(&raw_, static_cast<std::uint32_t>(permits));
+    }
+
+    template <class Rep, class Period>
+    bool try_acquire_for(std::chrono::duration<Rep, Period> timeout) noexcept
+    {
+        return ntpark_semaphore_acquire_timeout(&raw_, 1, detail::nanoseconds(timeout)) == NTPARK_OK;
+    }
+
+    template <class Clock, class Duration>
+    bool try_acquire_until(std::chrono::time_point<Clock, Duration> deadline)
+    {
+        return detail::has_until(
+            deadline, [this](std::uint64_t left) { return ntpark_semaphore_acquire_timeout(&raw_, 1, left); });
+    }
+
+    /* The semaphore for C functions. */
+    ntpark_semaphore *native_handle() noexcept { return &raw_; }
+
+private:
+    ntpark_semaphore raw_;
+};
+
+using binary_semaphore = counting_semaphore<1>;
+
+/*
+ * Waits while a std::atomic of 1, 2, 4 or 8 bytes has the old value, compared byte by byte. In C++11 to C++17 too, and on
+ * Windows before 8.
+ */
+template <class T>
+void atomic_wait(const std::atomic<T> &atomic, T old) noexcept
+{
+    static_assert(sizeof(std::atomic<T>) == sizeof(T) && sizeof(T) <= 8 && (sizeof(T) & (sizeof(T) - 1)) == 0,
+                  "1, 2, 4 or 8 bytes, without a lock");
+    std::uint64_t expected = 0;
+    std::memcpy(&expected, &old, sizeof old);
+    while (ntpark_futex_wait(std::addressof(atomic), sizeof old, expected) == NTPARK_OK) {
+    }
+}
+
+/* Wakes a thread that waits, the first that came; or all. The atomic is not touched. How many, exactly. */
+template <class T>
+std::size_t atomic_notify(const std::atomic<T> *atomic, std::size_t count) noexcept
+{
+    std::uintptr_t woken = 0;
+    ntpark_futex_wake(atomic, count, NTPARK_FUTEX_ALL, &woken);
+    return woken;
+}
+
+template <class T>
+std::size_t atomic_notify_one(const std::atomic<T> *atomic) noexcept
+{
+    return atomic_notify(atomic, 1);
+}
+
+template <class T>
+std::size_t atomic_notify_all(const std::atomic<T> *atomic) noexcept
+{
+    return atomic_notify(atomic, SIZE_MAX);
+}
 
 inline void yield() noexcept { ntpark_yield(); }
 

@@ -6,6 +6,7 @@ use crate::status::{NTPARK_IN_USE, NTPARK_INVALID, NTPARK_OK, ntpark_status, of_
 use core::cell::UnsafeCell;
 use core::ffi::{c_char, c_void};
 use core::mem::MaybeUninit;
+use core::num::NonZeroUsize;
 use core::sync::atomic::AtomicBool;
 use core::sync::atomic::Ordering::Relaxed;
 use ntpark_core::{Backend, BackendKind, BackendKinds, Host};
@@ -136,6 +137,7 @@ pub extern "C" fn ntpark_backend_available() -> u32 {
 /// lacks this kind; NTPARK_INVALID, there is no such kind.
 ///
 /// Threads: any, at any time.
+#[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn ntpark_backend_force(kind: ntpark_kind) -> ntpark_status {
     match known(kind) {
@@ -153,6 +155,7 @@ pub extern "C" fn ntpark_backend_force(kind: ntpark_kind) -> ntpark_status {
 /// Returns: NTPARK_OK; NTPARK_IN_USE, a backend is already in use, or another host is being installed; NTPARK_INVALID.
 ///
 /// Threads: any, at any time.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_backend_install(host: *const ntpark_host) -> ntpark_status {
     // SAFETY: passed on from the caller.
@@ -218,6 +221,17 @@ pub unsafe extern "C" fn ntpark_backend_now(backend: *const ntpark_backend, now:
     // SAFETY: writable, as the caller promises.
     unsafe { now.write(backend.now().ticks()) };
     NTPARK_OK
+}
+
+/// Returns a number that identifies the calling thread: unique among living threads, and the same as long as it lives.
+/// Chooses the backend if this is its first use.
+///
+/// Returns: the number; 0 if there is none, with neither NT nor a host.
+///
+/// Threads: any, at any time.
+#[unsafe(no_mangle)]
+pub extern "C" fn ntpark_current_thread() -> usize {
+    Backend::get().current_thread().map_or(0, NonZeroUsize::get)
 }
 
 /// Returns the name of a kind of backends.

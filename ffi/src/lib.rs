@@ -16,14 +16,25 @@
 )]
 
 pub mod backend;
+pub mod barrier;
+pub mod condvar;
+pub mod event;
+pub mod futex;
+pub mod lot;
+pub mod mutex;
 mod names;
+pub mod once;
 pub mod parker;
 mod pointer;
+pub mod rwlock;
+pub mod semaphore;
 pub mod spin;
 pub mod status;
 pub mod thread_parker;
 pub mod time;
 pub mod version;
+#[cfg(windows)]
+pub mod wait_on_address;
 
 /// Required by the compiler and never called, as a test checks.
 #[cfg(all(panic = "abort", not(test)))]

@@ -13,7 +13,8 @@ pub type ntpark_status = i32;
 pub const NTPARK_OK: ntpark_status = 0;
 /// The timeout or deadline has passed.
 pub const NTPARK_TIMEOUT: ntpark_status = 1;
-/// Refused: another thread is parked on this parker, or the calls came in the wrong order. No token was taken.
+/// Refused: another thread is parked on this parker or has this lock, or the calls came in the wrong order. Nothing was
+/// taken.
 pub const NTPARK_BUSY: ntpark_status = 2;
 /// Refused: a pointer is NULL or misaligned, or a value is not valid.
 pub const NTPARK_INVALID: ntpark_status = 3;
@@ -21,6 +22,8 @@ pub const NTPARK_INVALID: ntpark_status = 3;
 pub const NTPARK_IN_USE: ntpark_status = 4;
 /// Refused: this system lacks that backend, or no host was installed.
 pub const NTPARK_UNAVAILABLE: ntpark_status = 5;
+/// Refused: the value at an address is not the expected one.
+pub const NTPARK_CHANGED: ntpark_status = 6;
 
 /// Returns the name of a status.
 ///
@@ -32,13 +35,14 @@ pub const NTPARK_UNAVAILABLE: ntpark_status = 5;
 #[unsafe(no_mangle)]
 pub extern "C" fn ntpark_status_name(status: ntpark_status) -> *const c_char {
     /// Indexed by status.
-    static NAMES: Names<19, 6> = Names::new([
+    static NAMES: Names<19, 7> = Names::new([
         "NTPARK_OK",
         "NTPARK_TIMEOUT",
         "NTPARK_BUSY",
         "NTPARK_INVALID",
         "NTPARK_IN_USE",
         "NTPARK_UNAVAILABLE",
+        "NTPARK_CHANGED",
     ]);
     NAMES.of(status)
 }

@@ -3,6 +3,7 @@
 use crate::backend::{self, ntpark_backend};
 use crate::pointer::is_good;
 use crate::status::{NTPARK_BUSY, NTPARK_INVALID, NTPARK_OK, NTPARK_TIMEOUT, ntpark_status, of_park};
+use crate::time::{NTPARK_FOREVER, duration};
 use core::ffi::c_void;
 use core::mem::transmute;
 use core::ptr;
@@ -145,6 +146,7 @@ pub unsafe extern "C" fn ntpark_thread_parker_park(parker: *mut ntpark_thread_pa
 /// NTPARK_INVALID.
 ///
 /// Threads: the waiting thread.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_thread_parker_park_until(
     parker: *mut ntpark_thread_parker,
@@ -153,6 +155,23 @@ pub unsafe extern "C" fn ntpark_thread_parker_park_until(
     // SAFETY: passed on from the caller.
     match unsafe { get(parker) } {
         Some(parker) => of_park(parker.try_park_until(Instant::from_ticks(deadline))),
+        None => NTPARK_INVALID,
+    }
+}
+
+/// As ntpark_thread_parker_park_until, but waits no longer than so many nanoseconds; NTPARK_FOREVER is no limit.
+///
+/// Returns: as ntpark_thread_parker_park_until.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ntpark_thread_parker_park_timeout(
+    parker: *mut ntpark_thread_parker,
+    nanoseconds: u64,
+) -> ntpark_status {
+    // SAFETY: passed on from the caller.
+    match unsafe { get(parker) } {
+        Some(parker) if nanoseconds == NTPARK_FOREVER => of_park(parker.try_park_until(Instant::MAX)),
+        Some(parker) => of_park(parker.try_park_until(parker.backend().deadline(duration(nanoseconds)))),
         None => NTPARK_INVALID,
     }
 }
@@ -166,6 +185,7 @@ pub unsafe extern "C" fn ntpark_thread_parker_park_until(
 /// timed out; NTPARK_INVALID.
 ///
 /// Threads: the waiting thread.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_thread_parker_timed_out(parker: *mut ntpark_thread_parker) -> ntpark_status {
     // SAFETY: passed on from the caller.
@@ -186,6 +206,7 @@ pub unsafe extern "C" fn ntpark_thread_parker_timed_out(parker: *mut ntpark_thre
 /// NTPARK_INVALID.
 ///
 /// Threads: one that holds the queue's lock; once for each ntpark_thread_parker_prepare_park.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_thread_parker_unpark_lock(parker: *mut ntpark_thread_parker) -> ntpark_unpark_handle {
     // SAFETY: passed on from the caller.

@@ -40,6 +40,11 @@ pub extern "C" fn ntpark_deadline(nanoseconds: u64) -> u64 {
     }
 }
 
+/// The deadline of a wait that starts now and lasts this long.
+pub(crate) fn after(nanoseconds: u64) -> Instant {
+    Instant::from_ticks(ntpark_deadline(nanoseconds))
+}
+
 /// Nanoseconds as a `Duration`, without a 64-bit division, for which 32-bit MSVC targets need a C runtime.
 #[inline(never)]
 pub(crate) const fn duration(nanoseconds: u64) -> Duration {

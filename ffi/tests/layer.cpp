@@ -6,6 +6,11 @@
 
 #include <chrono>
 #include <limits>
+#include <mutex>
+#if __cplusplus >= 201402L
+#include <shared_mutex>
+#endif
+#include <stdexcept>
 #include <type_traits>
 #include <utility>
 
@@ -18,6 +23,9 @@ static_assert(sizeof(ntpark::thread_parker) == sizeof(ntpark_thread_parker), "no
 static_assert(std::is_standard_layout<ntpark::parker>::value, "usable from C");
 static_assert(!std::is_copy_constructible<ntpark::parker>::value, "a parker in use can't be copied");
 static_assert(std::is_trivially_destructible<ntpark::parker>::value, "no code at exit");
+static_assert(sizeof(ntpark::mutex) == 4 && sizeof(ntpark::once_flag) == 1, "nothing but the word");
+static_assert(std::is_trivially_destructible<ntpark::shared_mutex>::value, "no code at exit");
+static_assert(!std::is_copy_constructible<ntpark::condition_variable>::value, "one in use can't be copied");
 static_assert(std::is_nothrow_move_constructible<ntpark::unpark_handle>::value, "handles are passed on");
 
 namespace {
@@ -194,9 +202,299 @@ void spinning()
     ntpark::yield();
 }
 
+// The rest with the standard's own guards, on several threads. A body gets its thread's number.
+
+const int THREADS = 4, ROUNDS = 500;
+
+template <class Body>
+struct crew {
+    Body body;
+    volatile LONG number;
+
+    static DWORD WINAPI run(void *argument)
+    {
+        crew *self = static_cast<crew *>(argument);
+        self->body(static_cast<int>(InterlockedIncrement(&self->number)) - 1);
+        return 0;
+    }
+};
+
+template <class Body>
+void on_threads(Body body)
+{
+    crew<Body> all = {body, 0};
+    HANDLE threads[THREADS];
+    for (HANDLE &thread : threads)
+        thread = test_start(crew<Body>::run, &all);
+    for (HANDLE thread : threads)
+        test_join(thread);
+}
+
+template <class Mutex>
+void excludes()
+{
+    Mutex mutex;
+    int sum = 0;
+    on_threads([&](int) {
+        for (int round = 0; round < ROUNDS; round++) {
+            std::unique_lock<Mutex> lock(mutex, std::defer_lock);
+            switch (round % 4) {
+            case 0: lock.lock(); break;
+            case 1: while (!lock.try_lock()) ntpark::yield(); break;
+            case 2: while (!lock.try_lock_for(chrono::microseconds(round))) {} break;
+            case 3: CHECK(lock.try_lock_until(chrono::steady_clock::now() + chrono::minutes(1))); break;
+            }
+            sum++;
+        }
+    });
+    CHECK(sum == THREADS * ROUNDS);
+
+    std::lock_guard<Mutex> guard(mutex);
+    on_threads([&](int) {
+        const auto start = chrono::steady_clock::now();
+        CHECK(!mutex.try_lock());
+        CHECK(!mutex.try_lock_for(chrono::milliseconds(5)));
+        CHECK(chrono::steady_clock::now() - start >= chrono::milliseconds(5));
+        CHECK(!mutex.try_lock_until(half_speed::now() + chrono::milliseconds(5)));
+        CHECK(chrono::steady_clock::now() - start >= chrono::milliseconds(15));
+        const auto later = ntpark::clock::now() + chrono::milliseconds(5);
+        CHECK(!mutex.try_lock_until(later));
+        CHECK(ntpark::clock::now() >= later);
+    });
+}
+
+void mutexes()
+{
+    excludes<ntpark::mutex>();
+    excludes<ntpark::timed_mutex>();
+    excludes<ntpark::recursive_mutex>();
+    excludes<ntpark::recursive_timed_mutex>();
+    excludes<ntpark::shared_mutex>();
+    excludes<ntpark::shared_timed_mutex>();
+
+    ntpark::mutex one, other;
+    std::lock(one, other);
+    CHECK(!one.try_lock() && !other.try_lock());
+    one.unlock_fair();
+    CHECK_STATUS(ntpark_mutex_unlock(other.native_handle()), NTPARK_OK);
+#if __cplusplus >= 201703L
+    on_threads([&](int number) {
+        for (int round = 0; round < ROUNDS; round++) {
+            if (number % 2 == 0)
+                std::scoped_lock both(one, other);
+            else
+                std::scoped_lock both(other, one);
+        }
+    });
+#endif
+}
+
+void recursion()
+{
+    ntpark::recursive_mutex mutex;
+    mutex.lock();
+    mutex.lock();
+    CHECK(mutex.try_lock());
+    CHECK(mutex.try_lock_for(chrono::seconds(0)));
+    CHECK(mutex.try_lock_until(chrono::steady_clock::time_point()));
+    for (int depth = 5; depth > 0; depth--) {
+        on_threads([&](int) { CHECK(!mutex.try_lock()); });
+        mutex.unlock();
+    }
+    volatile LONG taken = 0;
+    on_threads([&](int) {
+        std::lock_guard<ntpark::recursive_mutex> outer(mutex);
+        std::lock_guard<ntpark::recursive_mutex> inner(mutex);
+        InterlockedIncrement(&taken);
+    });
+    CHECK(taken == THREADS);
+}
+
+void sharing()
+{
+    ntpark::shared_mutex mutex;
+    mutex.lock_shared();
+    on_threads([&](int) {
+        CHECK(mutex.try_lock_shared());
+        mutex.unlock_shared();
+        CHECK(mutex.try_lock_shared_for(chrono::seconds(0)));
+        mutex.unlock_shared();
+        CHECK(!mutex.try_lock());
+        CHECK(!mutex.try_lock_for(chrono::milliseconds(1)));
+    });
+    mutex.unlock_shared();
+    mutex.lock();
+    on_threads([&](int) {
+        CHECK(!mutex.try_lock_shared());
+        CHECK(!mutex.try_lock_shared_for(chrono::milliseconds(1)));
+        CHECK(!mutex.try_lock_shared_until(chrono::steady_clock::now() + chrono::milliseconds(1)));
+    });
+    mutex.unlock();
+    CHECK_STATUS(ntpark_rwlock_lock_upgradable(mutex.native_handle()), NTPARK_OK);
+    CHECK_STATUS(ntpark_rwlock_unlock_upgradable(mutex.native_handle()), NTPARK_OK);
+#if __cplusplus >= 201402L
+    int value = 0, copy = 0;
+    on_threads([&](int number) {
+        for (int round = 0; round < ROUNDS; round++) {
+            if (number == 0) {
+                std::unique_lock<ntpark::shared_mutex> lock(mutex);
+                value++;
+                copy++;
+            } else {
+                std::shared_lock<ntpark::shared_mutex> lock(mutex, std::defer_lock);
+                CHECK(lock.try_lock_for(chrono::minutes(1)));
+                CHECK(value == copy);
+            }
+        }
+    });
+    CHECK(value == ROUNDS);
+#endif
+}
+
+// A lock of another house.
+class critical_section {
+public:
+    critical_section() { InitializeCriticalSection(&raw_); }
+    critical_section(const critical_section &) = delete;
+    critical_section &operator=(const critical_section &) = delete;
+    ~critical_section() { DeleteCriticalSection(&raw_); }
+    void lock() { EnterCriticalSection(&raw_); }
+    void unlock() { LeaveCriticalSection(&raw_); }
+
+private:
+    CRITICAL_SECTION raw_;
+};
+
+template <class Mutex, class Lock>
+void conditions()
+{
+    Mutex mutex;
+    ntpark::condition_variable condition;
+    int turn = 0;
+    on_threads([&](int number) {
+        for (int round = 0; round < ROUNDS / 4; round++) {
+            Lock lock(mutex);
+            const auto is_own = [&] { return turn % THREADS == number; };
+            switch (round % 4) {
+            case 0: condition.wait(lock, is_own); break;
+            case 1: CHECK(condition.wait_for(lock, chrono::minutes(1), is_own)); break;
+            case 2: CHECK(condition.wait_until(lock, half_speed::now() + chrono::minutes(1), is_own)); break;
+            case 3: while (!is_own()) condition.wait_until(lock, ntpark::clock::now() + chrono::microseconds(50)); break;
+            }
+            turn++;
+            condition.notify_all();
+        }
+    });
+    CHECK(turn == THREADS * (ROUNDS / 4));
+    CHECK(condition.notify_one() == 0 && condition.notify_all() == 0 && condition.notify(3) == 0);
+
+    Lock lock(mutex);
+    const auto start = chrono::steady_clock::now();
+    const auto never = [] { return false; };
+    CHECK(condition.wait_for(lock, chrono::milliseconds(5)) == ntpark::cv_status::timeout);
+    CHECK(chrono::steady_clock::now() - start >= chrono::milliseconds(5));
+    CHECK(!condition.wait_for(lock, chrono::milliseconds(5), never));
+    CHECK(chrono::steady_clock::now() - start >= chrono::milliseconds(10));
+    CHECK(!condition.wait_until(lock, half_speed::now() + chrono::milliseconds(5), never));
+    CHECK(chrono::steady_clock::now() - start >= chrono::milliseconds(20));
+    const auto later = ntpark::clock::now() + chrono::milliseconds(5);
+    CHECK(condition.wait_until(lock, later) == ntpark::cv_status::timeout);
+    CHECK(ntpark::clock::now() >= later);
+    // A wait by a slower clock does not go on over its lock, where it would miss a notify: it comes back.
+    CHECK(condition.wait_until(lock, half_speed::now() + chrono::milliseconds(50)) == ntpark::cv_status::no_timeout);
+    CHECK(condition.wait_until(lock, half_speed::time_point()) == ntpark::cv_status::timeout);
+    CHECK(lock.owns_lock());
+}
+
+void conditions_of_all_locks()
+{
+    conditions<ntpark::mutex, std::unique_lock<ntpark::mutex>>();
+    conditions<ntpark::shared_mutex, std::unique_lock<ntpark::shared_mutex>>();
+    conditions<critical_section, std::unique_lock<critical_section>>();
+}
+
+void once()
+{
+    ntpark::once_flag flag;
+    volatile LONG attempts = 0;
+    int value = 0;
+    on_threads([&](int number) {
+        for (;;) {
+            try {
+                ntpark::call_once(flag, [&](int given) {
+                    if (InterlockedIncrement(&attempts) < 3)
+                        throw std::runtime_error("not yet");
+                    value = given;
+                }, number + 100);
+                break;
+            } catch (const std::runtime_error &) {
+            }
+        }
+        CHECK(value >= 100 && value < 100 + THREADS);
+    });
+    CHECK(attempts == 3);
+    CHECK_STATUS(ntpark_once_is_done(flag.native_handle()), NTPARK_OK);
+}
+
+void semaphores()
+{
+    ntpark::counting_semaphore<3> semaphore(3);
+    volatile LONG users = 0;
+    CHECK(semaphore.max() >= 3 && ntpark::binary_semaphore::max() >= 1);
+    on_threads([&](int) {
+        for (int round = 0; round < ROUNDS; round++) {
+            if (round % 2 == 0)
+                semaphore.acquire();
+            else
+                CHECK(semaphore.try_acquire_until(half_speed::now() + chrono::minutes(1)));
+            CHECK(InterlockedIncrement(&users) <= 3);
+            InterlockedDecrement(&users);
+            semaphore.release();
+        }
+    });
+    CHECK(semaphore.try_acquire() && semaphore.try_acquire() && semaphore.try_acquire_for(chrono::seconds(0)));
+    CHECK(!semaphore.try_acquire());
+    const auto start = chrono::steady_clock::now();
+    CHECK(!semaphore.try_acquire_for(chrono::milliseconds(5)));
+    CHECK(chrono::steady_clock::now() - start >= chrono::milliseconds(5));
+    semaphore.release(2);
+    std::uint32_t permits = 0;
+    CHECK_STATUS(ntpark_semaphore_permits(semaphore.native_handle(), &permits), NTPARK_OK);
+    CHECK(permits == 2);
+}
+
+// Threads that take turns by an atomic.
+template <class T>
+void turns()
+{
+    std::atomic<T> turn(static_cast<T>(0));
+    on_threads([&](int number) {
+        for (int round = 0; round < ROUNDS / 4; round++) {
+            for (T now; (now = turn.load()) != static_cast<T>(number);)
+                ntpark::atomic_wait(turn, now);
+            turn = static_cast<T>((number + 1) % THREADS);
+            ntpark::atomic_notify_all(&turn);
+        }
+    });
+    CHECK(turn == static_cast<T>(0));
+    CHECK(ntpark::atomic_notify_one(&turn) == 0 && ntpark::atomic_notify_all(&turn) == 0);
+}
+
+void atomics()
+{
+    turns<signed char>();
+    turns<unsigned short>();
+    turns<int>();
+    turns<float>();
+    turns<long long>();
+}
+
 const test TESTS[] = {
     {"conversions", conversions}, {"token", token},         {"timeouts", timeouts},
     {"handoff", handoff},         {"two_phase", two_phase}, {"spinning", spinning},
+    {"mutexes", mutexes},         {"recursion", recursion}, {"sharing", sharing},
+    {"conditions", conditions_of_all_locks},                {"once", once},
+    {"semaphores", semaphores},   {"atomics", atomics},
 };
 
 } // namespace

@@ -1,10 +1,15 @@
 /* The C interface on the backend that the environment names. */
 
 #include "bad_arguments.h"
+#include "futex.h"
 #include "host.h"
+#include "locks.h"
+#include "lot.h"
 #include "test.h"
 #include "token.h"
 #include "two_phase.h"
+
+#include <stddef.h>
 
 /* What a parker did before main. */
 static ntpark_status parked_before_main = -1, timed_out_before_main = -1;
@@ -25,13 +30,18 @@ static void works_before_main(void)
     CHECK_STATUS(timed_out_before_main, NTPARK_TIMEOUT);
 }
 
+#define ALIGNMENT(type) offsetof(struct { char first; type second; }, second)
+
 /* The numbers that programs are compiled with: they can't change any more. */
 static void numbers(void)
 {
     ntpark_host host;
 
     CHECK(NTPARK_OK == 0 && NTPARK_TIMEOUT == 1 && NTPARK_BUSY == 2 && NTPARK_INVALID == 3 && NTPARK_IN_USE == 4 &&
-          NTPARK_UNAVAILABLE == 5);
+          NTPARK_UNAVAILABLE == 5 && NTPARK_CHANGED == 6);
+    CHECK(NTPARK_ONCE_DONE == 0 && NTPARK_ONCE_RUN == 1 && NTPARK_ONCE_RUN_AGAIN == 2 && NTPARK_ONCE_BUSY == 3);
+    CHECK(NTPARK_FILTER_UNPARK == 0 && NTPARK_FILTER_SKIP == 1 && NTPARK_FILTER_STOP == 2);
+    CHECK(NTPARK_KEY_SPACES == 0xFF00 && NTPARK_FUTEX_ALL == UINT32_MAX);
     CHECK(NTPARK_KIND_WAIT_ADDRESS == 1 && NTPARK_KIND_KEYED_EVENT == 2 && NTPARK_KIND_KEYED_EVENT_NULL == 3 &&
           NTPARK_KIND_HOST == 4 && NTPARK_KIND_POLLING == 5);
     CHECK(NTPARK_FOREVER == UINT64_MAX);
@@ -45,6 +55,14 @@ static void numbers(void)
     CHECK(sizeof(ntpark_host) == 7 * sizeof(void *) + 8);
     CHECK(sizeof(ntpark_backend) == 160);
     CHECK(sizeof(ntpark_spin_wait) == 4);
+    CHECK(sizeof(ntpark_mutex) == 4 && sizeof(ntpark_semaphore) == 4 && sizeof(ntpark_barrier) == 4);
+    CHECK(sizeof(ntpark_rwlock) == sizeof(void *) && sizeof(ntpark_condvar) == sizeof(void *));
+    CHECK(sizeof(ntpark_once) == 1 && sizeof(ntpark_event) == 1);
+    CHECK(sizeof(ntpark_key) == 2 * sizeof(void *) && sizeof(ntpark_lot_park_callbacks) == 4 * sizeof(void *));
+    CHECK(sizeof(ntpark_unpark_result) == 3 * sizeof(void *));
+    CHECK(ALIGNMENT(ntpark_mutex) == 4 && ALIGNMENT(ntpark_semaphore) == 4 && ALIGNMENT(ntpark_barrier) == 4);
+    CHECK(ALIGNMENT(ntpark_rwlock) == sizeof(void *) && ALIGNMENT(ntpark_condvar) == sizeof(void *));
+    CHECK(ALIGNMENT(ntpark_key) == sizeof(void *) && ALIGNMENT(ntpark_unpark_result) == sizeof(void *));
     CHECK((char *)&host.size == (char *)&host);
     CHECK((char *)&host.wait - (char *)&host == 2 * (ptrdiff_t)sizeof(void *));
     CHECK((char *)&host.granule - (char *)&host == 7 * (ptrdiff_t)sizeof(void *));
@@ -59,6 +77,7 @@ static void names(void)
     CHECK(strcmp(ntpark_status_name(NTPARK_INVALID), "NTPARK_INVALID") == 0);
     CHECK(strcmp(ntpark_status_name(NTPARK_IN_USE), "NTPARK_IN_USE") == 0);
     CHECK(strcmp(ntpark_status_name(NTPARK_UNAVAILABLE), "NTPARK_UNAVAILABLE") == 0);
+    CHECK(strcmp(ntpark_status_name(NTPARK_CHANGED), "NTPARK_CHANGED") == 0);
     CHECK(strcmp(ntpark_kind_name(NTPARK_KIND_WAIT_ADDRESS), "wait-address") == 0);
     CHECK(strcmp(ntpark_kind_name(NTPARK_KIND_KEYED_EVENT), "keyed-event") == 0);
     CHECK(strcmp(ntpark_kind_name(NTPARK_KIND_KEYED_EVENT_NULL), "keyed-event-null") == 0);
@@ -193,6 +212,21 @@ static void own(void)
     CHECK(own_calls.readings > 0);
 }
 
+static DWORD WINAPI tell_thread(void *number)
+{
+    *(uintptr_t *)number = ntpark_current_thread();
+    return 0;
+}
+
+static void threads(void)
+{
+    uintptr_t own_number = ntpark_current_thread(), other = 0;
+
+    test_join(test_start(tell_thread, &other));
+    CHECK(own_number != 0 && other != 0 && own_number != other);
+    CHECK(ntpark_current_thread() == own_number);
+}
+
 static const struct test TESTS[] = {
     {"works_before_main", works_before_main},
     {"numbers", numbers},
@@ -209,6 +243,10 @@ static const struct test TESTS[] = {
     {"two_phase_timeout", timeout},
     {"two_phase_queue", queue},
     {"two_phase_own_backend", own},
+    {"threads", threads},
+    LOCKS_TESTS,
+    FUTEX_TESTS,
+    LOT_TESTS,
 };
 
 int main(int argc, char **argv)

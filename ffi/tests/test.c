@@ -35,6 +35,22 @@ void test_choose_backend(void)
     CHECK_STATUS(ntpark_backend_force(kind), NTPARK_OK);
 }
 
+double test_count(void)
+{
+    LARGE_INTEGER frequency;
+
+    QueryPerformanceFrequency(&frequency);
+    return 1e9 / (double)frequency.QuadPart;
+}
+
+double test_nanoseconds(void)
+{
+    LARGE_INTEGER now;
+
+    QueryPerformanceCounter(&now);
+    return (double)now.QuadPart * test_count();
+}
+
 HANDLE test_start(test_thread thread, void *argument)
 {
     HANDLE handle = CreateThread(NULL, 0, thread, argument, 0, NULL);

@@ -23,6 +23,33 @@
 /* Fails it if a call did not return the status. */
 #define CHECK_STATUS(call, expected) test_check_status(__FILE__, __LINE__, #call, (call), (expected))
 
+/* Waits until it is so. */
+#define AWAIT(condition)          \
+    do {                          \
+        while (!(condition))      \
+            Sleep(1);             \
+    } while (0)
+
+/*
+ * Fails it if one of two waits does not time out, ends early or changes the last error: one that waits for so many
+ * `nanoseconds`, and one that waits until a `deadline`.
+ */
+#define CHECK_TIMES_OUT(timeout_call, until_call)                                                       \
+    do {                                                                                                \
+        static const uint64_t SPANS[] = {0, 1, 101, MILLISECOND, 5 * MILLISECOND + 1};                  \
+        size_t span;                                                                                    \
+        for (span = 0; span < 2 * COUNT(SPANS); span++) {                                               \
+            uint64_t nanoseconds = SPANS[span / 2], deadline;                                           \
+            double start = test_nanoseconds();                                                          \
+            SetLastError(0xC0FFEE);                                                                     \
+            deadline = ntpark_deadline(nanoseconds);                                                    \
+            CHECK_STATUS(span % 2 == 0 ? (timeout_call) : (until_call), NTPARK_TIMEOUT);                \
+            CHECK(GetLastError() == 0xC0FFEE);                                                          \
+            /* A count is a unit of the clock here; what the two readings round off is one more. */     \
+            CHECK(test_nanoseconds() + test_count() - start >= (double)nanoseconds);                    \
+        }                                                                                               \
+    } while (0)
+
 struct test {
     const char *name;
     void (*run)(void);
@@ -37,6 +64,10 @@ void test_check_status(const char *file, int line, const char *call, ntpark_stat
 
 /* Makes the process park on the backend that the environment asks for, if it does. */
 void test_choose_backend(void);
+
+/* The time, and the unit in which it is counted. */
+double test_nanoseconds(void);
+double test_count(void);
 
 /* Runs the tests whose names contain the first argument, or all. Returns what main returns. */
 int test_main(const struct test *tests, size_t count, int argc, char **argv);

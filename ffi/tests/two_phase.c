@@ -102,7 +102,19 @@ void two_phase_timeout(const struct two_phase_maker *maker)
         CHECK_STATUS(ntpark_thread_parker_timed_out(&parker), NTPARK_TIMEOUT);
         elapsed = (double)(end.QuadPart - start.QuadPart + 1) * 1e3 / (double)frequency.QuadPart;
         CHECK(elapsed >= (double)milliseconds);
+
+        CHECK_STATUS(ntpark_thread_parker_prepare_park(&parker), NTPARK_OK);
+        QueryPerformanceCounter(&start);
+        CHECK_STATUS(ntpark_thread_parker_park_timeout(&parker, milliseconds * MILLISECOND), NTPARK_TIMEOUT);
+        QueryPerformanceCounter(&end);
+        CHECK_STATUS(ntpark_thread_parker_timed_out(&parker), NTPARK_TIMEOUT);
+        elapsed = (double)(end.QuadPart - start.QuadPart + 1) * 1e3 / (double)frequency.QuadPart;
+        CHECK(elapsed >= (double)milliseconds);
     }
+    CHECK_STATUS(ntpark_thread_parker_park_timeout(&parker, MILLISECOND), NTPARK_BUSY);
+    CHECK_STATUS(ntpark_thread_parker_prepare_park(&parker), NTPARK_OK);
+    CHECK_STATUS(ntpark_unpark_handle_unpark(ntpark_thread_parker_unpark_lock(&parker)), NTPARK_OK);
+    CHECK_STATUS(ntpark_thread_parker_park_timeout(&parker, NTPARK_FOREVER), NTPARK_OK);
 }
 
 /* Waiters on the stack, in a list under a lock, of which some give up and the others are woken: each exactly once. */

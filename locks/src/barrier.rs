@@ -16,7 +16,8 @@ use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 /// One round; below, how many have arrived.
 const ROUND: u32 = 1 << 16;
 
-/// A barrier: one 32-bit word, all zero when new. How many threads meet there, each says when it arrives.
+/// A barrier for up to 65,535 threads: one 32-bit word, all zero when new. How many meet there, each says when it
+/// arrives.
 ///
 /// Take it for threads that do a step together and begin the next one together. Further rounds need no preparation; and
 /// with more threads than meet in a round, some meet in the next one.
@@ -44,9 +45,6 @@ pub enum BarrierWait {
 }
 
 impl Barrier {
-    /// How many threads can meet.
-    pub const MAX_THREADS: u32 = ROUND;
-
     const_constructor! {
         /// Nobody has arrived.
         #[must_use]
@@ -55,25 +53,18 @@ impl Barrier {
         }
     }
 
-    /// Arrives, and waits until `threads` have, this one included. True for one thread of them: the last one. All
-    /// threads of a round must name the same number.
-    ///
-    /// # Panics
-    /// If the number is 0 or more than [`MAX_THREADS`](Self::MAX_THREADS).
+    /// Arrives, and waits until `threads` have, this one included; 0 is as 1. True for one thread of them: the last one.
+    /// All threads of a round must name the same number.
     #[inline]
-    pub fn wait(&self, threads: u32) -> bool {
+    pub fn wait(&self, threads: u16) -> bool {
         self.wait_until(threads, Instant::MAX) == BarrierWait::Last
     }
 
     /// As [`wait`](Self::wait), and waits no longer than until `deadline`.
-    ///
-    /// # Panics
-    /// If the number is 0 or more than [`MAX_THREADS`](Self::MAX_THREADS).
-    pub fn wait_until(&self, threads: u32, deadline: Instant) -> BarrierWait {
-        assert!(matches!(threads, 1..=Self::MAX_THREADS), "a barrier is for 1 to 65,536 threads");
+    pub fn wait_until(&self, threads: u16, deadline: Instant) -> BarrierWait {
         let mut state = self.state.load(Relaxed);
         loop {
-            let is_last = state % ROUND + 1 >= threads;
+            let is_last = state % ROUND + 1 >= u32::from(threads);
             let next = if is_last { (state - state % ROUND).wrapping_add(ROUND) } else { state + 1 };
             // AcqRel: meets all that have arrived before, and all that arrive later.
             match self.state.compare_exchange_weak(state, next, AcqRel, Relaxed) {

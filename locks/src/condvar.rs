@@ -97,9 +97,12 @@ impl Condvar {
         }
     }
 
-    /// Waits with any mutex: `unlock` unlocks it, once the thread cannot miss a notify any more, and the caller locks
-    /// it again when this has returned. True if notified. If `unlock` unwinds, the thread does not wait.
-    pub(crate) fn wait_unlocked_until(&self, unlock: impl FnOnce(), deadline: Instant) -> bool {
+    /// Waits with any mutex: `unlock` unlocks it, once the thread cannot miss a notify any more, and the caller locks it
+    /// again when this has returned. True if notified. If `unlock` unwinds, the thread does not wait.
+    ///
+    /// # Safety
+    /// `unlock` does not wait for anything of this crate's, or of the [lot](ntpark::lot).
+    pub unsafe fn wait_unlocked_until(&self, unlock: impl FnOnce(), deadline: Instant) -> bool {
         self.park(MIXED, unlock, |_, was_last| self.left(was_last), deadline).is_unparked()
     }
 

@@ -71,6 +71,12 @@ impl Once {
         self.state.load(Acquire) == DONE
     }
 
+    /// Whether a thread is at it.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.state.load(Relaxed) & RUNNING != 0
+    }
+
     /// Whether the last attempt was given up.
     #[must_use]
     pub fn is_poisoned(&self) -> bool {

@@ -379,6 +379,18 @@ impl RawRwLock {
         state & (WRITER | UPGRADABLE) != 0 || state >= READER
     }
 
+    /// Whether readers have the lock now, beside an upgradable one.
+    #[must_use]
+    pub fn is_locked_shared(&self) -> bool {
+        self.state.load(Relaxed) >= READER
+    }
+
+    /// Whether an upgradable reader has the lock now.
+    #[must_use]
+    pub fn is_locked_upgradable(&self) -> bool {
+        self.state.load(Relaxed) & UPGRADABLE != 0
+    }
+
     /// Whether a writer has the lock now. One that still waits for readers has not.
     #[must_use]
     pub fn is_locked_exclusive(&self) -> bool {

@@ -101,7 +101,9 @@ impl Condvar {
         let mutex = unsafe { lock_api::MutexGuard::mutex(guard).raw() };
         let _relock = Relock(mutex);
         // SAFETY: the guard has it locked.
-        self.wait_unlocked_until(|| unsafe { mutex.unlock() }, deadline)
+        let unlock = || unsafe { mutex.unlock() };
+        // SAFETY: an unlock does not wait.
+        unsafe { self.wait_unlocked_until(unlock, deadline) }
     }
 }
 

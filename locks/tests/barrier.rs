@@ -32,18 +32,15 @@ fn a_thread_alone() {
 fn the_number_has_limits() {
     let _test = begin();
     let barrier = Barrier::new();
-    assert_eq!(Barrier::MAX_THREADS, 65_536);
-    for threads in [0, Barrier::MAX_THREADS + 1, u32::MAX] {
-        assert!(catch_unwind(|| barrier.wait(threads)).is_err());
-    }
-    assert_eq!(barrier.wait_until(Barrier::MAX_THREADS, Instant::MIN), BarrierWait::TimedOut);
-    assert_eq!(format!("{barrier:?}"), "Barrier(0 arrived, round 0)");
+    assert!(barrier.wait(0), "as 1");
+    assert_eq!(barrier.wait_until(u16::MAX, Instant::MIN), BarrierWait::TimedOut);
+    assert_eq!(format!("{barrier:?}"), "Barrier(0 arrived, round 1)");
 }
 
 /// Each thread writes its own value, and after the barrier sees those of all; one thread of each round is the last.
 #[test]
 fn threads_meet() {
-    const THREADS: u32 = 4;
+    const THREADS: u16 = 4;
     let _test = begin();
     let barrier = Barrier::new();
     let values = [const { Bare::<usize>::new(0) }; THREADS as usize];
@@ -111,7 +108,7 @@ fn one_that_gives_up_has_not_arrived() {
 /// More threads than meet in a round, and some give up: whoever is met was met by a full round.
 #[test]
 fn rounds_are_full() {
-    const THREADS: u32 = 3;
+    const THREADS: u16 = 3;
     let _test = begin();
     let barrier = Barrier::new();
     let (met, last) = (AtomicUsize::new(0), AtomicUsize::new(0));

@@ -27,6 +27,12 @@ impl Key {
     pub const fn address(self) -> usize {
         self.address
     }
+
+    /// The space. None for that of futexes.
+    #[must_use]
+    pub const fn space(self) -> Option<u16> {
+        if self.space == Self::FUTEX { None } else { Some(self.space as u16) }
+    }
 }
 
 impl From<usize> for Key {

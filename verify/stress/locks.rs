@@ -399,7 +399,7 @@ impl Lane {
                 unsafe { self.mutex.unlock() };
                 is_last
             }
-            Kind::Barrier => !freed.barrier.wait(members as u32) && is_last(members - 1),
+            Kind::Barrier => !freed.barrier.wait(members as u16) && is_last(members - 1),
         }
     }
 }

@@ -137,7 +137,7 @@ fn signal<S: Subject>(is_alone: bool, plan: &Plan) -> Case {
 }
 
 /// How many threads meet at a barrier.
-const MEETING: u32 = 8;
+const MEETING: u16 = 8;
 
 /// Threads that meet again and again.
 pub(super) fn barrier(plan: &Plan) -> Vec<Outcome> {

@@ -11,14 +11,14 @@ use std::cell::Cell;
 #[repr(C)]
 struct Guarded {
     barrier: Barrier,
-    threads: u32,
+    threads: u16,
     arrived: Cell<u32>,
     lasts: Cell<u32>,
     /// How many have yet to return, without the last to arrive.
     users: Cell<usize>,
 }
 
-fn guarded(threads: u32, users: usize) -> Place<Guarded> {
+fn guarded(threads: u16, users: usize) -> Place<Guarded> {
     let barrier = Barrier::new();
     place(0, Guarded { barrier, threads, arrived: Cell::new(0), lasts: Cell::new(0), users: Cell::new(users) })
 }
@@ -31,7 +31,7 @@ impl Place<Guarded> {
         if how == BarrierWait::TimedOut {
             self.arrived.set(self.arrived.get() - 1);
         } else {
-            assert!(self.arrived.get() >= (round + 1) * self.threads, "all have come");
+            assert!(self.arrived.get() >= (round + 1) * u32::from(self.threads), "all have come");
         }
         // The last may be gone: this is not the barrier's.
         self.lasts.set(self.lasts.get() + u32::from(how == BarrierWait::Last));
@@ -74,7 +74,7 @@ fn who_returns_may_free_it() {
 
 #[test]
 fn rounds_follow_each_other() {
-    let rounds = |threads: u32, count: u32| {
+    let rounds = |threads: u16, count: u32| {
         let barrier = guarded(threads, 0);
         let threads = (0..threads).map(|_| {
             spawn(move || {

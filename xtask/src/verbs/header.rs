@@ -1,4 +1,5 @@
 use regex::Regex;
+use std::collections::BTreeSet;
 
 use crate::prelude::*;
 
@@ -9,16 +10,16 @@ pub(crate) struct Options {}
 /// The header that is generated.
 pub(crate) const PATH: &str = "ffi/include/ntpark.h";
 /// The files of `ffi/src` that speak to C, in the order in which their items stand in the header.
-const SOURCES: [&str; 7] =
-    ["status.rs", "time.rs", "parker.rs", "thread_parker.rs", "backend.rs", "spin.rs", "version.rs"];
+const SOURCES: &str = "status time parker backend thread_parker mutex rwlock condvar once semaphore event barrier futex \
+                       lot spin version";
 
 /// The calling convention, which cbindgen cannot write between a function's type and its name.
 const CONVENTION: &str = "NTPARK_CALL ";
 
 /// The functions that a header declares.
-pub(crate) fn functions(header: &str) -> impl Iterator<Item = &str> {
-    let names = header.split(CONVENTION).skip(1).filter_map(|rest| Some(rest.split_once('(')?.0));
-    names.filter(|name| name.starts_with("ntpark_"))
+pub(crate) fn functions(header: &str) -> Result<BTreeSet<String>> {
+    let function = Regex::new(r"NTPARK_(?:CALL|WINAPI) (ntpark_\w+)\(")?;
+    Ok(function.captures_iter(header).map(|found| found[1].to_owned()).collect())
 }
 
 pub(crate) fn run(workspace: &Workspace, Options {}: &Options) -> Result<()> {
@@ -35,13 +36,37 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
 fn generate(workspace: &Workspace) -> Result<String> {
     let dir = workspace.root.join("ffi");
     let config = cbindgen::Config::from_file(dir.join("cbindgen.toml")).map_err(anyhow::Error::msg)?;
-    let mut builder = cbindgen::Builder::new().with_config(config);
-    for source in SOURCES {
-        builder = builder.with_src(dir.join("src").join(source));
+    let mut groups = String::new();
+    for source in SOURCES.split_whitespace() {
+        let path = dir.join(format!("src/{source}.rs"));
+        let text = fs::read_to_string(&path)?;
+        let title = text.lines().next().and_then(|line| line.strip_prefix("//! "));
+        let title = title.with_context(|| format!("{source}.rs has no title"))?.trim_end_matches('.');
+        let mut group = Vec::new();
+        let bindings = cbindgen::Builder::new().with_config(config.clone()).with_src(path).generate();
+        bindings.context("cbindgen can't make a header of ffi/src")?.write(&mut group);
+        groups += &format!("\n/* ---- {title} ---- */\n\n{}", with_enum(String::from_utf8(group)?.trim_start())?);
     }
-    let mut header = Vec::new();
-    builder.generate().context("cbindgen can't make a header of ffi/src")?.write(&mut header);
-    with_convention(&String::from_utf8(header)?)
+    let template = fs::read_to_string(dir.join("package/ntpark.h.in"))?;
+    Ok(template.replace("@GROUPS@", &with_convention(&groups)?))
+}
+
+/// Writes the constants of a group's `int32_t` as an enumeration, which debuggers know, and short comments on one line.
+fn with_enum(group: &str) -> Result<String> {
+    let text = Regex::new(r"(?m)^( *)/\*\*\n *\* (.*)\n *\*/$")?.replace_all(group, "$1/** $2 */");
+    let Some((before, after)) = text.split_once("typedef int32_t ") else {
+        return Ok(text.into_owned());
+    };
+    let name = after.split_once(';').context("a type without an end")?.0;
+    let constant = Regex::new(r"(?m)^#define (\w+) (\d+)\n*")?;
+    let constants = Regex::new(r"((?:/\*\*(?:[^*]|\*[^/])*\*/\n#define \w+ \d+\n+)+)")?.replace(
+        after,
+        |found: &regex::Captures<'_>| {
+            let values = constant.replace_all(&found[1], "$1 = $2,\n");
+            format!("enum {name}_names {{\n    {}\n}};\n\n", values.trim_end().replace('\n', "\n    "))
+        },
+    );
+    Ok(format!("{before}typedef int32_t {constants}"))
 }
 
 /// Adds the calling convention to functions and to pointers to functions.
@@ -52,5 +77,7 @@ fn with_convention(header: &str) -> Result<String> {
         let parameters = found[2].replace('\n', &format!("\n{}", " ".repeat(CONVENTION.len())));
         format!("{}{CONVENTION}{parameters}", &found[1])
     });
+    // C++'s attribute comes first.
+    let text = text.replace("NTPARK_API NTPARK_NODISCARD", "NTPARK_NODISCARD NTPARK_API");
     Ok(text.replace("(*", &format!("({CONVENTION}*")))
 }

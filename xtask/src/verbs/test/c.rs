@@ -63,21 +63,22 @@ fn inspect(workspace: &Workspace, toolchain: &Toolchain, layout: &Path) -> Resul
         Ok(())
     };
     let header = fs::read_to_string(layout.join("include/ntpark.h"))?;
-    same("the header", header::functions(&header).map(str::to_owned).collect(), "symbols.txt")?;
+    same("the header", header::functions(&header)?, "symbols.txt")?;
     let (library, _) = dist::library_names(toolchain.triple.unwrap_or_default());
     let library = fs::read(layout.join("lib").join(library))?;
     let mut symbols = BTreeSet::new();
     for symbol in ArchiveFile::parse(&*library)?.symbols()?.context("the static library has no index")? {
         let name = text(symbol?.name());
-        // On x86, C's names begin with an underscore. An @ is in constants that compilers share between objects.
-        if !name.contains('@') {
-            symbols.insert(name.trim_start_matches('_').to_owned());
+        // An @ is in constants that compilers share between objects, too.
+        if !name.contains('@') || name.contains("ntpark_") {
+            symbols.insert(undecorated(&name));
         }
     }
     same("the static library", symbols, "symbols.txt")?;
     let dll = fs::read(layout.join("bin/ntpark.dll"))?;
     let dll = File::parse(&*dll)?;
-    same("exports", dll.exports()?.iter().map(|export| text(export.name())).collect(), "symbols.txt")?;
+    let exports = dll.exports()?;
+    same("exports", exports.iter().map(|export| undecorated(&text(export.name()))).collect(), "symbols.txt")?;
     same("imports", imports(&dll)?, "imports.txt")?;
     ensure!(dll.entry() == dll.relative_address_base(), "the DLL has an entry point");
     Ok(())
@@ -87,6 +88,11 @@ fn inspect(workspace: &Workspace, toolchain: &Toolchain, layout: &Path) -> Resul
 fn imports(file: &File<'_>) -> Result<BTreeSet<String>> {
     let import = |one: &object::Import<'_>| format!("{} {}", text(one.library()).to_lowercase(), text(one.name()));
     Ok(file.imports()?.iter().map(import).collect())
+}
+
+/// A name without what the calling conventions of x86 add to it: "_name@4".
+fn undecorated(name: &str) -> String {
+    name.trim_start_matches('_').split('@').next().unwrap_or_default().to_owned()
 }
 
 fn text(bytes: &[u8]) -> String {
