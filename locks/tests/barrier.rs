@@ -5,7 +5,7 @@ mod common;
 use common::{Bare, Queue, after, begin, expect_timeout, freed_at_once, rounds};
 use ntpark_locks::{Barrier, BarrierWait, Instant};
 use static_assertions::{assert_eq_align, assert_eq_size, assert_impl_all};
-use std::panic::{RefUnwindSafe, UnwindSafe, catch_unwind};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;

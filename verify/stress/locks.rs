@@ -15,7 +15,7 @@ use std::sync::atomic::{
 
 const PERMITS: u32 = 3;
 /// How many threads meet.
-const PARTY: u32 = 3;
+const PARTY: u16 = 3;
 
 /// What all threads use.
 struct Locks {

@@ -154,7 +154,7 @@ fn a_writer_sees_what_readers_and_writers_did() {
         let lock = Guarded::new(RawRwLock::new());
         let readers = [(); 2].map(|()| spawn(&lock, read_shared));
         write_exclusively(&lock);
-        readers.map(join);
+        let _ = readers.map(join);
     });
 }
 
