@@ -5,7 +5,6 @@ use crate::verbs::{dist, header, kernel};
 
 /// Packages in workspaces of their own, which this one knows nothing of: those for Windows, and the kernels.
 const APART: [&str; 2] = ["examples/no_crt/Cargo.toml", "benches/programs/Cargo.toml"];
-const KERNELS: &str = "examples/kernels/Cargo.toml";
 /// The oldest Rust that is promised: the workspace's `rust-version`, which xtask shares.
 const OLDEST: &str = env!("CARGO_PKG_RUST_VERSION");
 /// What it checks for, beside this machine.
@@ -28,7 +27,7 @@ pub(crate) fn run(workspace: &Workspace, Options {}: &Options) -> Result<()> {
     let mut apart: Vec<_> = APART.map(|manifest| (manifest, windows.clone(), "--workspace")).into();
     apart.extend(PARKING_LOT.map(|manifest| (manifest, windows.clone(), "--all-targets")));
     for board in &kernel::BOARDS {
-        apart.push((KERNELS, setup.needs_target(Target::bare(board.triple))?, "--workspace"));
+        apart.push(("examples/kernels/Cargo.toml", setup.needs_target(Target::bare(board.triple))?, "--workspace"));
     }
     setup.carry_out()?;
     let host = Toolchain::host(workspace);

@@ -14,8 +14,6 @@ const LIMIT: Duration = Duration::from_secs(300);
 const STRESS_SECONDS: u64 = 20;
 /// parking_lot's core on ntpark, with tests of parking_lot 0.12 and 0.13.
 pub(crate) const PARKING_LOT: [&str; 2] = ["verify/parking_lot/0.9/Cargo.toml", "verify/parking_lot/0.10/Cargo.toml"];
-/// The example that is the verb `demo`.
-const DEMO: &str = "handoff";
 
 /// Run all tests, on every target and backend
 ///
@@ -142,14 +140,18 @@ impl<'a> Session<'a> {
 
     fn tests(&mut self, place: &Place<'_>) -> Result<()> {
         let locks = ["test", "--package=ntpark-locks", "--features=ntpark-locks/critical-section"];
-        let programs = place.build(Build::new("ntpark", &locks))?;
+        let mut programs = place.build(Build::new("ntpark", &locks))?;
+        if place.backends.contains(&Backend::WaitAddress) {
+            programs.extend(place.build(Build::new("ntpark-verify", &["test", "--test=shared_page"]))?);
+        }
         self.on_each_backend(&place.name, place, &programs, Counts::of_tests)
     }
 
     /// An example is a program that checks what it shows: it passes if it ends with success.
     fn examples(&mut self, place: &Place<'_>) -> Result<()> {
         let mut programs = place.build(Build::new("ntpark", &["build", "--examples", "--package=ntpark-locks"]))?;
-        programs.retain(|program| program.name != DEMO);
+        // That is `cargo xtask demo`.
+        programs.retain(|program| program.name != "handoff");
         if place.backends.contains(&Backend::WaitAddress) {
             programs.extend(place.build(NO_CRT)?);
         }

@@ -14,8 +14,6 @@ use crate::prelude::*;
 const LIMIT: Duration = Duration::from_secs(180);
 /// The net that is the compile-time model.
 const BUILD: &str = "build";
-/// How much is shown of what a program has said that should have said something else.
-const LINES: usize = 60;
 
 /// Tries the faults that were asked for: by a part of the name, or by the net, which is `build` or a test program.
 /// Those that the build notices take seconds each; without being asked for, no others are tried.
@@ -70,6 +68,6 @@ fn notice(fault: &Fault, finished: &Finished) -> Result<()> {
         Some(_) => format!("noticed, but not by saying \"{}\"", fault.says),
     };
     // What is wrong comes first; a trace may follow.
-    let lines: Vec<_> = finished.output.lines().take(LINES).collect();
+    let lines: Vec<_> = finished.output.lines().take(60).collect();
     bail!("{wrong}\n    {}", lines.join("\n    "))
 }
