@@ -370,23 +370,20 @@ fn it_may_go_when_the_last_waiter_returns() {
     let _test = begin();
     for is_mixed in [false, true] {
         freed_at_once(
-            // No padding, which Miri would want to live as long as the calls that are passed a reference to it.
-            || (Condvar::new(), Mutex::new(0_u32), CheckedMutex::new(0_usize)),
-            |(condvar, mutex, checked)| {
+            || (Condvar::new(), Mutex::new(0_u32)),
+            |(condvar, mutex)| {
+                let mut guard = mutex.lock();
+                *guard = 1;
                 if is_mixed {
-                    let mut guard = checked.lock();
-                    *guard = 1;
                     condvar.wait_with(&mut guard, Instant::MAX);
                 } else {
-                    let mut guard = mutex.lock();
-                    *guard = 1;
                     condvar.wait(&mut guard);
                 }
                 true
             },
-            |(condvar, mutex, checked)| {
+            |(condvar, mutex)| {
                 // Queued, since the mutex has been unlocked.
-                while if is_mixed { *checked.lock() == 0 } else { *mutex.lock() == 0 } {
+                while *mutex.lock() == 0 {
                     thread::yield_now();
                 }
                 condvar.notify_one();
