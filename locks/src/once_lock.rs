@@ -55,9 +55,23 @@ impl<T> OnceLock<T> {
     /// # Errors
     /// The given value, if there is one already.
     pub fn set(&self, value: T) -> Result<(), T> {
-        let mut value = Some(value);
-        self.get_or_init(|| value.take().expect("it is called once"));
-        value.map_or(Ok(()), Err)
+        let Begin::Run { .. } = self.once.begin(Instant::MAX) else {
+            return Err(value);
+        };
+        // SAFETY: this thread has begun.
+        unsafe { self.complete(value) };
+        Ok(())
+    }
+
+    /// Writes the value. The lock may be gone afterwards.
+    ///
+    /// # Safety
+    /// The caller has begun, and has neither completed nor abandoned it since.
+    unsafe fn complete(&self, value: T) {
+        // SAFETY: the caller has begun, so nobody else reads or writes.
+        unsafe { self.value.get().write(MaybeUninit::new(value)) };
+        // SAFETY: as the caller promises.
+        unsafe { self.once.complete() };
     }
 
     /// The value, written by `initialise` if there is none; waits if another thread is writing one.
@@ -94,11 +108,9 @@ impl<T> OnceLock<T> {
         if let Begin::Run { .. } = self.once.begin(Instant::MAX) {
             let attempt = Attempt(&self.once);
             let value = initialise()?;
-            // SAFETY: this thread has begun, so nobody else reads or writes.
-            unsafe { self.value.get().write(MaybeUninit::new(value)) };
             mem::forget(attempt);
             // SAFETY: this thread has begun.
-            unsafe { self.once.complete() };
+            unsafe { self.complete(value) };
         }
         // SAFETY: completed, by this thread or by another, which `begin` has seen.
         Ok(unsafe { self.value() })

@@ -135,7 +135,7 @@ fn rounds_are_full() {
 
 /// The last to arrive does not touch it once the others could return.
 #[test]
-fn one_of_the_others_frees_it() {
+fn it_may_go_when_the_others_return() {
     let _test = begin();
     let meet = |barrier: &Barrier| !barrier.wait(2);
     freed_at_once(Barrier::new, meet, meet);

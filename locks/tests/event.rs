@@ -160,7 +160,7 @@ fn sets_are_counted() {
 }
 
 #[test]
-fn who_gets_through_frees_it() {
+fn it_may_go_when_a_thread_is_through() {
     let _test = begin();
     for make in [Event::new, Event::new_manual_reset] {
         freed_at_once(

@@ -225,7 +225,7 @@ fn the_state_is_named() {
 
 /// The classic: a count under the lock says who is the last, and that thread frees what the lock is part of.
 #[test]
-fn the_last_user_frees_it() {
+fn it_may_go_when_the_last_user_unlocks() {
     let _test = begin();
     let leave = |(mutex, users): &(RawMutex, Bare<u32>)| {
         mutex.lock();

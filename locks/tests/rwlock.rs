@@ -624,7 +624,7 @@ fn the_state_is_named() {
 }
 
 #[test]
-fn the_last_user_frees_it() {
+fn it_may_go_when_the_last_user_unlocks() {
     let _test = begin();
     let leave = |access: Access, (lock, users): &(RawRwLock, AtomicUsize)| {
         access.lock(lock);

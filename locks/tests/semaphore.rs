@@ -210,7 +210,7 @@ fn all_releases_are_visible() {
 }
 
 #[test]
-fn who_gets_the_permit_frees_it() {
+fn it_may_go_when_the_permit_is_there() {
     let _test = begin();
     freed_at_once(
         || Semaphore::new(0),

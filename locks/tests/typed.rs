@@ -187,7 +187,8 @@ fn a_checked_mutex_knows_its_owner() {
 fn a_raw_checked_mutex() {
     static MUTEX: RawCheckedMutex = RawCheckedMutex::new();
     let _test = begin();
-    for mutex in [&MUTEX, &RawCheckedMutex::default(), &<RawCheckedMutex as ntpark_locks::lock_api::RawMutex>::INIT] {
+    let init = <RawCheckedMutex as ntpark_locks::lock_api::RawMutex>::INIT;
+    for mutex in [&MUTEX, &RawCheckedMutex::default(), &init] {
         let free = format!("{mutex:?}");
         assert!(free.contains("RawMutex(free)") && free.contains("owner: 0"), "{free}");
         assert!(!mutex.is_locked() && !mutex.is_owned_by_current_thread());
