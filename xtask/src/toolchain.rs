@@ -48,7 +48,8 @@ impl Target {
         build_std: Self::X86_64.build_std,
     };
     /// 64-bit Windows, for programs without std: any Windows, since it is std that sets a limit.
-    pub(crate) const X86_64_BARE: Self = Self::bare("x86_64-pc-windows-gnu");
+    /// With alloc, for a program whose allocator's lock is measured.
+    pub(crate) const X86_64_BARE: Self = Self { build_std: "core,alloc", ..Self::bare("x86_64-pc-windows-gnu") };
     /// 32-bit Windows, for programs without std.
     pub(crate) const I686_BARE: Self = Self { debian: Self::I686.debian, ..Self::bare("i686-pc-windows-gnu") };
     /// 64-bit Windows, for programs with std that end when they panic.
