@@ -68,7 +68,12 @@ impl Flavour {
 
     /// Builds it and lays it out in `dir`, which is made anew.
     pub(crate) fn build(self, workspace: &Workspace, toolchain: &Toolchain, dir: &Path) -> Result<()> {
-        let task = toolchain.cargo(workspace, "build").args(["--package", "ntpark-ffi", "--profile", PROFILE]);
+        let task = toolchain.cargo(workspace, "build").args(["--profile", PROFILE]).args([
+            "--package",
+            "ntpark-ffi",
+            "--package",
+            "ntpark-synchronization",
+        ]);
         task.run(Output::Keep)?.check()?;
         self.lay_out(workspace, &toolchain.artifacts(PROFILE), dir)
             .with_context(|| format!("cannot lay the library out in {}", dir.display()))
@@ -93,7 +98,10 @@ impl Flavour {
         copy(ffi.join("include/ntpark.hpp"), "include/ntpark.hpp")?;
         copy(built.join("ntpark.dll"), "bin/ntpark.dll")?;
         copy(built.join(import_library), &format!("lib/{import_library}"))?;
-        self.copy_own_objects(&built.join(static_library), &dir.join("lib").join(static_library))?;
+        let synchronization = static_library.replace("ntpark", "ntpark_synchronization");
+        for library in [static_library, &synchronization] {
+            self.copy_own_objects(&built.join(library), &dir.join("lib").join(library))?;
+        }
 
         let pointer_bytes = if self.target.name.starts_with("x86_64") { "8" } else { "4" };
         for (template, to) in [
@@ -103,6 +111,7 @@ impl Flavour {
         ] {
             let text = fs::read_to_string(ffi.join("package").join(template))?;
             let text = text.replace("@VERSION@", VERSION).replace("@POINTER_BYTES@", pointer_bytes);
+            let text = text.replace("@SYNCHRONIZATION_LIBRARY@", &synchronization);
             let text = text.replace("@STATIC_LIBRARY@", static_library).replace("@IMPORT_LIBRARY@", import_library);
             fs::write(dir.join(to), text)?;
         }
@@ -118,7 +127,7 @@ impl Flavour {
         let mut objects = Vec::new();
         for member in ArchiveFile::parse(&*data)?.members() {
             let member = member?;
-            if member.name().starts_with(b"ntpark.") {
+            if member.name().starts_with(b"ntpark.") || member.name().starts_with(b"ntpark_synchronization-") {
                 objects.push(NewArchiveMember::new(member.data(&*data)?, &DEFAULT_OBJECT_READER, name.to_owned()));
             }
         }
