@@ -39,7 +39,8 @@ pub(crate) fn library_names(triple: &str) -> (&'static str, &'static str) {
 
 /// Builds the library and lays it out in `dir`, which is made anew.
 pub(crate) fn build(workspace: &Workspace, toolchain: &Toolchain, dir: &Path) -> Result<()> {
-    let task = toolchain.cargo(workspace, "build").args(["--package", "ntpark-ffi", "--profile", PROFILE]);
+    let packages = ["--package=ntpark-ffi", "--package=ntpark-synchronization"];
+    let task = toolchain.cargo(workspace, "build").args(["--profile", PROFILE]).args(packages);
     task.run(Output::Keep)?.check()?;
     let (triple, built) = (toolchain.triple.context("it is for Windows")?, toolchain.artifacts(PROFILE));
     lay_out(workspace, triple, &built, dir).with_context(|| format!("cannot lay the library out in {}", dir.display()))
@@ -59,7 +60,10 @@ fn lay_out(workspace: &Workspace, triple: &str, built: &Path, dir: &Path) -> Res
     copy(ffi.join("include/ntpark.hpp"), "include/ntpark.hpp")?;
     copy(built.join("ntpark.dll"), "bin/ntpark.dll")?;
     copy(built.join(import_library), &format!("lib/{import_library}"))?;
-    copy_own_objects(&built.join(static_library), &dir.join("lib").join(static_library))?;
+    let synchronization = static_library.replace("ntpark", "ntpark_synchronization");
+    for library in [static_library, &synchronization] {
+        copy_own_objects(&built.join(library), &dir.join("lib").join(library))?;
+    }
 
     let pointer_bytes = if triple.starts_with("x86_64") { "8" } else { "4" };
     for (template, to) in [
@@ -69,6 +73,7 @@ fn lay_out(workspace: &Workspace, triple: &str, built: &Path, dir: &Path) -> Res
     ] {
         let text = fs::read_to_string(ffi.join("package").join(template))?;
         let text = text.replace("@VERSION@", VERSION).replace("@POINTER_BYTES@", pointer_bytes);
+        let text = text.replace("@SYNCHRONIZATION_LIBRARY@", &synchronization);
         let text = text.replace("@STATIC_LIBRARY@", static_library).replace("@IMPORT_LIBRARY@", import_library);
         fs::write(dir.join(to), text)?;
     }
@@ -86,7 +91,7 @@ fn copy_own_objects(from: &Path, to: &Path) -> Result<()> {
     let mut objects = Vec::new();
     for member in ArchiveFile::parse(&*data)?.members() {
         let member = member?;
-        if member.name().starts_with(b"ntpark.") {
+        if member.name().starts_with(b"ntpark.") || member.name().starts_with(b"ntpark_synchronization-") {
             objects.push(NewArchiveMember::new(member.data(&*data)?, &DEFAULT_OBJECT_READER, name.to_owned()));
         }
     }
