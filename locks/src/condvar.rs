@@ -39,7 +39,7 @@ static_assertions::const_assert!(NOTIFIED.0 != COMPETE.0 && NOTIFIED.0 != HANDED
 /// - **Freeing.** It may be freed once no thread will call it and all that wait have returned or have been notified: a
 ///   notify does not touch it after the last thread that it notifies could return. A thread whose deadline passes
 ///   touches it until it returns.
-/// - **Suspended threads** that wait delay nobody.
+/// - **Suspended threads** that wait delay nobody as long as others lock and unlock the mutex, as there.
 /// - **The end of the process.** Notifies find nobody; a wait with a deadline lasts until then, and one without ends
 ///   the process.
 #[repr(transparent)]

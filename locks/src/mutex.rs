@@ -18,10 +18,10 @@
 //!
 //! What bounds starvation is time: once no waiter has got the lock for 0.5 ms ([`is_due`]), an unlock hands it over to
 //! the first in the queue, whether another is on its way or not. So a woken thread that does not run holds up nobody
-//! while others lock and unlock. To read the clock takes longer than a short critical section, so only the unlocks 0,
-//! 1, 2, 4, … 32 of each 64 do: at most 32 unlocks later than due, and no later than twice the time if unlocks come
-//! evenly. (Locks of 4, 16 and 64 threads with 10 steps inside and outside: 0.68 × the time of reading it each time,
-//! 0.64 × the processor time.)
+//! while others lock and unlock; one that does not run when the lock is handed over to it holds up all. To read the
+//! clock takes longer than a short critical section, so only the unlocks 0, 1, 2, 4, … 32 of each 64 do: at most 32
+//! unlocks later than due, and no later than twice the time if unlocks come evenly. (Locks of 4, 16 and 64 threads with
+//! 10 steps inside and outside: 0.68 × the time of reading it each time, 0.64 × the processor time.)
 
 use crate::key::{Kind, key};
 use crate::patience::{coarse_now, is_due};
@@ -59,7 +59,8 @@ pub(crate) const HANDED_OVER: UnparkToken = UnparkToken(2);
 /// - **Time-outs** are never early, and a thread that runs out of time tries once more.
 /// - **Freeing.** The mutex may be freed once no thread holds it, waits for it or will call it: an unlock does not
 ///   touch it after another thread could lock it.
-/// - **Suspended threads** that wait, woken or not, delay nobody as long as others lock and unlock.
+/// - **Suspended threads** that wait, woken or not, delay nobody as long as others lock and unlock; unless the lock is
+///   handed over to one.
 /// - **The end of the process.** A lock whose holder was killed stays locked: `try_lock` and timed locks fail, and
 ///   `lock` ends the process, as a slim reader/writer lock does.
 #[repr(transparent)]

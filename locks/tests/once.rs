@@ -70,7 +70,7 @@ fn once_is_once() {
 #[test]
 fn threads_see_what_was_done() {
     let _test = begin();
-    for _ in 0..rounds(300) {
+    for _ in 0..rounds(100) {
         let (once, value) = (Once::new(), Bare::<u32>::default());
         thread::scope(|scope| {
             for index in 0..4 {
@@ -259,7 +259,7 @@ fn a_value_is_dropped_once() {
 #[test]
 fn threads_race_for_the_value() {
     let _test = begin();
-    for _ in 0..rounds(300) {
+    for _ in 0..rounds(100) {
         let lock = OnceLock::<Box<i32>>::new();
         let seen = thread::scope(|scope| {
             let lock = &lock;

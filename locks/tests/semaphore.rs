@@ -190,7 +190,7 @@ fn permits_are_kept() {
 #[test]
 fn all_releases_are_visible() {
     let _test = begin();
-    for _ in 0..rounds(500) {
+    for _ in 0..rounds(100) {
         let semaphore = Semaphore::new(0);
         let values = [const { Bare::<u32>::new(0) }; 3];
         thread::scope(|scope| {

@@ -140,7 +140,7 @@ pub(crate) fn freed_at_once<T: Send + Sync>(
 ) {
     let slots = [const { AtomicPtr::<T>::new(ptr::null_mut()) }; 2];
     let user = |slot: &AtomicPtr<T>, is_last: &dyn Fn(&T) -> bool| {
-        for _ in 0..rounds(2_000) {
+        for _ in 0..rounds(500) {
             let mut lock: *mut T = ptr::null_mut();
             while lock.is_null() {
                 lock = slot.swap(ptr::null_mut(), Acquire);
@@ -156,7 +156,7 @@ pub(crate) fn freed_at_once<T: Send + Sync>(
     thread::scope(|scope| {
         scope.spawn(|| user(&slots[0], &first));
         scope.spawn(|| user(&slots[1], &second));
-        for _ in 0..rounds(2_000) {
+        for _ in 0..rounds(500) {
             let lock = Box::into_raw(Box::new(make()));
             for slot in &slots {
                 while slot.compare_exchange(ptr::null_mut(), lock, Release, Acquire).is_err() {
