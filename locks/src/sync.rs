@@ -3,3 +3,27 @@
 pub(crate) use core::cell::UnsafeCell;
 pub(crate) use core::sync::atomic;
 pub(crate) use ntpark::{Backend, Instant, SpinWait, lot};
+
+/// Looks again before a thread blocks for a lock: some 40 times, 1 to 2 µs. It never yields as [`SpinWait`] does: on a
+/// busy machine, who yields comes back after milliseconds, too late again, and the lock is handed over late (the
+/// benchmark `hog`: 28 ms instead of 1.5).
+pub(crate) struct Looks(u32);
+
+impl Looks {
+    const LIMIT: u32 = 40;
+
+    pub(crate) const fn new() -> Self {
+        Self(0)
+    }
+
+    pub(crate) const fn reset(&mut self) {
+        self.0 = 0;
+    }
+
+    /// Pauses. False if it is time to block.
+    pub(crate) fn spin(&mut self) -> bool {
+        self.0 += 1;
+        core::hint::spin_loop();
+        self.0 <= Self::LIMIT
+    }
+}
