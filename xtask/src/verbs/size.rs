@@ -41,11 +41,12 @@ pub(crate) fn check(workspace: &Workspace, report: &mut Report) -> Result<()> {
         program.map(|program| program.path.as_path()).with_context(|| format!("there is no program {name}"))
     };
     let (futex, park, spin, stack) = (find("futex")?, find("park")?, find("spin")?, find("stack")?);
-    for program in [futex, park, spin] {
+    let (allocator, locks) = (find("allocator")?, find("locks")?);
+    for program in [allocator, futex, locks, park, spin] {
         runner.task(program, RUN_LIMIT).run(Output::Keep)?.check()?;
     }
-    // On each of its three kinds of Windows it prints the stack of the first park, of a later one, and of a futex.
-    let mut stacks = [0; 3];
+    // On each of its three kinds of Windows it prints the stack of the first park, of a later one, of a futex and a lock.
+    let mut stacks = [0; 4];
     for windows in ["0", "1", "2"] {
         let printed = runner.task(stack, RUN_LIMIT).arg(windows).run(Output::Keep)?.check()?.output;
         let numbers: Vec<u64> = printed.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
@@ -56,17 +57,22 @@ pub(crate) fn check(workspace: &Workspace, report: &mut Report) -> Result<()> {
     Flavour::X86_64_GNU.build(workspace, &place.toolchain, &dir.path().join("c"))?;
     let dll = dir.path().join("c/bin/ntpark.dll");
 
+    let added = |program: &Path| Ok::<_, anyhow::Error>(bytes_before_imports(program)? - bytes_before_imports(spin)?);
+
     report.group("size");
     // The limits, in bytes.
     for (name, value, limit) in [
         ("program", fs::metadata(park)?.len(), 4096),
-        ("code and constants added", bytes_before_imports(park)? - bytes_before_imports(spin)?, 3072),
+        ("code and constants added", added(park)?, 3072),
         ("program with a futex", fs::metadata(futex)?.len(), 7680),
+        ("code and constants that a mutex and a condition variable add", added(locks)?, 5120),
+        ("program with a condition variable and an allocator's lock", fs::metadata(allocator)?.len(), 10_240),
         ("DLL", fs::metadata(&dll)?.len(), 11_264),
         ("stack of the first park", stacks[0], 232),
         ("stack of a park", stacks[1], 216),
         // With the 240 bytes that spread it.
         ("stack of a futex wait", stacks[2], 880),
+        ("stack of a contended lock", stacks[3], 880),
     ] {
         let is_within = (value <= limit).then_some(());
         report.step(&format!("{name}: {value} of {limit} bytes"), || is_within.context("more than the limit"))?;

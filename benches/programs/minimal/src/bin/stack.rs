@@ -1,5 +1,5 @@
 //! How much stack a wait takes, in bytes of ntpark's own frames: prints the figures of a process's first park, which
-//! chooses the backend, of a later one, and of a wait on a futex.
+//! chooses the backend, of a later one, of a wait on a futex, and of a lock that another thread has.
 //!
 //! A thread paints the unused part of its stack, parks, and looks how far down the paint is gone. The functions of
 //! Windows would take much more, so those that ntpark calls are replaced by functions without a frame: the linker
@@ -18,6 +18,7 @@ use core::ptr;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicU32, AtomicUsize};
 use ntpark::{Parker, futex};
+use ntpark_locks::RawMutex;
 
 // What waits and what wakes meet: each takes a number, and goes on when both of a pair have one. Functions that are
 // looked up and that nothing depends on return 0.
@@ -106,9 +107,14 @@ static LACKING: AtomicU32 = AtomicU32::new(0);
 static MET: AtomicU32 = AtomicU32::new(0);
 static PARKER: Parker = Parker::new();
 static FUTEX: AtomicU32 = AtomicU32::new(0);
-/// The waits, and how many bytes each took.
-static WAITS: [(fn(), AtomicUsize); 3] =
-    [(park, AtomicUsize::new(0)), (park, AtomicUsize::new(0)), (futex_wait, AtomicUsize::new(0))];
+static MUTEX: RawMutex = RawMutex::new();
+/// The waits, what ends each, and how many bytes it took.
+static WAITS: [(fn(), fn(), AtomicUsize); 4] = [
+    (park, unpark, AtomicUsize::new(0)),
+    (park, unpark, AtomicUsize::new(0)),
+    (futex_wait, futex_wake, AtomicUsize::new(0)),
+    (lock, unlock, AtomicUsize::new(0)),
+];
 
 #[unsafe(no_mangle)]
 extern "C" fn mainCRTStartup() -> ! {
@@ -118,14 +124,14 @@ extern "C" fn mainCRTStartup() -> ! {
     let line = unsafe { CStr::from_ptr(line) };
     let digit = line.to_bytes().last().map_or(0, |last| last.wrapping_sub(b'0'));
     LACKING.store(if digit < 3 { digit.into() } else { 0 }, Relaxed);
+    MUTEX.lock();
     minimal::run(wait, || {
-        for (round, (_, bytes)) in WAITS.iter().enumerate() {
+        for (round, (_, wake, bytes)) in WAITS.iter().enumerate() {
             // Only when the other thread is at the meeting will it take the slow path, and meet this one.
             while MET.load(Relaxed) != 2 * round as u32 + 1 {
                 spin_loop();
             }
-            PARKER.unpark();
-            futex::wake(&FUTEX, 1);
+            wake();
             while bytes.load(Acquire) == 0 {
                 spin_loop();
             }
@@ -135,7 +141,7 @@ extern "C" fn mainCRTStartup() -> ! {
 }
 
 unsafe extern "system" fn wait(_: *mut c_void) -> u32 {
-    for (wait, bytes) in &WAITS {
+    for (wait, _, bytes) in &WAITS {
         bytes.store(stack_of(*wait), Release);
     }
     0
@@ -171,10 +177,29 @@ fn park() {
     let _ = PARKER.park();
 }
 
-/// Likewise.
+fn unpark() {
+    PARKER.unpark();
+}
+
+/// As `park`.
 #[inline(never)]
 fn futex_wait() {
     futex::wait(&FUTEX, 0);
+}
+
+fn futex_wake() {
+    futex::wake(&FUTEX, 1);
+}
+
+/// As `park`.
+#[inline(never)]
+fn lock() {
+    MUTEX.lock();
+}
+
+fn unlock() {
+    // SAFETY: this thread has locked it.
+    unsafe { MUTEX.unlock() };
 }
 
 /// Prints a number of up to four digits, and a line break.
