@@ -9,7 +9,7 @@ use crate::key::{Kind, key};
 use crate::mutex::{COMPETE, HANDED_OVER, RawMutex};
 use crate::patience::coarse_now;
 use crate::sync::atomic::AtomicPtr;
-use crate::sync::lot::{self, DEFAULT_PARK_TOKEN, FilterOp, Key, ParkResult, RequeueOp, UnparkResult, UnparkToken};
+use crate::sync::lot::{self, DEFAULT_PARK_TOKEN, Key, ParkResult, RequeueOp, UnparkResult, UnparkToken};
 use crate::sync::{Backend, Instant};
 use core::fmt;
 use core::ptr;
@@ -157,37 +157,23 @@ impl Condvar {
             if mutex.is_null() || Backend::get().is_process_ending() {
                 return 0;
             }
-            if mutex == MIXED {
-                return self.unpark(count);
-            }
-            if let Some(notified) = self.requeue(mutex, count) {
+            if let Some(notified) = self.notify_waiters(mutex, count) {
                 return notified;
             }
         }
     }
 
-    /// Wakes waiters, which then lock their mutexes.
-    fn unpark(&self, mut count: usize) -> usize {
-        let filter = |_| {
-            let op = if count == 0 { FilterOp::Stop } else { FilterOp::Unpark };
-            count = count.saturating_sub(1);
-            op
-        };
-        let callback = |result: UnparkResult| {
-            self.left(!result.have_more_threads && result.unparked_threads > 0);
-            NOTIFIED
-        };
-        // SAFETY: the callbacks change the word and call nothing. Who parks in this space knows this token.
-        unsafe { lot::unpark_filter(self.key(), filter, callback) }.unparked_threads
-    }
-
-    /// Moves waiters to the queue of their mutex; wakes the first one instead if it is free. None if not all waiters
-    /// have this mutex any more.
-    fn requeue(&self, mutex: *const RawMutex, count: usize) -> Option<usize> {
+    /// Moves waiters to the queue of their mutex, and wakes the first one instead if it is free; wakes all, if they have
+    /// several. None if not all waiters have this mutex any more.
+    fn notify_waiters(&self, mutex: *const RawMutex, count: usize) -> Option<usize> {
         let now = coarse_now();
+        let to = if ptr::eq(mutex, MIXED) { self.key() } else { key(Kind::Mutex, mutex) };
         let mut is_current = false;
         let validate = || {
             is_current = ptr::eq(self.mutex.load(Relaxed), mutex);
+            if is_current && ptr::eq(mutex, MIXED) {
+                return RequeueOp::Count { unpark: count, requeue: 0 };
+            }
             // SAFETY: if it is the current one, a thread is in the queue that will lock it.
             match is_current.then(|| unsafe { &*mutex }.mark_parked(0, false, now)) {
                 None => RequeueOp::Abort,
@@ -204,7 +190,7 @@ impl Condvar {
             NOTIFIED
         };
         // SAFETY: the callbacks change words and call nothing. Who parks in these spaces knows these tokens.
-        let result = unsafe { lot::unpark_requeue(self.key(), key(Kind::Mutex, mutex), validate, callback) };
+        let result = unsafe { lot::unpark_requeue(self.key(), to, validate, callback) };
         is_current.then_some(result.unparked_threads + result.requeued_threads)
     }
 }
