@@ -11,23 +11,24 @@ use core::ffi::c_void;
 use core::ptr;
 use ntpark_locks::{Condvar, Mutex};
 
-/// Hands out a piece of memory from its end on, and takes nothing back.
+/// Hands out memory piece by piece, and takes nothing back.
 struct Heap {
-    left: Mutex<usize>,
+    used: Mutex<usize>,
     memory: UnsafeCell<[usize; 512]>,
 }
 
-// SAFETY: no two pieces that are handed out overlap.
+// SAFETY: no two pieces overlap.
 unsafe impl Sync for Heap {}
 
-// SAFETY: a piece is as large and as aligned as it should be: the array is as aligned as any type here.
+// SAFETY: each piece is of the size and the alignment that is asked for, and lies in memory of its own.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let mut left = self.left.lock();
-        match left.checked_sub(layout.size()) {
-            Some(rest) if layout.align() <= align_of::<usize>() => {
-                *left = rest & !(align_of::<usize>() - 1);
-                self.memory.get().cast::<u8>().wrapping_add(*left)
+        let mut used = self.used.lock();
+        let start = *used;
+        match start.checked_add(layout.size()).and_then(|end| end.checked_next_multiple_of(align_of::<usize>())) {
+            Some(end) if end <= size_of_val(&self.memory) && layout.align() <= align_of::<usize>() => {
+                *used = end;
+                self.memory.get().cast::<u8>().wrapping_add(start)
             }
             _ => ptr::null_mut(),
         }
@@ -37,7 +38,7 @@ unsafe impl GlobalAlloc for Heap {
 }
 
 #[global_allocator]
-static HEAP: Heap = Heap { left: Mutex::new(512 * size_of::<usize>()), memory: UnsafeCell::new([0; 512]) };
+static HEAP: Heap = Heap { used: Mutex::new(0), memory: UnsafeCell::new([0; 512]) };
 static PASSED: Mutex<Option<Box<u64>>> = Mutex::new(None);
 static CHANGED: Condvar = Condvar::new();
 
