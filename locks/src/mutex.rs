@@ -187,7 +187,7 @@ impl RawMutex {
     fn park(&self, own: u32, deadline: Instant) -> ParkResult {
         let now = coarse_now();
         let (key, token) = (key(Kind::Mutex, self), DEFAULT_PARK_TOKEN);
-        let validate = || self.mark_parked(own, false, now);
+        let validate = move || self.mark_parked(own, false, now);
         let timed_out = |_, was_last| self.left(was_last);
         if own == 0 {
             // SAFETY: the callbacks change the word and call nothing. Who parks in this space knows these tokens.
