@@ -57,7 +57,9 @@ impl Target {
         gcc: mingw("i686-w64-mingw32-gcc", "gcc-mingw-w64-i686-win32"),
     };
     /// 64-bit Windows, for programs without std: any Windows, since it is std that sets a limit.
-    pub(crate) const X86_64_BARE: Self = Self { gcc: Self::X86_64.gcc, ..Self::bare("x86_64-pc-windows-gnu") };
+    /// With `alloc`, for a program whose allocator's lock is measured.
+    pub(crate) const X86_64_BARE: Self =
+        Self { build_std: "core,alloc", gcc: Self::X86_64.gcc, ..Self::bare("x86_64-pc-windows-gnu") };
     /// 32-bit Windows, for programs without std.
     pub(crate) const I686_BARE: Self =
         Self { debian: Self::I686.debian, gcc: Self::I686.gcc, ..Self::bare("i686-pc-windows-gnu") };
