@@ -7,6 +7,7 @@
 
 mod locks;
 mod measure;
+mod pictures;
 mod report;
 mod subjects;
 mod sys;
@@ -25,6 +26,7 @@ struct Options {
     works: Vec<String>,
     plan: Plan,
     json: Option<PathBuf>,
+    pictures: Option<PathBuf>,
     spin: Option<u32>,
     /// Set by the program itself, for a process that parks once and tells how long that took.
     first_park: Option<String>,
@@ -34,6 +36,7 @@ const HELP: &str = "\
 Measures ntpark and its peers side by side, on one backend.
 
 Usage: ntpark-bench [--backend NAME] [--work NAME]... [--rounds N] [--quick] [--json FILE]
+                    [--pictures DIR]
 
   --backend NAME  wait-address, keyed-event, keyed-event-null or host [default: ntpark's own choice]
   --work NAME     only this work; may be given several times
@@ -41,11 +44,19 @@ Usage: ntpark-bench [--backend NAME] [--work NAME]... [--rounds N] [--quick] [--
   --quick         short rounds: shows that everything runs, but measures nothing well
   --spin N        how often a parker looks at its word before it blocks, on the host backend
   --json FILE     write the rows to FILE
+  --pictures DIR  draw what the work `mutex` has measured, in two files of DIR
 ";
 
 fn options() -> Result<Option<Options>, lexopt::Error> {
-    let mut options =
-        Options { backend: None, works: Vec::new(), plan: Plan::full(), json: None, spin: None, first_park: None };
+    let mut options = Options {
+        backend: None,
+        works: Vec::new(),
+        plan: Plan::full(),
+        json: None,
+        pictures: None,
+        spin: None,
+        first_park: None,
+    };
     let mut rounds = None;
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
@@ -55,6 +66,7 @@ fn options() -> Result<Option<Options>, lexopt::Error> {
             Long("rounds") => rounds = Some(parser.value()?.parse::<usize>()?.max(1)),
             Long("quick") => options.plan = Plan::quick(),
             Long("spin") => options.spin = Some(parser.value()?.parse()?),
+            Long("pictures") => options.pictures = Some(parser.value()?.into()),
             Long("json") => options.json = Some(parser.value()?.into()),
             Long("first-park") => options.first_park = Some(parser.value()?.string()?),
             Long("help") | Short('h') => return Ok(None),
@@ -108,6 +120,9 @@ fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     report.print();
     if let Some(file) = &options.json {
         std::fs::write(file, serde_json::to_string_pretty(&report)? + "\n")?;
+    }
+    if let Some(dir) = &options.pictures {
+        pictures::draw(&report, dir)?;
     }
     Ok(())
 }

@@ -122,6 +122,16 @@ impl Report {
         }
     }
 
+    /// The backend's name.
+    pub(crate) fn backend(&self) -> &'static str {
+        self.backend
+    }
+
+    /// Each subject at a work, and its median.
+    pub(crate) fn medians(&self, work: &str) -> impl Iterator<Item = (&'static str, f64)> {
+        self.rows.iter().filter(move |row| row.work == work).map(|row| (row.subject, row.median_ns))
+    }
+
     /// Prints the table.
     pub(crate) fn print(&self) {
         println!(

@@ -12,6 +12,8 @@ mod ring;
 mod token;
 mod uncontended;
 
+pub(crate) use contention::MUTEX_THREADS;
+
 use crate::measure::{Case, Plan, Sample};
 use crate::report::{Figures, Outcome};
 

@@ -57,7 +57,7 @@ impl Target {
         gcc: mingw("i686-w64-mingw32-gcc", "gcc-mingw-w64-i686-win32"),
     };
     /// 64-bit Windows, for programs without std: any Windows, since it is std that sets a limit.
-    /// With `alloc`, for a program whose allocator's lock is measured.
+    /// With alloc, for a program whose allocator's lock is measured.
     pub(crate) const X86_64_BARE: Self =
         Self { build_std: "core,alloc", gcc: Self::X86_64.gcc, ..Self::bare("x86_64-pc-windows-gnu") };
     /// 32-bit Windows, for programs without std.

@@ -16,6 +16,9 @@ use crate::sys::cpu_time;
 
 const OURS: &str = "ntpark-locks";
 
+/// How many threads lock a mutex.
+pub(crate) const MUTEX_THREADS: [usize; 4] = [2, 4, 16, 64];
+
 /// How many threads there are, and how long each computes inside and outside of the lock, in steps of about 1 ns.
 #[derive(Clone, Copy)]
 struct Load {
@@ -26,7 +29,7 @@ struct Load {
 
 /// A mutex, under each load.
 pub(super) fn mutex(plan: &Plan) -> Vec<Outcome> {
-    let threads = [2, 4, 16, 64].into_iter().filter(|&threads| threads <= plan.threads);
+    let threads = MUTEX_THREADS.into_iter().filter(|&threads| threads <= plan.threads);
     let loads = threads.flat_map(|threads| {
         [(10, 10), (200, 200), (10, 1000)].map(|(inside, outside)| Load { threads, inside, outside })
     });
@@ -154,9 +157,12 @@ fn shared<L: RwLock>(load: Load, percent: u8, slice: Duration) -> Case {
     })
 }
 
-/// So many steps, each of which needs the result of the one before.
+/// So many steps, each of which needs the result of the one before. The same code for all subjects: inlined, one loop
+/// may take twice as long as another.
+#[inline(never)]
 fn compute(steps: u32) {
-    (0..steps).fold(1_u64, |number, step| black_box(number ^ u64::from(step)));
+    let number = (0..steps).fold(1_u64, |number, step| (number ^ u64::from(step)).rotate_left(7));
+    black_box(number);
 }
 
 /// Lets threads do that again and again, for about as long as a slice.
