@@ -50,6 +50,7 @@ fn picture(
     chart
         .configure_mesh()
         .x_labels(steps + 1)
+        .max_light_lines(1)
         .x_label_formatter(&|index| MUTEX_THREADS[index.round() as usize % MUTEX_THREADS.len()].to_string())
         .x_desc("threads")
         .draw()?;
@@ -58,7 +59,13 @@ fn picture(
         let line = chart.draw_series(LineSeries::new(points, style))?;
         line.label(subject).legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
     }
-    chart.configure_series_labels().background_style(WHITE).border_style(BLACK).draw()?;
+    // All values are far from zero.
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::LowerRight)
+        .background_style(WHITE)
+        .border_style(BLACK)
+        .draw()?;
     root.present()?;
     Ok(())
 }

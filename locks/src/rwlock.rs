@@ -101,8 +101,8 @@ impl Access {
 ///   waits behind it.
 /// - **Freeing.** The lock may be freed once no thread holds it, waits for it or will call it: an unlock does not touch
 ///   it after another thread could lock it.
-/// - **Suspended threads** that wait, woken or not, delay nobody as long as others lock and unlock, except those to
-///   whom the lock is handed over, and a writer that has claimed it.
+/// - **Suspended threads** that have been woken delay nobody as long as others lock and unlock, except a writer that
+///   has claimed the lock. One that is still in the queue may be handed the lock, and then has it until it goes on.
 /// - **The end of the process.** A lock whose holder was killed stays locked: `try_…` calls fail, and waits without a
 ///   deadline end the process, as with a slim reader/writer lock.
 #[repr(transparent)]
