@@ -83,7 +83,7 @@ impl Flavour {
         if dir.exists() {
             fs::remove_dir_all(dir)?;
         }
-        for folder in ["bin", "include", "lib/pkgconfig", "lib/cmake/ntpark"] {
+        for folder in ["bin", "include", "share", "lib/pkgconfig", "lib/cmake/ntpark"] {
             fs::create_dir_all(dir.join(folder))?;
         }
         let (root, ffi) = (workspace.root(), workspace.root().join("ffi"));
@@ -97,6 +97,10 @@ impl Flavour {
         copy(header::path(workspace), "include/ntpark.h")?;
         copy(ffi.join("include/ntpark.hpp"), "include/ntpark.hpp")?;
         copy(built.join("ntpark.dll"), "bin/ntpark.dll")?;
+        copy(ffi.join("ntpark-gdb.py"), "share/ntpark-gdb.py")?;
+        if self.is_msvc {
+            copy(built.join("ntpark.pdb"), "bin/ntpark.pdb")?;
+        }
         copy(built.join(import_library), &format!("lib/{import_library}"))?;
         let synchronization = static_library.replace("ntpark", "ntpark_synchronization");
         for library in [static_library, &synchronization] {
