@@ -17,3 +17,9 @@ pub mod faults {}
 
 #[doc = include_str!("../docs/performance.md")]
 pub mod performance {}
+
+#[doc = include_str!("../docs/wait-on-address.md")]
+pub mod wait_on_address {}
+
+#[doc = include_str!("../docs/hang.md")]
+pub mod hang {}

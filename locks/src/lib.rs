@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![no_std]
+#![debugger_visualizer(natvis_file = "locks.natvis")]
 
 #[cfg(doctest)]
 extern crate std;

@@ -47,7 +47,7 @@ pub(crate) fn build(workspace: &Workspace, toolchain: &Toolchain, dir: &Path) ->
 }
 
 fn lay_out(workspace: &Workspace, triple: &str, built: &Path, dir: &Path) -> Result<()> {
-    workspace::clear(dir, &["bin", "include", "lib/pkgconfig", "lib/cmake/ntpark"])?;
+    workspace::clear(dir, &["bin", "include", "share", "lib/pkgconfig", "lib/cmake/ntpark"])?;
     let (root, ffi) = (&workspace.root, workspace.root.join("ffi"));
     let (static_library, import_library) = library_names(triple);
     let copy = |from: PathBuf, to: &str| {
@@ -59,6 +59,10 @@ fn lay_out(workspace: &Workspace, triple: &str, built: &Path, dir: &Path) -> Res
     copy(root.join(header::PATH), "include/ntpark.h")?;
     copy(ffi.join("include/ntpark.hpp"), "include/ntpark.hpp")?;
     copy(built.join("ntpark.dll"), "bin/ntpark.dll")?;
+    copy(ffi.join("ntpark-gdb.py"), "share/ntpark-gdb.py")?;
+    if triple.ends_with("-msvc") {
+        copy(built.join("ntpark.pdb"), "bin/ntpark.pdb")?;
+    }
     copy(built.join(import_library), &format!("lib/{import_library}"))?;
     let synchronization = static_library.replace("ntpark", "ntpark_synchronization");
     for library in [static_library, &synchronization] {

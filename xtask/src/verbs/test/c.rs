@@ -119,6 +119,14 @@ fn compile(session: &Session<'_>, compiler: &str, [gnu, msvc]: &[PathBuf; 2], bu
         let is_alone = imports.iter().all(|import| import.starts_with("kernel32.dll "));
         ensure!(is_alone, "{program} imports {imports:?}");
     }
+    for program in fs::read_dir(build.join("static"))? {
+        let path = program?.path();
+        if path.to_string_lossy().contains("unmodified") {
+            let imports = imports(&File::parse(&*fs::read(&path)?)?)?;
+            let is_free = !imports.iter().any(|import| import.contains("-core-synch-"));
+            ensure!(is_free, "{} imports {imports:?}", path.display());
+        }
+    }
     Ok(())
 }
 
