@@ -494,3 +494,53 @@ fn a_notify_finds_whoever_has_unlocked_the_mutex() {
         join(waiter);
     });
 }
+
+#[test]
+fn what_is_given_to_a_waiter_is_visible_to_others_too() {
+    explore_patience("overtaking", 2, || {
+        let mutex = Guarded::new(RawMutex::new());
+        let waiter = spawn(&mutex, write_locked);
+        let other = spawn(&mutex, |mutex| {
+            if mutex.lock.try_lock() {
+                mutex.write();
+                // SAFETY: as above.
+                unsafe { mutex.lock.unlock() };
+            }
+        });
+        write_locked(&mutex);
+        join(waiter);
+        join(other);
+    });
+    explore("a permit left", 1, || {
+        let semaphore = Guarded::new(Semaphore::new(0));
+        let waiter = spawn(&semaphore, |semaphore| {
+            semaphore.lock.acquire(1);
+            semaphore.read();
+        });
+        let other = spawn(&semaphore, |semaphore| {
+            if semaphore.lock.try_acquire(1) {
+                semaphore.read();
+            }
+        });
+        semaphore.write();
+        assert_eq!(semaphore.lock.release(2), Ok(()));
+        join(waiter);
+        join(other);
+    });
+    explore("a gate", 1, || {
+        let event = Guarded::new(Event::new_manual_reset());
+        let waiter = spawn(&event, |event| {
+            event.lock.wait();
+            event.read();
+        });
+        let other = spawn(&event, |event| {
+            if event.lock.is_set() {
+                event.read();
+            }
+        });
+        event.write();
+        event.lock.set();
+        join(waiter);
+        join(other);
+    });
+}
