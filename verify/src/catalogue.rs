@@ -56,7 +56,7 @@ pub struct Change {
     pub replace: String,
     /// What of it really changes, in whole words: neither the text around it nor what stays.
     pub range: Range<usize>,
-    /// Whether all that changes is that an ordering becomes Relaxed.
+    /// Whether all that changes is that an ordering becomes a weaker one.
     pub weakens: bool,
 }
 
@@ -197,7 +197,7 @@ impl Change {
             return Err(format!("this changes nothing:\n{find}"));
         }
         let range = place.start + before..place.end - after;
-        let weakens = matches!(old, "Acquire" | "Release") && new == "Relaxed";
+        let weakens = matches!((old, new), ("Acquire" | "Release", "Relaxed") | ("AcqRel", "Acquire" | "Release"));
         Ok(Self { place, replace, range, weakens })
     }
 }

@@ -14,12 +14,12 @@ use std::cell::Cell;
 struct Guarded {
     mutex: RawMutex,
     is_inside: Cell<bool>,
-    /// How many have been notified and locked it.
-    notified: Cell<usize>,
+    /// How many have yet to unlock it, where the last one frees it.
+    users: Cell<usize>,
 }
 
 fn guarded() -> Place<Guarded> {
-    place(0, Guarded { mutex: RawMutex::new(), is_inside: Cell::new(false), notified: Cell::new(0) })
+    place(0, Guarded { mutex: RawMutex::new(), is_inside: Cell::new(false), users: Cell::new(usize::MAX) })
 }
 
 impl Place<Guarded> {
@@ -53,9 +53,6 @@ impl Place<Guarded> {
             }
         };
         self.begin();
-        if is_notified {
-            self.notified.set(self.notified.get() + 1);
-        }
         is_notified
     }
 }
@@ -76,7 +73,12 @@ fn waiter(mutex: Place<Guarded>, condvar: Place<Condvar>, deadline: Instant) -> 
     spawn(move || {
         mutex.lock();
         let is_notified = mutex.wait(condvar, deadline);
+        mutex.users.set(mutex.users.get() - 1);
+        let is_last = mutex.users.get() == 0;
         mutex.unlock();
+        if is_last {
+            free(mutex, mutex.word::<u32>() as usize);
+        }
         is_notified
     })
 }
@@ -128,11 +130,11 @@ fn counts_and_time_outs_agree() {
     for notify in [one, Condvar::notify_all] {
         explore("notify against time-outs", 1, move || {
             let (mutex, condvar) = (guarded(), condvar());
+            mutex.users.set(2);
             let waiters = [(); 2].map(|()| waiter(mutex, condvar, SOON));
             let notified = notify(&condvar) + notify(&condvar);
             assert_eq!(count(waiters), notified);
             free(condvar, condvar.word());
-            free(mutex, mutex.word::<u32>() as usize);
         });
     }
 }

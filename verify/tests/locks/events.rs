@@ -75,6 +75,13 @@ fn a_set_that_counts_lets_one_through_or_stays() {
         assert_eq!(through + usize::from(event.reset()), 1);
         free(event, 0);
     });
+    explore("a time-out of an event", 3, || {
+        let event = place(0, Event::new());
+        let waiter = spawn(move || wait_until(event, SOON));
+        event.set();
+        assert_eq!(join([waiter]), [!event.reset()]);
+        free(event, 0);
+    });
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::mutex::RawMutex;
 use crate::time::Instant;
 use crate::{Place, SOON, explore, explore_on, join, place, sample, spawn, step, until};
 use shuttle::rand::{Rng, thread_rng};
+use shuttle::thread::JoinHandle;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex};
@@ -96,18 +97,39 @@ fn the_last_of_three_frees_it() {
     });
 }
 
+/// Threads of which some try until a deadline first.
+fn try_and_lock<const N: usize>(are_timed: [bool; N]) {
+    let mutex = guarded(N);
+    join(are_timed.map(|is_timed| {
+        spawn(move || {
+            if !(is_timed && mutex.try_lock_until(SOON)) {
+                mutex.mutex.lock();
+            }
+            mutex.leave(unlock);
+        })
+    }));
+}
+
 #[test]
 fn time_outs_swallow_no_wake() {
-    explore("time-outs of a mutex", 1, || {
-        let mutex = guarded(3);
-        join([true, true, false].map(|is_timed| {
-            spawn(move || {
-                if !(is_timed && mutex.try_lock_until(SOON)) {
-                    mutex.mutex.lock();
-                }
-                mutex.leave(unlock);
-            })
-        }));
+    explore("time-outs of a mutex", 1, || try_and_lock([true, true, false]));
+    explore("a time-out of a mutex", 3, || try_and_lock([true, false]));
+}
+
+#[test]
+fn a_time_out_leaves_the_others_in_the_queue() {
+    explore("flags after a time-out", 0, || {
+        let queue = Queue::new(1);
+        let mutex = queue.mutex;
+        let late = move || spawn(move || mutex.try_lock_until(SOON));
+        assert_eq!(join([late()]), [false]);
+        assert_eq!(format!("{:?}", mutex.mutex), "RawMutex(locked + threads wait)");
+        unlock_fair(&mutex.mutex);
+        until(|| queue.entered() == [0]);
+        mutex.mutex.lock();
+        assert_eq!(join([late()]), [false]);
+        assert_eq!(format!("{:?}", mutex.mutex), "RawMutex(locked)");
+        queue.end();
     });
 }
 
@@ -154,18 +176,19 @@ struct Queue {
     entered: Arc<Mutex<Vec<usize>>>,
     /// Until then, the first keeps it.
     is_open: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl Queue {
     fn new(waiters: usize) -> Self {
         let is_open = Arc::new(AtomicBool::new(true));
-        let queue = Self { mutex: guarded(waiters + 1), entered: Arc::default(), is_open };
+        let mut queue = Self { mutex: guarded(waiters + 1), entered: Arc::default(), is_open, threads: Vec::new() };
         queue.mutex.mutex.lock();
         for waiter in 0..waiters {
             let (mutex, entered, is_open) = (queue.mutex, Arc::clone(&queue.entered), Arc::clone(&queue.is_open));
             let is_about_to = Arc::new(AtomicBool::new(false));
             let begun = Arc::clone(&is_about_to);
-            spawn(move || {
+            let thread = spawn(move || {
                 begun.store(true, Relaxed);
                 mutex.mutex.lock();
                 entered.lock().expect("no panic").push(waiter);
@@ -173,7 +196,8 @@ impl Queue {
                 mutex.leave(unlock);
             });
             // Without preemptions, the thread runs on until it waits.
-            until(|| is_about_to.load(Relaxed));
+            until(|| is_about_to.load(Relaxed) && queue.mutex.is_awaited());
+            queue.threads.push(thread);
         }
         assert_eq!(queue.mutex.is_awaited(), waiters > 0);
         queue
@@ -189,11 +213,10 @@ impl Queue {
         self.mutex.mutex.try_lock()
     }
 
-    fn end(&self) {
-        let waiters = self.entered().len();
+    /// Unlocks for the last time.
+    fn end(self) {
         self.mutex.leave(unlock);
-        until(|| self.mutex.users.load(Relaxed) == 0);
-        assert!(self.entered().len() >= waiters);
+        self.threads.into_iter().for_each(|thread| _ = join([thread]));
     }
 }
 
@@ -265,22 +288,11 @@ fn without_a_clock_it_is_handed_over_at_once() {
 #[test]
 fn a_bump_lets_the_first_in() {
     explore("bump", 2, || {
-        let queue = Queue::new(0);
-        let (mutex, is_in) = (queue.mutex, Arc::new(AtomicBool::new(false)));
-        mutex.users.store(2, Relaxed);
-        let entered = Arc::clone(&is_in);
-        let waiter = spawn(move || {
-            mutex.mutex.lock();
-            entered.store(true, Relaxed);
-            mutex.leave(unlock);
-        });
-        let is_awaited = mutex.is_awaited();
+        let queue = Queue::new(1);
         // SAFETY: it is locked.
-        unsafe { mutex.mutex.bump() };
-        assert!(is_in.load(Relaxed) || !is_awaited, "it waited before");
-        mutex.be_inside();
-        assert!(mutex.mutex.is_locked());
-        mutex.leave(unlock);
-        join([waiter]);
+        unsafe { queue.mutex.mutex.bump() };
+        assert_eq!(queue.entered(), [0]);
+        assert!(queue.mutex.mutex.is_locked());
+        queue.end();
     });
 }

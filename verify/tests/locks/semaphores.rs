@@ -158,6 +158,15 @@ fn who_gives_up_leaves_what_is_there_to_those_behind() {
 }
 
 #[test]
+fn a_time_out_leaves_no_flag() {
+    explore("flags of a semaphore after a time-out", 0, || {
+        let semaphore = guarded(0);
+        let late = spawn(move || semaphore.semaphore.try_acquire_until(1, SOON));
+        assert_eq!((join([late]), semaphore.word::<u32>()), ([false], 0));
+    });
+}
+
+#[test]
 fn more_than_there_can_be_are_neither_taken_nor_given() {
     explore("too many", 0, || {
         let semaphore = guarded(0);

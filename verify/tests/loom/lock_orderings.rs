@@ -26,6 +26,15 @@ fn explore(name: &str, preemptions: usize, test: impl Fn() + Copy + Send + Sync 
     on_platforms(name, &[Platform::Host], preemptions, move |_| test());
 }
 
+/// As [`explore`], without a clock, where each waiter is handed the lock, and with one that stands still, where none is.
+fn explore_patience(name: &str, preemptions: usize, test: impl Fn() + Copy + Send + Sync + 'static) {
+    explore(&format!("{name}, handed over"), preemptions, test);
+    explore(name, preemptions, move || {
+        nt::advance(LATER);
+        test();
+    });
+}
+
 /// A lock, and what it guards.
 struct Guarded<L> {
     lock: L,
@@ -81,7 +90,7 @@ fn write_locked(mutex: &Guarded<RawMutex>) {
 
 #[test]
 fn a_mutex_shows_what_was_done_under_it() {
-    explore("mutex", 3, || {
+    explore_patience("mutex", 3, || {
         let mutex = Guarded::new(RawMutex::new());
         let other = spawn(&mutex, |mutex| {
             write_locked(mutex);
@@ -91,7 +100,7 @@ fn a_mutex_shows_what_was_done_under_it() {
         join(other);
         assert_eq!((mutex.read(), mutex.lock.is_locked()), (3, false));
     });
-    explore("mutex, fair", 2, || {
+    explore_patience("mutex, fair", 2, || {
         let mutex = Guarded::new(RawMutex::new());
         let other = spawn(&mutex, write_locked);
         mutex.lock.lock();
@@ -105,7 +114,7 @@ fn a_mutex_shows_what_was_done_under_it() {
 
 #[test]
 fn a_mutex_shows_it_to_whoever_runs_out_of_time() {
-    explore("mutex, out of time", 3, || {
+    explore("mutex, out of time", 4, || {
         let mutex = Guarded::new(RawMutex::new());
         nt::advance(LATER);
         let late = spawn(&mutex, |mutex| {
@@ -137,24 +146,24 @@ fn read_shared(lock: &Guarded<RawRwLock>) {
 
 #[test]
 fn a_writer_sees_what_readers_and_writers_did() {
-    explore("reader and writer", 3, || {
+    explore_patience("reader and writer", 3, || {
         let lock = Guarded::new(RawRwLock::new());
         let reader = spawn(&lock, read_shared);
         write_exclusively(&lock);
         join(reader);
     });
-    explore("writers", 3, || {
+    explore_patience("writers", 3, || {
         let lock = Guarded::new(RawRwLock::new());
         let writer = spawn(&lock, write_exclusively);
         write_exclusively(&lock);
         join(writer);
         assert_eq!(lock.read(), 2);
     });
-    explore("two readers and a writer", 1, || {
+    explore_patience("two readers and a writer", 1, || {
         let lock = Guarded::new(RawRwLock::new());
         let readers = [(); 2].map(|()| spawn(&lock, read_shared));
         write_exclusively(&lock);
-        let _ = readers.map(join);
+        readers.into_iter().for_each(join);
     });
 }
 
@@ -190,7 +199,7 @@ fn tries_see_it_too() {
 
 #[test]
 fn an_upgrade_sees_what_readers_did() {
-    explore("upgrade", 2, || {
+    explore_patience("upgrade", 2, || {
         let lock = Guarded::new(RawRwLock::new());
         let reader = spawn(&lock, read_shared);
         lock.lock.lock_upgradable();
@@ -282,15 +291,17 @@ fn begin(once: &Guarded<Once>) {
 fn what_was_done_once_is_visible() {
     explore("once", 3, || {
         let once = Guarded::new(Once::new());
-        let other = spawn(&once, begin);
-        if once.lock.is_completed() {
-            assert_eq!(once.read(), 1);
-        }
+        let other = spawn(&once, |once| {
+            if once.lock.is_completed() {
+                assert_eq!(once.read(), 1);
+            }
+            begin(once);
+        });
         begin(&once);
         join(other);
         assert!(once.lock.is_completed());
     });
-    explore("once, out of time", 3, || {
+    explore("once, out of time", 4, || {
         let once = Guarded::new(Once::new());
         nt::advance(LATER);
         let other = spawn(&once, |once| match once.lock.begin(DEADLINE) {
@@ -312,10 +323,13 @@ fn what_was_given_up_is_visible() {
     explore("abandon", 3, || {
         let once = Guarded::new(Once::new());
         let other = spawn(&once, |once| {
-            if let Begin::Run { .. } = once.lock.begin(Instant::MAX) {
-                once.write_other();
-                // SAFETY: this thread has begun.
-                unsafe { once.lock.abandon() };
+            // Twice, so that what is seen the second time looks as it did.
+            for _ in 0..2 {
+                if let Begin::Run { .. } = once.lock.begin(Instant::MAX) {
+                    once.write_other();
+                    // SAFETY: this thread has begun.
+                    unsafe { once.lock.abandon() };
+                }
             }
         });
         if let Begin::Run { .. } = once.lock.begin(Instant::MAX) {
@@ -329,7 +343,7 @@ fn what_was_given_up_is_visible() {
 
 #[test]
 fn permits_show_all_that_was_done_before_they_were_released() {
-    explore("releases", 2, || {
+    explore("releases", 1, || {
         let semaphore = Guarded::new(Semaphore::new(0));
         let one = spawn(&semaphore, |semaphore| {
             semaphore.write();
@@ -375,7 +389,7 @@ fn an_event_shows_what_was_done_before_it_was_set() {
         join(setter);
         assert!(!event.lock.is_set());
     });
-    explore("event, out of time", 3, || {
+    explore("event, out of time", 4, || {
         let event = Guarded::new(Event::new());
         nt::advance(LATER);
         let late = spawn(&event, |event| {
@@ -392,17 +406,17 @@ fn an_event_shows_what_was_done_before_it_was_set() {
     });
     explore("asking an event", 3, || {
         let event = Guarded::new(Event::new_manual_reset());
-        let setter = spawn(&event, |event| {
-            event.write();
-            event.lock.set();
+        let asking = spawn(&event, |event| {
+            if event.lock.is_set() {
+                event.read();
+            }
+            if event.lock.reset() {
+                event.write();
+            }
         });
-        if event.lock.is_set() {
-            event.read();
-        }
-        if event.lock.reset() {
-            event.write();
-        }
-        join(setter);
+        event.write();
+        event.lock.set();
+        join(asking);
     });
 }
 
@@ -413,16 +427,16 @@ fn a_set_shows_its_own_though_the_event_was_set_before() {
         let has_set = Arc::new(AtomicBool::new(false));
         event.lock.set();
         let is_set = Arc::clone(&has_set);
-        let setter = spawn(&event, move |event| {
-            event.write();
-            event.lock.set();
-            is_set.store(true, Relaxed);
+        let waiter = spawn(&event, move |event| {
+            if is_set.load(Relaxed) {
+                event.lock.wait();
+                event.write();
+            }
         });
-        if has_set.load(Relaxed) {
-            event.lock.wait();
-            event.write();
-        }
-        join(setter);
+        event.write();
+        event.lock.set();
+        has_set.store(true, Relaxed);
+        join(waiter);
     });
 }
 
@@ -478,5 +492,55 @@ fn a_notify_finds_whoever_has_unlocked_the_mutex() {
         // SAFETY: as above.
         unsafe { mutex.lock.unlock() };
         join(waiter);
+    });
+}
+
+#[test]
+fn what_is_given_to_a_waiter_is_visible_to_others_too() {
+    explore_patience("overtaking", 2, || {
+        let mutex = Guarded::new(RawMutex::new());
+        let waiter = spawn(&mutex, write_locked);
+        let other = spawn(&mutex, |mutex| {
+            if mutex.lock.try_lock() {
+                mutex.write();
+                // SAFETY: as above.
+                unsafe { mutex.lock.unlock() };
+            }
+        });
+        write_locked(&mutex);
+        join(waiter);
+        join(other);
+    });
+    explore("a permit left", 1, || {
+        let semaphore = Guarded::new(Semaphore::new(0));
+        let waiter = spawn(&semaphore, |semaphore| {
+            semaphore.lock.acquire(1);
+            semaphore.read();
+        });
+        let other = spawn(&semaphore, |semaphore| {
+            if semaphore.lock.try_acquire(1) {
+                semaphore.read();
+            }
+        });
+        semaphore.write();
+        assert_eq!(semaphore.lock.release(2), Ok(()));
+        join(waiter);
+        join(other);
+    });
+    explore("a gate", 1, || {
+        let event = Guarded::new(Event::new_manual_reset());
+        let waiter = spawn(&event, |event| {
+            event.lock.wait();
+            event.read();
+        });
+        let other = spawn(&event, |event| {
+            if event.lock.is_set() {
+                event.read();
+            }
+        });
+        event.write();
+        event.lock.set();
+        join(waiter);
+        join(other);
     });
 }

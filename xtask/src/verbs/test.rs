@@ -65,7 +65,7 @@ enum Suite {
     Model,
     /// The crate's own code on a simulated NT, in every interleaving that loom finds
     Loom,
-    /// The lot and futexes on a simulated parker, in random orders and in all with few preemptions
+    /// The lot, futexes and locks on a simulated parker, in random orders and in all with few preemptions
     Lot,
     /// Faults that are put into a copy of the sources, each of which the build or a test has to notice; all of them if
     /// this suite is asked for, otherwise those that the build notices
@@ -116,7 +116,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             Suite::Simulated => session.proof(Build::new("ntpark-verify", &["test", "--test=simulated"]))?,
             Suite::Model => session.proof(Build::new("ntpark-verify", &["test", "--test=model"]))?,
             Suite::Loom => session.proof(Build::release("ntpark-verify", &["test", "--test=loom"]))?,
-            Suite::Lot => session.proof(Build::new("ntpark-verify", &["test", "--test=lot"]))?,
+            Suite::Lot => session.proof(Build::new("ntpark-verify", &["test", "--test=lot", "--test=locks"]))?,
             Suite::Faults => faults::run(&mut session)?,
             Suite::Size => size::check(workspace, &mut session.report)?,
             Suite::Kernel => session.kernels()?,
