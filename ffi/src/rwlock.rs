@@ -256,8 +256,10 @@ pub unsafe extern "C" fn ntpark_rwlock_upgrade(rwlock: *mut ntpark_rwlock) -> nt
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_rwlock_try_upgrade(rwlock: *mut ntpark_rwlock) -> ntpark_status {
-    // SAFETY: passed on from the caller; what `try_upgrade` asks for is looked at.
-    unsafe { attempt(rwlock, |rwlock| rwlock.is_locked_upgradable() && rwlock.try_upgrade()) }
+    // SAFETY: as asked for.
+    let upgrade = |rwlock: &RawRwLock| rwlock.is_locked_upgradable() && unsafe { rwlock.try_upgrade() };
+    // SAFETY: passed on from the caller.
+    unsafe { attempt(rwlock, upgrade) }
 }
 
 /// As ntpark_rwlock_upgrade, for so many nanoseconds at most; else NTPARK_TIMEOUT, and it is still upgradable.
