@@ -415,7 +415,7 @@ pub(crate) fn freed(round: &Round<'_>) -> Counts {
             mutex: RawMutex::new(),
         })
         .collect();
-    let generations = 1 + round.often(2_000) / lanes.len() as u64;
+    let generations = 1 + round.often(1_000) / lanes.len() as u64;
     round.run(lanes.len() * members, |index, worker| {
         let (lane, member) = (&lanes[index / members], index % members);
         for _ in 0..generations {
