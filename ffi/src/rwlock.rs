@@ -256,8 +256,13 @@ pub unsafe extern "C" fn ntpark_rwlock_upgrade(rwlock: *mut ntpark_rwlock) -> nt
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_rwlock_try_upgrade(rwlock: *mut ntpark_rwlock) -> ntpark_status {
-    // SAFETY: passed on from the caller; what `try_upgrade` asks for is looked at.
-    unsafe { attempt(rwlock, |rwlock| rwlock.is_locked_upgradable() && rwlock.try_upgrade()) }
+    // SAFETY: passed on from the caller.
+    match unsafe { get(rwlock) } {
+        // SAFETY: it is upgradable.
+        Some(rwlock) if rwlock.is_locked_upgradable() && unsafe { rwlock.try_upgrade() } => NTPARK_OK,
+        Some(_) => NTPARK_BUSY,
+        None => NTPARK_INVALID,
+    }
 }
 
 /// As ntpark_rwlock_upgrade, for so many nanoseconds at most; else NTPARK_TIMEOUT, and it is still upgradable.
