@@ -26,7 +26,7 @@ fn main() {
         link(&format!("-Wl,-T,{here}/merged.ld"));
     }
     if is("CARGO_CFG_TARGET_ARCH", "x86") {
-        // Programs look for these by their decorated names, which the compiler does not export.
+        // The import library has to have decorated names too, which the compiler leaves out.
         link(&format!("{here}/stdcall.def"));
         // Rust's start-up object for this target calls GCC's unwinder. Without an entry point nobody runs it, but it would
         // have the linker bring the unwinder, and with that malloc.

@@ -1,6 +1,6 @@
 /*
- * A thread pool: workers take jobs from a bounded queue, end when they have been idle for a while, and are started again
- * when there is work. Submitting waits for room, or gives up in time. Shutdown does all jobs first. C99.
+ * A thread pool: workers take jobs from a bounded queue, end when they have been idle for a while, and are started
+ * again when there is work. Submitting waits for room, or gives up in time. Shutdown does all jobs first. C99.
  */
 
 #include <ntpark.h>

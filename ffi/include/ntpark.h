@@ -6,12 +6,13 @@
  * Generated from ffi/src by `cargo xtask header`.
  *
  * Arguments are validated: a NULL or misaligned pointer, a number without a meaning and a call in the wrong order are
- * refused with a status and change nothing. Functions with an ntpark_status return NTPARK_OK, or NTPARK_INVALID for a bad
- * argument; other results are listed. Timeouts are nanoseconds, deadlines times of ntpark_now's clock; NTPARK_FOREVER is
- * no limit, and no wait ends early. Of locks, the caller must have what it unlocks, upgrades or downgrades.
+ * refused with a status and change nothing. Functions with an ntpark_status return NTPARK_OK, or NTPARK_INVALID for a
+ * bad argument; other results are listed. Timeouts are nanoseconds, deadlines times of ntpark_now's clock;
+ * NTPARK_FOREVER is no limit, and no wait ends early. Of locks, the caller must have what it unlocks, upgrades or
+ * downgrades.
  *
- * All functions may be called before main, in DllMain and by any thread. None allocates memory, loads a DLL or changes the
- * last error. The first use of a backend takes the loader's lock: see ntpark_backend_in_use.
+ * All functions may be called before main, in DllMain and by any thread. None allocates memory, loads a DLL or changes
+ * the last error. The first use of a backend takes the loader's lock: see ntpark_backend_in_use.
  */
 
 #ifndef NTPARK_H
@@ -733,8 +734,8 @@ ntpark_status NTPARK_CALL ntpark_rwlock_lock_shared_until(struct ntpark_rwlock *
                                                           uint64_t deadline);
 
 /**
- * As ntpark_rwlock_lock_shared, for a thread that may have the lock shared already: it gets in even if a writer waits for
- * readers to leave. Used by other threads, it delays that writer. Unlock by ntpark_rwlock_unlock_shared.
+ * As ntpark_rwlock_lock_shared, for a thread that may have the lock shared already: it gets in even if a writer waits
+ * for readers to leave. Used by other threads, it delays that writer. Unlock by ntpark_rwlock_unlock_shared.
  */
 NTPARK_API
 ntpark_status NTPARK_CALL ntpark_rwlock_lock_shared_recursive(struct ntpark_rwlock *rwlock);
@@ -795,11 +796,10 @@ NTPARK_API
 ntpark_status NTPARK_CALL ntpark_rwlock_bump_exclusive(struct ntpark_rwlock *rwlock);
 
 /**
- * Locks upgradably: a reader beside others, which can become the writer. Waits as long as a writer or another upgradable
- * reader has or claims the lock.
+ * Locks upgradably: a reader beside others, which can become the writer. Waits as long as a writer or another
+ * upgradable reader has or claims the lock.
  */
-NTPARK_API
-ntpark_status NTPARK_CALL ntpark_rwlock_lock_upgradable(struct ntpark_rwlock *rwlock);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_rwlock_lock_upgradable(struct ntpark_rwlock *rwlock);
 
 /** Locks upgradably, or returns NTPARK_BUSY if a writer or an upgradable reader has or claims the lock. */
 NTPARK_NODISCARD NTPARK_API ntpark_status NTPARK_CALL ntpark_rwlock_try_lock_upgradable(struct ntpark_rwlock *rwlock);
@@ -827,8 +827,8 @@ NTPARK_API
 ntpark_status NTPARK_CALL ntpark_rwlock_bump_upgradable(struct ntpark_rwlock *rwlock);
 
 /**
- * Makes an upgradable lock exclusive: keeps readers out and waits for those that are in. No other writer comes in between.
- * NTPARK_BUSY if it is not upgradable.
+ * Makes an upgradable lock exclusive: keeps readers out and waits for those that are in. No other writer comes in
+ * between. NTPARK_BUSY if it is not upgradable.
  */
 NTPARK_API
 ntpark_status NTPARK_CALL ntpark_rwlock_upgrade(struct ntpark_rwlock *rwlock);
@@ -880,12 +880,16 @@ typedef struct ntpark_condvar {
 /** Initialises memory that no thread uses as a condition variable. Nobody waits. */
 NTPARK_API ntpark_status NTPARK_CALL ntpark_condvar_init(struct ntpark_condvar *condvar);
 
-/** Unlocks the mutex, waits until notified, and locks it again; NTPARK_BUSY if it is not locked. Never returns spuriously. */
-NTPARK_API
-ntpark_status NTPARK_CALL ntpark_condvar_wait(struct ntpark_condvar *condvar,
-                                              ntpark_mutex *mutex);
+/**
+ * Unlocks the mutex, waits until notified, and locks it again; NTPARK_BUSY if it is not locked. Never returns
+ * spuriously.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_condvar_wait(struct ntpark_condvar *condvar, ntpark_mutex *mutex);
 
-/** As ntpark_condvar_wait, for so many nanoseconds at most; else NTPARK_TIMEOUT, not notified. To lock again has no limit. */
+/**
+ * As ntpark_condvar_wait, for so many nanoseconds at most; else NTPARK_TIMEOUT, not notified. To lock again has no
+ * limit.
+ */
 NTPARK_API
 NTPARK_NODISCARD
 ntpark_status NTPARK_CALL ntpark_condvar_wait_timeout(struct ntpark_condvar *condvar,
@@ -903,8 +907,8 @@ ntpark_status NTPARK_CALL ntpark_condvar_wait_until(struct ntpark_condvar *condv
  * Waits with any lock until notified; the caller locks again afterwards. There are no spurious returns.
  *
  * Parameters:
- * - unlock: unlocks, once the thread cannot miss a notify any more. It must not wait for anything of this library's, nor
- *   throw. Not NULL.
+ * - unlock: unlocks, once the thread cannot miss a notify any more. It must not wait for anything of this library's,
+ *   nor throw. Not NULL.
  * - context: passed to it.
  * - deadline: a time of ntpark_now's clock; NTPARK_FOREVER is no limit.
  *
@@ -965,8 +969,8 @@ enum ntpark_once_state_names {
 NTPARK_API ntpark_status NTPARK_CALL ntpark_once_init(struct ntpark_once *once);
 
 /**
- * Begins, or waits while another thread is at it. After NTPARK_ONCE_RUN and NTPARK_ONCE_RUN_AGAIN, the caller does what
- * is to be done, and then calls ntpark_once_complete or ntpark_once_abandon.
+ * Begins, or waits while another thread is at it. After NTPARK_ONCE_RUN and NTPARK_ONCE_RUN_AGAIN, the caller does
+ * what is to be done, and then calls ntpark_once_complete or ntpark_once_abandon.
  *
  * Parameters:
  * - what: receives NTPARK_ONCE_DONE, or what the caller is to do.
@@ -1069,10 +1073,11 @@ ntpark_status NTPARK_CALL ntpark_semaphore_acquire_until(struct ntpark_semaphore
                                                          uint32_t permits,
                                                          uint64_t deadline);
 
-/** Gives permits: to those that wait, and the rest to whoever comes. NTPARK_INVALID if there would be more than 2^31 - 1. */
-NTPARK_API
-ntpark_status NTPARK_CALL ntpark_semaphore_release(struct ntpark_semaphore *semaphore,
-                                                   uint32_t permits);
+/**
+ * Gives permits: to those that wait, and the rest to whoever comes. NTPARK_INVALID if there would be
+ * more than 2^31 - 1.
+ */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_semaphore_release(struct ntpark_semaphore *semaphore, uint32_t permits);
 
 /** Writes to `available` how many permits there are now. */
 NTPARK_API ntpark_status NTPARK_CALL ntpark_semaphore_permits(struct ntpark_semaphore *semaphore, uint32_t *available);
@@ -1160,7 +1165,10 @@ ntpark_status NTPARK_CALL ntpark_barrier_wait_timeout(struct ntpark_barrier *bar
                                                       uint64_t nanoseconds,
                                                       bool *is_last);
 
-/** As ntpark_barrier_wait, until a deadline of ntpark_now's clock; else NTPARK_TIMEOUT, and this thread has not arrived. */
+/**
+ * As ntpark_barrier_wait, until a deadline of ntpark_now's clock; else NTPARK_TIMEOUT, and this thread has not
+ * arrived.
+ */
 NTPARK_API
 NTPARK_NODISCARD
 ntpark_status NTPARK_CALL ntpark_barrier_wait_until(struct ntpark_barrier *barrier,
@@ -1185,7 +1193,8 @@ ntpark_status NTPARK_CALL ntpark_barrier_wait_until(struct ntpark_barrier *barri
  * - bytes: its size.
  * - expected: what it is; as many bits count as it has.
  *
- * Returns: NTPARK_OK, woken: what happened before that is visible; NTPARK_CHANGED, it has another value; NTPARK_INVALID.
+ * Returns: NTPARK_OK, woken: what happened before that is visible; NTPARK_CHANGED, it has another value;
+ * NTPARK_INVALID.
  *
  * Threads: any, at any time.
  */
@@ -1294,8 +1303,8 @@ ntpark_status NTPARK_CALL ntpark_futex_requeue_if(const void *from,
  * in two spaces do not meet.
  *
  * The queues behind it are those of parking_lot, for who builds locks: a bit in a lock that says "somebody waits" is
- * enough. Callbacks run while a part of the table of queues is locked: they must not call ntpark_lot_..., ntpark_futex_...
- * or a lock of this library's, and should neither block nor call the system. They may be NULL.
+ * enough. Callbacks run while a part of the table of queues is locked: they must not call ntpark_lot_...,
+ * ntpark_futex_... or a lock of this library's, and should neither block nor call the system. They may be NULL.
  */
 typedef struct ntpark_key {
     /** Usually that of an object of the caller's own. */
@@ -1316,8 +1325,8 @@ typedef struct ntpark_lot_park_callbacks {
     /** Usually unlocks something. Called once the thread is queued, without a lock. It must not park here. */
     void (NTPARK_CALL *before_sleep)(void *context);
     /**
-     * Called with the queue locked if the deadline has passed: the key that the thread has waited for last, and whether
-     * it was the last one in that key's queue.
+     * Called with the queue locked if the deadline has passed: the key that the thread has waited for last, and
+     * whether it was the last one in that key's queue.
      */
     void (NTPARK_CALL *timed_out)(void *context, struct ntpark_key key, bool was_last);
 } ntpark_lot_park_callbacks;
@@ -1335,8 +1344,8 @@ typedef struct ntpark_unpark_result {
 } ntpark_unpark_result;
 
 /**
- * Which token the unparked threads receive. Called with the queue locked, before anything is changed, whether there are
- * threads or not. NULL: 0.
+ * Which token the unparked threads receive. Called with the queue locked, before anything is changed, whether there
+ * are threads or not. NULL: 0.
  */
 typedef uintptr_t (NTPARK_CALL *ntpark_unpark_callback)(void *context, const struct ntpark_unpark_result *result);
 

@@ -431,8 +431,8 @@ bool has_until(std::chrono::time_point<clock, Duration> deadline, Wait wait)
 } // namespace detail
 
 /*
- * A mutex: see ntpark_mutex. Lockable and TimedLockable, so std::lock_guard, std::unique_lock and std::scoped_lock work.
- * Constant-initialised; like all that follows, it is never destroyed, throws nothing and allocates nothing.
+ * A mutex: see ntpark_mutex. Lockable and TimedLockable, so std::lock_guard, std::unique_lock and std::scoped_lock
+ * work. Constant-initialised; like all that follows, it is never destroyed, throws nothing and allocates nothing.
  */
 class mutex {
 public:
@@ -453,7 +453,8 @@ public:
     template <class Clock, class Duration>
     bool try_lock_until(std::chrono::time_point<Clock, Duration> deadline)
     {
-        return detail::has_until(deadline, [this](std::uint64_t left) { return ntpark_mutex_lock_timeout(&raw_, left); });
+        return detail::has_until(deadline,
+                                 [this](std::uint64_t left) { return ntpark_mutex_lock_timeout(&raw_, left); });
     }
 
     /* Hands the mutex over to the thread that has waited longest. */
@@ -588,9 +589,9 @@ using shared_timed_mutex = shared_mutex;
 enum class cv_status { no_timeout, timeout };
 
 /*
- * A condition variable for any lock that has lock and unlock: see ntpark_condvar. Wakeups are not spurious, except with a
- * deadline of another clock than ntpark::clock. Threads that wait with a std::unique_lock of an ntpark::mutex are moved to
- * its queue instead of being woken only to find it locked.
+ * A condition variable for any lock that has lock and unlock: see ntpark_condvar. Wakeups are not spurious, except with
+ * a deadline of another clock than ntpark::clock. Threads that wait with a std::unique_lock of an ntpark::mutex are
+ * moved to its queue instead of being woken only to find it locked.
  */
 class condition_variable {
 public:
@@ -645,8 +646,8 @@ public:
     }
 
     /*
-     * If this clock is late at the end of the wait, the wakeup is spurious: the thread may have missed a notify while it
-     * locked again.
+     * If this clock is late at the end of the wait, the wakeup is spurious: the thread may have missed a notify while
+     * it locked again.
      */
     template <class Lock, class Clock, class Duration>
     cv_status wait_until(Lock &lock, std::chrono::time_point<Clock, Duration> deadline)
@@ -687,8 +688,8 @@ private:
     template <class Lock>
     ntpark_status wait_ticks(Lock &lock, std::uint64_t deadline)
     {
-        const ntpark_status status =
-            ntpark_condvar_wait_unlocked_until(&raw_, unlock<Lock>, static_cast<void *>(std::addressof(lock)), deadline);
+        void *const any_lock = static_cast<void *>(std::addressof(lock));
+        const ntpark_status status = ntpark_condvar_wait_unlocked_until(&raw_, unlock<Lock>, any_lock, deadline);
         lock.lock();
         return status;
     }
@@ -781,8 +782,8 @@ private:
 using binary_semaphore = counting_semaphore<1>;
 
 /*
- * Waits while a std::atomic of 1, 2, 4 or 8 bytes has the old value, compared byte by byte. In C++11 to C++17 too, and on
- * Windows before 8.
+ * Waits while a std::atomic of 1, 2, 4 or 8 bytes has the old value, compared byte by byte. In C++11 to C++17 too, and
+ * on Windows before 8.
  */
 template <class T>
 void atomic_wait(const std::atomic<T> &atomic, T old) noexcept

@@ -57,7 +57,8 @@ pub unsafe extern "C" fn ntpark_barrier_wait_timeout(
     unsafe { arrive(barrier, threads, ntpark_deadline(nanoseconds), is_last) }
 }
 
-/// As ntpark_barrier_wait, until a deadline of ntpark_now's clock; else NTPARK_TIMEOUT, and this thread has not arrived.
+/// As ntpark_barrier_wait, until a deadline of ntpark_now's clock; else NTPARK_TIMEOUT, and this thread has not
+/// arrived.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_barrier_wait_until(

@@ -34,14 +34,16 @@ pub unsafe extern "C" fn ntpark_condvar_init(condvar: *mut ntpark_condvar) -> nt
     unsafe { init(condvar, Condvar::new()) }
 }
 
-/// Unlocks the mutex, waits until notified, and locks it again; NTPARK_BUSY if it is not locked. Never returns spuriously.
+/// Unlocks the mutex, waits until notified, and locks it again; NTPARK_BUSY if it is not locked. Never returns
+/// spuriously.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_condvar_wait(condvar: *mut ntpark_condvar, mutex: *mut ntpark_mutex) -> ntpark_status {
     // SAFETY: passed on from the caller.
     unsafe { wait_until(condvar, mutex, NTPARK_FOREVER) }
 }
 
-/// As ntpark_condvar_wait, for so many nanoseconds at most; else NTPARK_TIMEOUT, not notified. To lock again has no limit.
+/// As ntpark_condvar_wait, for so many nanoseconds at most; else NTPARK_TIMEOUT, not notified. To lock again has no
+/// limit.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_condvar_wait_timeout(
@@ -68,8 +70,8 @@ pub unsafe extern "C" fn ntpark_condvar_wait_until(
 /// Waits with any lock until notified; the caller locks again afterwards. There are no spurious returns.
 ///
 /// Parameters:
-/// - unlock: unlocks, once the thread cannot miss a notify any more. It must not wait for anything of this library's, nor
-///   throw. Not NULL.
+/// - unlock: unlocks, once the thread cannot miss a notify any more. It must not wait for anything of this library's,
+///   nor throw. Not NULL.
 /// - context: passed to it.
 /// - deadline: a time of ntpark_now's clock; NTPARK_FOREVER is no limit.
 ///

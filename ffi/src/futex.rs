@@ -22,7 +22,8 @@ pub const NTPARK_FUTEX_ALL: u32 = u32::MAX;
 /// - bytes: its size.
 /// - expected: what it is; as many bits count as it has.
 ///
-/// Returns: NTPARK_OK, woken: what happened before that is visible; NTPARK_CHANGED, it has another value; NTPARK_INVALID.
+/// Returns: NTPARK_OK, woken: what happened before that is visible; NTPARK_CHANGED, it has another value;
+/// NTPARK_INVALID.
 ///
 /// Threads: any, at any time.
 #[unsafe(no_mangle)]

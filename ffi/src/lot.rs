@@ -10,8 +10,8 @@ use ntpark_core::lot::{self, FilterOp, Key, ParkResult, ParkToken, RequeueOp, Un
 /// in two spaces do not meet.
 ///
 /// The queues behind it are those of parking_lot, for who builds locks: a bit in a lock that says "somebody waits" is
-/// enough. Callbacks run while a part of the table of queues is locked: they must not call ntpark_lot_..., ntpark_futex_...
-/// or a lock of this library's, and should neither block nor call the system. They may be NULL.
+/// enough. Callbacks run while a part of the table of queues is locked: they must not call ntpark_lot_...,
+/// ntpark_futex_... or a lock of this library's, and should neither block nor call the system. They may be NULL.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ntpark_key {
@@ -34,8 +34,8 @@ pub struct ntpark_lot_park_callbacks {
     pub validate: Option<unsafe extern "C" fn(context: *mut c_void) -> bool>,
     /// Usually unlocks something. Called once the thread is queued, without a lock. It must not park here.
     pub before_sleep: Option<unsafe extern "C" fn(context: *mut c_void)>,
-    /// Called with the queue locked if the deadline has passed: the key that the thread has waited for last, and whether
-    /// it was the last one in that key's queue.
+    /// Called with the queue locked if the deadline has passed: the key that the thread has waited for last, and
+    /// whether it was the last one in that key's queue.
     pub timed_out: Option<unsafe extern "C" fn(context: *mut c_void, key: ntpark_key, was_last: bool)>,
 }
 
@@ -63,8 +63,8 @@ pub const NTPARK_FILTER_SKIP: ntpark_filter_op = 1;
 /// Leave it, and all that come after it.
 pub const NTPARK_FILTER_STOP: ntpark_filter_op = 2;
 
-/// Which token the unparked threads receive. Called with the queue locked, before anything is changed, whether there are
-/// threads or not. NULL: 0.
+/// Which token the unparked threads receive. Called with the queue locked, before anything is changed, whether there
+/// are threads or not. NULL: 0.
 pub type ntpark_unpark_callback =
     Option<unsafe extern "C" fn(context: *mut c_void, result: *const ntpark_unpark_result) -> usize>;
 

@@ -42,8 +42,8 @@ pub unsafe extern "C" fn ntpark_once_init(once: *mut ntpark_once) -> ntpark_stat
     unsafe { init(once, Once::new()) }
 }
 
-/// Begins, or waits while another thread is at it. After NTPARK_ONCE_RUN and NTPARK_ONCE_RUN_AGAIN, the caller does what
-/// is to be done, and then calls ntpark_once_complete or ntpark_once_abandon.
+/// Begins, or waits while another thread is at it. After NTPARK_ONCE_RUN and NTPARK_ONCE_RUN_AGAIN, the caller does
+/// what is to be done, and then calls ntpark_once_complete or ntpark_once_abandon.
 ///
 /// Parameters:
 /// - what: receives NTPARK_ONCE_DONE, or what the caller is to do.

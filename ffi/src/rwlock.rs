@@ -68,8 +68,8 @@ pub unsafe extern "C" fn ntpark_rwlock_lock_shared_until(rwlock: *mut ntpark_rwl
     unsafe { wait_until(rwlock, deadline, RawRwLock::try_lock_shared_until) }
 }
 
-/// As ntpark_rwlock_lock_shared, for a thread that may have the lock shared already: it gets in even if a writer waits for
-/// readers to leave. Used by other threads, it delays that writer. Unlock by ntpark_rwlock_unlock_shared.
+/// As ntpark_rwlock_lock_shared, for a thread that may have the lock shared already: it gets in even if a writer waits
+/// for readers to leave. Used by other threads, it delays that writer. Unlock by ntpark_rwlock_unlock_shared.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_rwlock_lock_shared_recursive(rwlock: *mut ntpark_rwlock) -> ntpark_status {
     // SAFETY: passed on from the caller.
@@ -185,8 +185,8 @@ pub unsafe extern "C" fn ntpark_rwlock_bump_exclusive(rwlock: *mut ntpark_rwlock
     unsafe { act_if(rwlock, RawRwLock::is_locked_exclusive, RawRwLock::bump_exclusive) }
 }
 
-/// Locks upgradably: a reader beside others, which can become the writer. Waits as long as a writer or another upgradable
-/// reader has or claims the lock.
+/// Locks upgradably: a reader beside others, which can become the writer. Waits as long as a writer or another
+/// upgradable reader has or claims the lock.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_rwlock_lock_upgradable(rwlock: *mut ntpark_rwlock) -> ntpark_status {
     // SAFETY: passed on from the caller.
@@ -244,8 +244,8 @@ pub unsafe extern "C" fn ntpark_rwlock_bump_upgradable(rwlock: *mut ntpark_rwloc
     unsafe { act_if(rwlock, RawRwLock::is_locked_upgradable, RawRwLock::bump_upgradable) }
 }
 
-/// Makes an upgradable lock exclusive: keeps readers out and waits for those that are in. No other writer comes in between.
-/// NTPARK_BUSY if it is not upgradable.
+/// Makes an upgradable lock exclusive: keeps readers out and waits for those that are in. No other writer comes in
+/// between. NTPARK_BUSY if it is not upgradable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_rwlock_upgrade(rwlock: *mut ntpark_rwlock) -> ntpark_status {
     // SAFETY: passed on from the caller.
@@ -256,10 +256,13 @@ pub unsafe extern "C" fn ntpark_rwlock_upgrade(rwlock: *mut ntpark_rwlock) -> nt
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_rwlock_try_upgrade(rwlock: *mut ntpark_rwlock) -> ntpark_status {
-    // SAFETY: as asked for.
-    let upgrade = |rwlock: &RawRwLock| rwlock.is_locked_upgradable() && unsafe { rwlock.try_upgrade() };
     // SAFETY: passed on from the caller.
-    unsafe { attempt(rwlock, upgrade) }
+    match unsafe { get(rwlock) } {
+        // SAFETY: it is upgradable.
+        Some(rwlock) if rwlock.is_locked_upgradable() && unsafe { rwlock.try_upgrade() } => NTPARK_OK,
+        Some(_) => NTPARK_BUSY,
+        None => NTPARK_INVALID,
+    }
 }
 
 /// As ntpark_rwlock_upgrade, for so many nanoseconds at most; else NTPARK_TIMEOUT, and it is still upgradable.

@@ -76,7 +76,8 @@ pub unsafe extern "C" fn ntpark_semaphore_acquire_until(
     unsafe { acquire_until(semaphore, permits, deadline) }
 }
 
-/// Gives permits: to those that wait, and the rest to whoever comes. NTPARK_INVALID if there would be more than 2^31 - 1.
+/// Gives permits: to those that wait, and the rest to whoever comes. NTPARK_INVALID if there would be
+/// more than 2^31 - 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_semaphore_release(semaphore: *mut ntpark_semaphore, permits: u32) -> ntpark_status {
     // SAFETY: passed on from the caller.

@@ -32,8 +32,8 @@ const FALSE: BOOL = 0;
 
 /// Windows' WaitOnAddress, on every system from Windows XP on: waits while a value in memory is the given one.
 ///
-/// Where the system has all three functions and the process's backend uses them, they are called, and waiters meet those
-/// of other code. Elsewhere, only waiters and wakes through these functions of this copy of the library meet.
+/// Where the system has all three functions and the process's backend uses them, they are called, and waiters meet
+/// those of other code. Elsewhere, only waiters and wakes through these functions of this copy of the library meet.
 ///
 /// Parameters:
 /// - Address: the value, aligned to its size.

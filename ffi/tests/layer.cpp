@@ -354,7 +354,7 @@ void sharing()
 #endif
 }
 
-// A lock of another house.
+// A lock that is not ntpark's.
 class critical_section {
 public:
     critical_section() { InitializeCriticalSection(&raw_); }
@@ -382,7 +382,10 @@ void conditions()
             case 0: condition.wait(lock, is_own); break;
             case 1: CHECK(condition.wait_for(lock, chrono::minutes(1), is_own)); break;
             case 2: CHECK(condition.wait_until(lock, half_speed::now() + chrono::minutes(1), is_own)); break;
-            case 3: while (!is_own()) condition.wait_until(lock, ntpark::clock::now() + chrono::microseconds(50)); break;
+            case 3:
+                while (!is_own())
+                    condition.wait_until(lock, ntpark::clock::now() + chrono::microseconds(50));
+                break;
             }
             turn++;
             condition.notify_all();

@@ -314,7 +314,8 @@ static DWORD WINAPI lock_often(void *argument)
         bool has_waited = false;
         LONG state;
 
-        while (((state = lock->state) & 1) != 0 || InterlockedCompareExchange(&lock->state, state | 1, state) != state) {
+        while (((state = lock->state) & 1) != 0 ||
+               InterlockedCompareExchange(&lock->state, state | 1, state) != state) {
             if (state == 3 || (state == 1 && InterlockedCompareExchange(&lock->state, 3, 1) == 1)) {
                 const ntpark_key key = key_of(lock, 0);
 

@@ -44,7 +44,8 @@ static DWORD WINAPI watch(void *unused)
 int main(void)
 {
     LONG zero = 0;
-    HANDLE thread = CreateThread(NULL, 0, second, NULL, 0, NULL), watchdog = CreateThread(NULL, 0, watch, NULL, 0, NULL);
+    HANDLE thread = CreateThread(NULL, 0, second, NULL, 0, NULL);
+    HANDLE watchdog = CreateThread(NULL, 0, watch, NULL, 0, NULL);
 
     if (thread == NULL || watchdog == NULL)
         return 1;

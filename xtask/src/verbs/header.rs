@@ -10,8 +10,8 @@ pub(crate) struct Options {}
 /// The header that is generated.
 pub(crate) const PATH: &str = "ffi/include/ntpark.h";
 /// The files of `ffi/src` that speak to C, in the order in which their items stand in the header.
-const SOURCES: &str = "status time parker backend thread_parker mutex rwlock condvar once semaphore event barrier futex \
-                       lot spin version";
+const SOURCES: &str = "status time parker backend thread_parker mutex rwlock condvar once semaphore event barrier \
+                       futex lot spin version";
 
 /// The calling convention, which cbindgen cannot write between a function's type and its name.
 const CONVENTION: &str = "NTPARK_CALL ";
