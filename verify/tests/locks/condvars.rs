@@ -132,6 +132,7 @@ fn counts_and_time_outs_agree() {
             let (mutex, condvar) = (guarded(), condvar());
             mutex.users.set(2);
             let waiters = [(); 2].map(|()| waiter(mutex, condvar, SOON));
+            thread::yield_now();
             let notified = notify(&condvar) + notify(&condvar);
             assert_eq!(count(waiters), notified);
             free(condvar, condvar.word());
