@@ -34,6 +34,16 @@ impl Place<Guarded> {
         unsafe { self.mutex.unlock() };
     }
 
+    /// Unlocks for the last time.
+    fn leave(&self) {
+        self.users.set(self.users.get() - 1);
+        let is_last = self.users.get() == 0;
+        self.unlock();
+        if is_last {
+            free(*self, self.word::<u32>() as usize);
+        }
+    }
+
     fn begin(&self) {
         assert!(!self.is_inside.replace(true), "two threads are inside");
         step();
@@ -73,12 +83,7 @@ fn waiter(mutex: Place<Guarded>, condvar: Place<Condvar>, deadline: Instant) -> 
     spawn(move || {
         mutex.lock();
         let is_notified = mutex.wait(condvar, deadline);
-        mutex.users.set(mutex.users.get() - 1);
-        let is_last = mutex.users.get() == 0;
-        mutex.unlock();
-        if is_last {
-            free(mutex, mutex.word::<u32>() as usize);
-        }
+        mutex.leave();
         is_notified
     })
 }
@@ -132,6 +137,7 @@ fn counts_and_time_outs_agree() {
             let (mutex, condvar) = (guarded(), condvar());
             mutex.users.set(2);
             let waiters = [(); 2].map(|()| waiter(mutex, condvar, SOON));
+            thread::yield_now();
             let notified = notify(&condvar) + notify(&condvar);
             assert_eq!(count(waiters), notified);
             free(condvar, condvar.word());
@@ -178,17 +184,22 @@ fn who_notifies_is_not_notified() {
 
 #[test]
 fn who_has_been_moved_has_been_notified() {
-    explore("requeue against time-outs", 1, || {
+    explore_on(Clock::Running, "requeue against a time-out", 1, || {
         let (mutex, condvar) = (guarded(), condvar());
-        let waiters = [(); 2].map(|()| waiter(mutex, condvar, SOON));
+        mutex.users.set(3);
+        let waiters = [SOON, Instant::MAX].map(|deadline| waiter(mutex, condvar, deadline));
+        thread::yield_now();
         mutex.lock();
         // Moved, if they wait; and they run out of time in the queue of the mutex.
-        let notified = condvar.notify_all();
+        let mut notified = condvar.notify_all();
         thread::yield_now();
-        mutex.unlock();
+        mutex.leave();
+        until(|| {
+            notified += condvar.notify_all();
+            mutex.users.get() == 0
+        });
         assert_eq!(count(waiters), notified);
         free(condvar, condvar.word());
-        free(mutex, mutex.word::<u32>() as usize);
     });
 }
 

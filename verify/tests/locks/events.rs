@@ -3,7 +3,7 @@
 use crate::event::Event;
 use crate::schedules::{explore, sample};
 use crate::time::Instant;
-use crate::{Place, SOON, join, place, spawn, until};
+use crate::{Place, SOON, join, place, spawn, step, until};
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::thread;
 use std::cell::Cell;
@@ -78,6 +78,8 @@ fn a_set_that_counts_lets_one_through_or_stays() {
     explore("a time-out of an event", 3, || {
         let event = place(0, Event::new());
         let waiter = spawn(move || wait_until(event, SOON));
+        thread::yield_now();
+        step();
         event.set();
         assert_eq!(join([waiter]), [!event.reset()]);
         free(event, 0);

@@ -240,6 +240,24 @@ fn upgradable_readers_do_not_touch_what_they_have_left() {
 }
 
 #[test]
+fn the_last_reader_does_not_touch_what_others_leave() {
+    explore("a reader that leaves beside an upgradable one", 2, || {
+        let lock = guarded(0);
+        lock.acquire(Upgradable, Instant::MAX);
+        lock.acquire(Shared, Instant::MAX);
+        let last = spawn(move || {
+            upgraded(&lock);
+            lock.free_unused();
+        });
+        until(|| lock.is_awaited());
+        let reader = spawn(move || lock.release(Shared, false));
+        step();
+        lock.release(Upgradable, false);
+        join([last, reader]);
+    });
+}
+
+#[test]
 fn a_writer_waits_for_readers_and_readers_for_it() {
     explore("claims", 2, || {
         let lock = guarded(2);
