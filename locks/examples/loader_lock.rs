@@ -1,8 +1,8 @@
 //! Locks under the lock of Windows' loader, which the system holds while it calls a `DllMain`.
 //!
 //! There, a program must not load a library, and must not wait for a thread that starts or ends. A lock that did so
-//! when it is first used, or first has to wait, would deadlock; these are ready as they are, and what threads block on is
-//! found among what is loaded.
+//! when it is first used, or first has to wait, would deadlock; these are ready as they are, and what threads block on
+//! is found among what is loaded.
 
 #[cfg(windows)]
 mod common;

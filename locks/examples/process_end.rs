@@ -1,8 +1,8 @@
 //! A process that ends while its threads hold locks and wait for them: with its exit code, and without hanging, also
 //! where a `DllMain` uses those locks at the end.
 //!
-//! Windows kills all other threads and then calls each `DllMain`. What a killed thread held stays locked for ever. Here,
-//! a lock knows: to try, or to wait with a deadline, fails; and who waits without one ends the process.
+//! Windows kills all other threads and then calls each `DllMain`. What a killed thread held stays locked for ever.
+//! Here, a lock knows: to try, or to wait with a deadline, fails; and who waits without one ends the process.
 
 mod common;
 

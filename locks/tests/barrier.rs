@@ -49,7 +49,7 @@ fn threads_meet() {
         for own in &values {
             let (barrier, values, last) = (&barrier, &values, &last);
             scope.spawn(move || {
-                for round in 1..=rounds(1_000) {
+                for round in 1..=rounds(500) {
                     // SAFETY: the others do not look before all have arrived.
                     unsafe { own.with(|value| *value = round) };
                     last.fetch_add(usize::from(barrier.wait(THREADS)), SeqCst);
@@ -60,7 +60,7 @@ fn threads_meet() {
             });
         }
     });
-    assert_eq!(last.into_inner(), 2 * rounds(1_000));
+    assert_eq!(last.into_inner(), 2 * rounds(500));
 }
 
 /// The rounds are counted in 16 bits, and go on after that.
@@ -117,7 +117,7 @@ fn rounds_are_full() {
             let (barrier, met, last) = (&barrier, &met, &last);
             scope.spawn(move || {
                 let mut random = fastrand::Rng::with_seed(seed);
-                for _ in 0..rounds(1_000) {
+                for _ in 0..rounds(500) {
                     let deadline = Instant::now() + Duration::from_micros(random.u64(..300));
                     match barrier.wait_until(THREADS, deadline) {
                         BarrierWait::Last => last.fetch_add(1, SeqCst),

@@ -1,5 +1,5 @@
-//! A DLL whose `DllMain` calls a function of the program that has loaded it, under the lock of the system's loader: when
-//! a thread begins or ends, when the DLL is unloaded, and when the process ends.
+//! A DLL whose `DllMain` calls a function of the program that has loaded it, under the lock of the system's loader:
+//! when a thread begins or ends, when the DLL is unloaded, and when the process ends.
 
 #![cfg(windows)]
 
