@@ -23,6 +23,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let mut steps = vec![
         ("package, build", cargo(&package).arg("--quiet")),
         ("dependencies, all", cargo(&["deny", "--workspace", "check", "licenses", "sources"])),
+        ("package, build, locks", cargo(&[&package[..], &["--package", "ntpark-locks"]].concat()).arg("--quiet")),
         // The same crate twice matters only to users, not in tools.
         ("dependencies, users'", cargo(&["deny", "check", "bans", "licenses", "sources"])),
     ];
