@@ -82,8 +82,8 @@ fn inspect(workspace: &Workspace, flavour: Flavour, layout: &Path) -> Result<()>
     }
     same("the static library", symbols, "symbols.txt")?;
     let dll = fs::read(layout.join("bin/ntpark.dll"))?;
-    // A panic says in which source file it happened.
-    ensure!(!dll.windows(3).any(|text| text == b".rs"), "the DLL can panic");
+    // As in ffi/src/lib.rs.
+    ensure!(!dll.windows(19).any(|text| text == b"ntpark has panicked"), "the DLL can panic");
     let dll = File::parse(&*dll)?;
     let exports = dll.exports()?;
     same("exports", exports.iter().map(|export| undecorated(&text(export.name()))).collect(), "symbols.txt")?;
