@@ -76,6 +76,8 @@ fn inspect(workspace: &Workspace, toolchain: &Toolchain, layout: &Path) -> Resul
     }
     same("the static library", symbols, "symbols.txt")?;
     let dll = fs::read(layout.join("bin/ntpark.dll"))?;
+    // As in ffi/src/lib.rs.
+    ensure!(!dll.windows(19).any(|text| text == b"ntpark has panicked"), "the DLL can panic");
     let dll = File::parse(&*dll)?;
     let exports = dll.exports()?;
     same("exports", exports.iter().map(|export| undecorated(&text(export.name()))).collect(), "symbols.txt")?;
