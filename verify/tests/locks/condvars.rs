@@ -52,15 +52,14 @@ impl Place<Guarded> {
     /// Waits until a deadline; true if notified.
     fn wait(&self, condvar: Place<Condvar>, deadline: Instant) -> bool {
         self.is_inside.set(false);
-        // SAFETY: it is locked.
-        let is_notified = unsafe {
-            match deadline {
-                Instant::MAX => {
-                    condvar.wait_raw(&self.mutex);
-                    true
-                }
-                _ => condvar.wait_raw_until(&self.mutex, deadline),
+        let is_notified = match deadline {
+            Instant::MAX => {
+                // SAFETY: it is locked; and so below.
+                unsafe { condvar.wait_raw(&self.mutex) };
+                true
             }
+            // SAFETY: as above.
+            _ => unsafe { condvar.wait_raw_until(&self.mutex, deadline) },
         };
         self.begin();
         is_notified

@@ -58,14 +58,14 @@ impl Place<Guarded> {
     }
 }
 
-// SAFETY: called with the lock held; and so below.
+/// Called with the lock held, as are all that have its type.
 fn unlock(mutex: &RawMutex) {
-    // SAFETY: as above.
+    // SAFETY: it is locked.
     unsafe { mutex.unlock() };
 }
 
 fn unlock_fair(mutex: &RawMutex) {
-    // SAFETY: as above.
+    // SAFETY: it is locked.
     unsafe { mutex.unlock_fair() };
 }
 
@@ -152,12 +152,12 @@ fn any_threads_may_do_anything() {
                     if is_locked {
                         mutex.be_inside();
                         match random.gen_range(0..3) {
-                            // SAFETY: it is locked.
-                            0 => unsafe {
-                                mutex.mutex.bump();
+                            0 => {
+                                // SAFETY: it is locked.
+                                unsafe { mutex.mutex.bump() };
                                 mutex.be_inside();
-                                mutex.mutex.unlock();
-                            },
+                                unlock(&mutex.mutex);
+                            }
                             1 => unlock(&mutex.mutex),
                             _ => unlock_fair(&mutex.mutex),
                         }

@@ -113,17 +113,16 @@ impl Place<Guarded> {
 
     fn release(&self, held: Held, is_fair: bool) {
         self.end(held);
+        let unlock: unsafe fn(&RawRwLock) = match (held, is_fair) {
+            (Shared, false) => RawRwLock::unlock_shared,
+            (Shared, true) => RawRwLock::unlock_shared_fair,
+            (Upgradable, false) => RawRwLock::unlock_upgradable,
+            (Upgradable, true) => RawRwLock::unlock_upgradable_fair,
+            (Exclusive, false) => RawRwLock::unlock_exclusive,
+            (Exclusive, true) => RawRwLock::unlock_exclusive_fair,
+        };
         // SAFETY: it is held so.
-        unsafe {
-            match (held, is_fair) {
-                (Shared, false) => self.lock.unlock_shared(),
-                (Shared, true) => self.lock.unlock_shared_fair(),
-                (Upgradable, false) => self.lock.unlock_upgradable(),
-                (Upgradable, true) => self.lock.unlock_upgradable_fair(),
-                (Exclusive, false) => self.lock.unlock_exclusive(),
-                (Exclusive, true) => self.lock.unlock_exclusive_fair(),
-            }
-        }
+        unsafe { unlock(&self.lock) };
     }
 
     /// Has the lock so, for the last time.
@@ -136,31 +135,30 @@ impl Place<Guarded> {
     /// Has it so no more, but in another way.
     fn downgrade(&self, from: Held, to: Held) {
         self.end(from);
+        let downgrade: unsafe fn(&RawRwLock) = match (from, to) {
+            (Exclusive, Shared) => RawRwLock::downgrade,
+            (Exclusive, Upgradable) => RawRwLock::downgrade_to_upgradable,
+            (Upgradable, Shared) => RawRwLock::downgrade_upgradable,
+            _ => unreachable!("there are three"),
+        };
         // SAFETY: it is held so.
-        unsafe {
-            match (from, to) {
-                (Exclusive, Shared) => self.lock.downgrade(),
-                (Exclusive, Upgradable) => self.lock.downgrade_to_upgradable(),
-                (Upgradable, Shared) => self.lock.downgrade_upgradable(),
-                _ => unreachable!("there are three"),
-            }
-        }
+        unsafe { downgrade(&self.lock) };
         self.begin(to);
     }
 
     /// Makes an upgradable lock exclusive until a deadline. How it is held then.
     fn upgrade(&self, deadline: Instant) -> Held {
         // As long as it waits, it is upgradable to others.
-        // SAFETY: it is held so.
-        let is_upgraded = unsafe {
-            match deadline {
-                Instant::MIN => self.lock.try_upgrade(),
-                Instant::MAX => {
-                    self.lock.upgrade();
-                    true
-                }
-                _ => self.lock.try_upgrade_until(deadline),
+        let is_upgraded = match deadline {
+            // SAFETY: it is held so; and so below.
+            Instant::MIN => unsafe { self.lock.try_upgrade() },
+            Instant::MAX => {
+                // SAFETY: as above.
+                unsafe { self.lock.upgrade() };
+                true
             }
+            // SAFETY: as above.
+            _ => unsafe { self.lock.try_upgrade_until(deadline) },
         };
         let held = if is_upgraded { Exclusive } else { Upgradable };
         self.end(Upgradable);
@@ -171,14 +169,13 @@ impl Place<Guarded> {
     /// Lets those that wait have it.
     fn bump(&self, held: Held) {
         self.end(held);
+        let bump: unsafe fn(&RawRwLock) = match held {
+            Shared => RawRwLock::bump_shared,
+            Upgradable => RawRwLock::bump_upgradable,
+            Exclusive => RawRwLock::bump_exclusive,
+        };
         // SAFETY: it is held so.
-        unsafe {
-            match held {
-                Shared => self.lock.bump_shared(),
-                Upgradable => self.lock.bump_upgradable(),
-                Exclusive => self.lock.bump_exclusive(),
-            }
-        }
+        unsafe { bump(&self.lock) };
         self.begin(held);
     }
 
