@@ -9,7 +9,7 @@
 use crate::key::{Kind, key};
 use crate::sync::atomic::AtomicU32;
 use crate::sync::lot::{self, DEFAULT_UNPARK_TOKEN, FilterOp, ParkResult, ParkToken};
-use crate::sync::{Instant, SpinWait, const_constructor};
+use crate::sync::{Instant, Looks, const_constructor};
 use core::fmt;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
@@ -89,10 +89,10 @@ impl Barrier {
 
     /// Waits for the end of the round in which this thread has arrived.
     fn await_others(&self, round: u32, deadline: Instant) -> BarrierWait {
-        let mut spin = SpinWait::new();
+        let mut looks = Looks::new();
         // Acquire: meets the last to arrive, and thereby all.
         while self.state.load(Acquire) / ROUND == round {
-            if !spin.spin() && self.park(round, deadline) == ParkResult::TimedOut {
+            if !looks.spin() && self.park(round, deadline) == ParkResult::TimedOut {
                 return self.give_up(round);
             }
         }

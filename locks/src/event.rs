@@ -10,7 +10,7 @@
 use crate::key::{Kind, key};
 use crate::sync::atomic::AtomicU8;
 use crate::sync::lot::{self, DEFAULT_PARK_TOKEN, DEFAULT_UNPARK_TOKEN, FilterOp, ParkResult, ParkToken, UnparkResult};
-use crate::sync::{Instant, SpinWait, const_constructor};
+use crate::sync::{Instant, Looks, const_constructor};
 use core::fmt;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
@@ -151,13 +151,13 @@ impl Event {
         if deadline == Instant::MIN {
             return false;
         }
-        let mut spin = SpinWait::new();
+        let mut looks = Looks::new();
         loop {
             if self.try_wait() {
                 return true;
             }
             // Those in the queue go first.
-            if self.state.load(Relaxed) & PARKED == 0 && spin.spin() {
+            if self.state.load(Relaxed) & PARKED == 0 && looks.spin() {
                 continue;
             }
             match self.park(deadline) {

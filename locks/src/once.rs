@@ -11,7 +11,7 @@
 use crate::key::{Kind, key};
 use crate::sync::atomic::AtomicU8;
 use crate::sync::lot::{self, DEFAULT_PARK_TOKEN, DEFAULT_UNPARK_TOKEN, FilterOp, ParkResult};
-use crate::sync::{Instant, SpinWait, const_constructor};
+use crate::sync::{Instant, Looks, const_constructor};
 use core::fmt;
 use core::mem;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -125,7 +125,7 @@ impl Once {
 
     /// Begins; or waits while another thread is at it, but no longer than until `deadline`.
     pub fn begin(&self, deadline: Instant) -> Begin {
-        let mut spin = SpinWait::new();
+        let mut looks = Looks::new();
         let mut is_late = deadline == Instant::MIN;
         loop {
             // Acquire: meets the Release of `complete`.
@@ -141,7 +141,7 @@ impl Once {
                 }
             } else if is_late {
                 return Begin::TimedOut;
-            } else if state & PARKED != 0 || !spin.spin() {
+            } else if state & PARKED != 0 || !looks.spin() {
                 is_late = self.park(|state| state & RUNNING != 0, deadline) == ParkResult::TimedOut;
             }
         }

@@ -27,7 +27,7 @@ use crate::sync::atomic::AtomicUsize;
 use crate::sync::lot::{
     self, DEFAULT_PARK_TOKEN, DEFAULT_UNPARK_TOKEN, FilterOp, ParkResult, ParkToken, UnparkResult, UnparkToken,
 };
-use crate::sync::{Instant, SpinWait, const_constructor};
+use crate::sync::{Instant, Looks, const_constructor};
 use core::cell::Cell;
 use core::fmt;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -428,7 +428,7 @@ impl RawRwLock {
 
     #[cold]
     fn lock_slow(&self, access: Access, deadline: Instant) -> bool {
-        let mut spin = SpinWait::new();
+        let mut looks = Looks::new();
         let mut is_late = deadline == Instant::MIN;
         // WAKING if this thread is one of those on their way.
         let mut own = 0;
@@ -447,7 +447,7 @@ impl RawRwLock {
                 return false;
             }
             // Those in the queue go first, so who would join them need not look for long.
-            if !is_late && (state & PARKED == 0 || own != 0) && spin.spin() {
+            if !is_late && (state & PARKED == 0 || own != 0) && looks.spin() {
                 continue;
             }
             match self.park(access, own, deadline) {
@@ -459,7 +459,7 @@ impl RawRwLock {
                     self.let_in();
                 }
             }
-            spin.reset();
+            looks.reset();
         }
         access != Access::Exclusive || self.await_readers(0, deadline)
     }
@@ -506,7 +506,7 @@ impl RawRwLock {
     /// Waits for the readers to leave what this thread has claimed. True if they have; else the lock is as `before`
     /// was.
     fn await_readers(&self, before: usize, deadline: Instant) -> bool {
-        let mut spin = SpinWait::new();
+        let mut looks = Looks::new();
         let mut is_late = deadline == Instant::MIN;
         loop {
             // Acquire: meets the Release of each reader.
@@ -521,9 +521,9 @@ impl RawRwLock {
                 self.release(WRITER, before, true);
                 return false;
             }
-            if !spin.spin() {
+            if !looks.spin() {
                 is_late = self.park_for_readers(deadline) == ParkResult::TimedOut;
-                spin.reset();
+                looks.reset();
             }
         }
     }

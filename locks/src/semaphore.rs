@@ -9,7 +9,7 @@
 use crate::key::{Kind, key};
 use crate::sync::atomic::AtomicU32;
 use crate::sync::lot::{self, DEFAULT_UNPARK_TOKEN, FilterOp, ParkResult, ParkToken, UnparkResult};
-use crate::sync::{Instant, SpinWait, const_constructor};
+use crate::sync::{Instant, Looks, const_constructor};
 use core::cell::Cell;
 use core::fmt;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
@@ -100,13 +100,13 @@ impl Semaphore {
         if deadline == Instant::MIN {
             return false;
         }
-        let mut spin = SpinWait::new();
+        let mut looks = Looks::new();
         loop {
             if self.try_acquire(permits) {
                 return true;
             }
             // Nobody overtakes those in the queue.
-            if self.state.load(Relaxed) & PARKED == 0 && spin.spin() {
+            if self.state.load(Relaxed) & PARKED == 0 && looks.spin() {
                 continue;
             }
             match self.park(permits, deadline) {

@@ -1,9 +1,9 @@
-//! What the locks are made of. `verify/` compiles the other modules with a `sync` of its own: over a simulated parker, and
-//! of loom's atomics, which have no `const` constructors.
+//! What the locks are made of. `verify/` compiles the other modules with a `sync` of its own: over a simulated parker,
+//! and of loom's atomics, which have no `const` constructors.
 
 pub(crate) use core::cell::UnsafeCell;
 pub(crate) use core::sync::atomic;
-pub(crate) use ntpark::{Backend, Instant, SpinWait, lot};
+pub(crate) use ntpark::{Backend, Instant, lot};
 
 /// Declares the constructor of a type that contains atomics: a `const fn`.
 macro_rules! const_constructor {
@@ -13,9 +13,9 @@ macro_rules! const_constructor {
 }
 pub(crate) use const_constructor;
 
-/// Looks again before a thread blocks for a lock: some 40 times, 1 to 2 µs. It never yields as [`SpinWait`] does: on a
-/// busy machine, who yields comes back after milliseconds, too late again, and the lock is handed over late (the
-/// benchmark `hog`: 28 ms instead of 1.5).
+/// Looks again before a thread blocks for a lock: some 40 times, 1 to 2 µs. It never yields as
+/// [`SpinWait`](ntpark::SpinWait) does: on a busy machine, who yields comes back after milliseconds, too late again,
+/// and the lock is handed over late (the benchmark `hog`: 28 ms instead of 1.5).
 pub(crate) struct Looks(u32);
 
 impl Looks {

@@ -6,7 +6,7 @@ mod of_the_lot;
 
 pub(crate) use crate::backend::Backend;
 pub(crate) use crate::lot;
-pub(crate) use crate::spin::{SpinWait, SpinWait as Looks};
+pub(crate) use crate::spin::SpinWait as Looks;
 pub(crate) use crate::time::Instant;
 pub(crate) use of_the_lot::*;
 

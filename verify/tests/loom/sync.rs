@@ -2,7 +2,7 @@
 
 pub(crate) use crate::backend::Backend;
 pub(crate) use crate::lot;
-pub(crate) use crate::spin::{SpinWait, SpinWait as Looks};
+pub(crate) use crate::spin::SpinWait as Looks;
 pub(crate) use crate::time::Instant;
 pub(crate) use loom::cell::{Cell, UnsafeCell};
 pub(crate) use loom::sync::atomic;
