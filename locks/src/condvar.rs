@@ -168,8 +168,8 @@ impl Condvar {
         }
     }
 
-    /// Moves waiters to the queue of their mutex, and wakes the first one instead if it is free; wakes all, if they have
-    /// several. None if not all waiters have this mutex any more.
+    /// Moves waiters to the queue of their mutex, and wakes the first one instead if it is free; if they have several,
+    /// wakes them. None if not all waiters have this mutex any more.
     fn notify_waiters(&self, mutex: *const RawMutex, count: usize) -> Option<usize> {
         let now = coarse_now();
         let to = if ptr::eq(mutex, MIXED) { self.key() } else { key(Kind::Mutex, mutex) };

@@ -59,8 +59,8 @@ pub(crate) const HANDED_OVER: UnparkToken = UnparkToken(2);
 /// - **Time-outs** are never early, and a thread that runs out of time tries once more.
 /// - **Freeing.** The mutex may be freed once no thread holds it, waits for it or will call it: an unlock does not
 ///   touch it after another thread could lock it.
-/// - **Suspended threads** that have been woken delay nobody as long as others lock and unlock. One that is still in the
-///   queue may be handed the lock, and then has it until it goes on.
+/// - **Suspended threads** that have been woken delay nobody as long as others lock and unlock. One that is still in
+///   the queue may be handed the lock, and then has it until it goes on.
 /// - **The end of the process.** A lock whose holder was killed stays locked: `try_lock` and timed locks fail, and
 ///   `lock` ends the process, as a slim reader/writer lock does.
 #[repr(transparent)]

@@ -42,7 +42,7 @@ pub(crate) fn check(workspace: &Workspace, report: &mut Report) -> Result<()> {
     for program in [allocator, futex, locks, park, spin] {
         runner.task(program).limit(RUN_LIMIT).run(Output::Keep)?.check()?;
     }
-    // On each of its three kinds of Windows it prints the stack of the first park, of a later one, of a futex and a lock.
+    // On each of its three kinds of Windows it prints the stack of the first park, a later one, a futex and a lock.
     let mut stacks = [0; 4];
     for windows in ["0", "1", "2"] {
         let printed = runner.task(stack).limit(RUN_LIMIT).arg(windows).run(Output::Keep)?.check()?.output;
