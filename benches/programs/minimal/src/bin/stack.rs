@@ -108,8 +108,9 @@ static MET: AtomicU32 = AtomicU32::new(0);
 static PARKER: Parker = Parker::new();
 static FUTEX: AtomicU32 = AtomicU32::new(0);
 static MUTEX: RawMutex = RawMutex::new();
-/// The waits, what ends each, and how many bytes it took.
-static WAITS: [(fn(), fn(), AtomicUsize); 4] = [
+/// A wait, what ends it, and how many bytes it took.
+type Wait = (fn(), fn(), AtomicUsize);
+static WAITS: [Wait; 4] = [
     (park, unpark, AtomicUsize::new(0)),
     (park, unpark, AtomicUsize::new(0)),
     (futex_wait, futex_wake, AtomicUsize::new(0)),
