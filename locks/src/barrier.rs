@@ -53,8 +53,8 @@ impl Barrier {
         }
     }
 
-    /// Arrives, and waits until `threads` have, this one included; 0 is as 1. True for one thread of them: the last one.
-    /// All threads of a round must name the same number.
+    /// Arrives, and waits until `threads` have, this one included; 0 is as 1. True for one thread of them: the last
+    /// one. All threads of a round must name the same number.
     #[inline]
     pub fn wait(&self, threads: u16) -> bool {
         self.wait_until(threads, Instant::MAX) == BarrierWait::Last

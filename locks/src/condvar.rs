@@ -97,8 +97,8 @@ impl Condvar {
         }
     }
 
-    /// Waits with any mutex: `unlock` unlocks it, once the thread cannot miss a notify any more, and the caller locks it
-    /// again when this has returned. True if notified. If `unlock` unwinds, the thread does not wait.
+    /// Waits with any mutex: `unlock` unlocks it, once the thread cannot miss a notify any more, and the caller locks
+    /// it again when this has returned. True if notified. If `unlock` unwinds, the thread does not wait.
     ///
     /// # Safety
     /// `unlock` does not wait for anything of this crate's, or of the [lot](ntpark::lot).

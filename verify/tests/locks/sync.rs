@@ -1,5 +1,5 @@
-//! What the product's `sync` and that of the locks declare. Before each change of a lock other threads may run, whatever
-//! its ordering.
+//! What the product's `sync` and that of the locks declare. Before each change of a lock other threads may run,
+//! whatever its ordering.
 
 #[path = "../lot/sync.rs"]
 mod of_the_lot;
