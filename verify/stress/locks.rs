@@ -399,7 +399,10 @@ impl Lane {
                 unsafe { self.mutex.unlock() };
                 is_last
             }
-            Kind::Barrier => !freed.barrier.wait(members as u16) && is_last(members - 1),
+            // Once they have met, the barrier orders nothing: who frees it has to meet the others itself.
+            Kind::Barrier => {
+                !freed.barrier.wait(members as u16) && freed.users.fetch_add(1, SeqCst) + 1 == members - 1
+            }
         }
     }
 }
