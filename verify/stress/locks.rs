@@ -400,9 +400,7 @@ impl Lane {
                 is_last
             }
             // Once they have met, the barrier orders nothing: who frees it has to meet the others itself.
-            Kind::Barrier => {
-                !freed.barrier.wait(members as u16) && freed.users.fetch_add(1, SeqCst) + 1 == members - 1
-            }
+            Kind::Barrier => !freed.barrier.wait(members as u16) && freed.users.fetch_add(1, SeqCst) + 1 == members - 1,
         }
     }
 }
