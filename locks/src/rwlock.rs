@@ -30,7 +30,7 @@ use crate::sync::lot::{
 use crate::sync::{Instant, Looks, const_constructor};
 use core::cell::Cell;
 use core::fmt;
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 const WRITER: usize = 1;
 const UPGRADABLE: usize = 2;
@@ -669,8 +669,9 @@ impl Head {
 /// Changes the word in one step.
 fn update(word: &AtomicUsize, mut next: impl FnMut(usize) -> usize) {
     let mut state = word.load(Relaxed);
-    // Release: meets the Acquire of the next lock, if this unlocks.
-    while let Err(found) = word.compare_exchange_weak(state, next(state), Release, Relaxed) {
+    // Release: meets the Acquire of the next lock, if this unlocks. Acquire: who lets others in without having had the
+    // lock passes on what was released before.
+    while let Err(found) = word.compare_exchange_weak(state, next(state), AcqRel, Relaxed) {
         state = found;
     }
 }
