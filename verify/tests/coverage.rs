@@ -3,8 +3,8 @@
 //! Of each transition in `transitions!`: each arm, each operation, each operand, each ordering other than Relaxed. Of
 //! those and of the functions in [`FUNCTIONS`]: each line that is more than punctuation, and each ordering. Something
 //! has a fault if a fault *changes* it; to be near the change is not enough. An ordering has one if a fault changes it,
-//! and nothing else, to Relaxed, or AcqRel to a half of it. Of the files in [`WRITES`], whose lines are many and whose state is guarded by locks:
-//! each operation that writes it, each fence, and each ordering.
+//! and nothing else, to Relaxed, or AcqRel to a half of it. Of the files in [`WRITES`], whose lines are many and whose
+//! state is guarded by locks: each operation that writes it, each fence, and each ordering.
 
 use ntpark_verify::catalogue::Catalogue;
 use std::fs;
