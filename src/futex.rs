@@ -38,9 +38,9 @@
 //! On Windows this is not the system's `WaitOnAddress`, which has neither counts nor masks nor requeues, wakes
 //! spuriously, and does not exist before Windows 8.
 
+use crate::lot::callback::Callback;
 use crate::lot::{
-    Callbacks, DEFAULT_UNPARK_TOKEN, FilterOp, Key, ParkResult, ParkToken, Requeue, is_idle, park_dyn, requeue_dyn,
-    unpark_dyn,
+    Callbacks, DEFAULT_UNPARK_TOKEN, FilterOp, Key, ParkResult, ParkToken, Requeue, Which, is_idle, park_dyn, wake_dyn,
 };
 use crate::time::Instant;
 use core::num::NonZeroU32;
@@ -151,22 +151,32 @@ pub fn wait_until<A: Atomic>(atomic: &A, expected: A::Value, deadline: Instant) 
 /// As [`wait_until`]; only wakes whose mask has a bit in common with `mask` count this thread.
 #[inline]
 pub fn wait_masked<A: Atomic>(atomic: &A, expected: A::Value, mask: NonZeroU32, deadline: Instant) -> WaitResult {
-    wait_while(atomic.address(), &mut || atomic.has(expected), mask, deadline)
+    wait_while(atomic.address(), Callback::new(&mut |()| atomic.has(expected)), mask, deadline)
 }
 
 /// Waits as long as nobody wakes, if the value at the address is still as expected.
 fn wait_while(
     address: usize,
-    is_expected: &mut dyn FnMut() -> bool,
+    mut is_expected: Callback<'_, (), bool>,
     mask: NonZeroU32,
     deadline: Instant,
 ) -> WaitResult {
     // Once without the lock: a page that is not in memory is fetched here, and not while the bucket is locked.
-    if !is_expected() {
+    if !is_expected.call(()) {
         return WaitResult::Changed;
     }
-    let mut callbacks = Callbacks { validate: is_expected, before_sleep: &mut || {}, timed_out: &mut |_, _| {} };
-    match park_dyn(Key::futex(address), false, &mut callbacks, ParkToken(mask.get() as usize), deadline) {
+    let result = park_dyn(
+        Key::futex(address),
+        false,
+        &mut Callbacks {
+            validate: is_expected,
+            before_sleep: Callback::new(&mut |()| {}),
+            timed_out: Callback::new(&mut |_| {}),
+        },
+        ParkToken(mask.get() as usize),
+        deadline,
+    );
+    match result {
         ParkResult::Unparked(_) => WaitResult::Woken,
         ParkResult::Invalid => WaitResult::Changed,
         ParkResult::TimedOut => WaitResult::TimedOut,
@@ -207,7 +217,8 @@ fn wake_some(key: Key, count: usize, mask: NonZeroU32) -> usize {
             FilterOp::Unpark
         }
     };
-    unpark_dyn(key, &mut filter, &mut |_| DEFAULT_UNPARK_TOKEN, None).unparked_threads
+    let which = Which::Filter(Callback::new(&mut filter));
+    wake_dyn(key, which, Callback::new(&mut |_| DEFAULT_UNPARK_TOKEN), None).unparked_threads
 }
 
 /// Wakes up to `wake` threads that wait at `from`, and makes up to `requeue` others wait at `to`, as the last ones
@@ -217,7 +228,7 @@ pub fn requeue<A, B>(from: *const A, to: *const B, wake: usize, requeue: usize) 
     if is_idle(Key::futex(from.addr())) {
         return Requeued::default();
     }
-    requeue_while(from.addr(), to.addr(), &mut || true, wake, requeue).unwrap_or_default()
+    requeue_while(from.addr(), to.addr(), Callback::new(&mut |()| true), wake, requeue).unwrap_or_default()
 }
 
 /// As [`requeue`], if the atomic has the expected value: compared in one step with what is done, as seen by those
@@ -233,26 +244,27 @@ pub fn requeue_if<A: Atomic, B>(
     wake: usize,
     requeue: usize,
 ) -> Result<Requeued, Changed> {
-    requeue_while(atomic.address(), to.addr(), &mut || atomic.has(expected), wake, requeue)
+    requeue_while(atomic.address(), to.addr(), Callback::new(&mut |()| atomic.has(expected)), wake, requeue)
 }
 
 fn requeue_while(
     from: usize,
     to: usize,
-    is_expected: &mut dyn FnMut() -> bool,
+    mut is_expected: Callback<'_, (), bool>,
     wake: usize,
     requeue: usize,
 ) -> Result<Requeued, Changed> {
     // As in `wait_while`.
-    if !is_expected() {
+    if !is_expected.call(()) {
         return Err(Changed);
     }
     let mut has_changed = false;
-    let mut validate = || {
-        has_changed = !is_expected();
+    let mut validate = |()| {
+        has_changed = !is_expected.call(());
         (!has_changed).then_some(Requeue { unpark: wake, requeue })
     };
-    let result = requeue_dyn(Key::futex(from), Key::futex(to), &mut validate, &mut |_| DEFAULT_UNPARK_TOKEN, None);
+    let which = Which::Requeue(Key::futex(to), Callback::new(&mut validate));
+    let result = wake_dyn(Key::futex(from), which, Callback::new(&mut |_| DEFAULT_UNPARK_TOKEN), None);
     if has_changed {
         return Err(Changed);
     }

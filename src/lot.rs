@@ -55,6 +55,7 @@
 //!    address of an object of one's own.
 
 pub(crate) mod bucket_lock;
+pub(crate) mod callback;
 mod key;
 pub(crate) mod queue;
 pub(crate) mod table;
@@ -62,6 +63,7 @@ pub(crate) mod table;
 use crate::backend::Backend;
 use crate::sync::atomic::fence;
 use crate::time::Instant;
+use callback::Callback;
 use core::cell::Cell;
 use core::mem::{self, MaybeUninit};
 use core::ptr;
@@ -194,17 +196,18 @@ fn park_at(
         key,
         in_front,
         &mut Callbacks {
-            validate: &mut || validate.take().is_some_and(|validate| validate()),
-            before_sleep: &mut || {
+            validate: Callback::new(&mut |()| validate.take().is_some_and(|validate| validate())),
+            before_sleep: Callback::new(&mut |()| {
                 if let Some(before_sleep) = before_sleep.take() {
                     before_sleep();
                 }
-            },
-            timed_out: &mut |key, was_last| {
+            }),
+            timed_out: Callback::new(&mut |(waiter, was_last): (*const Waiter, bool)| {
                 if let Some(timed_out) = timed_out.take() {
-                    timed_out(key, was_last);
+                    // SAFETY: alive, as long as this is called.
+                    timed_out(unsafe { &*waiter }.key(), was_last);
                 }
-            },
+            }),
         },
         park_token,
         deadline,
@@ -213,9 +216,10 @@ fn park_at(
 
 /// What a park calls.
 pub(crate) struct Callbacks<'a> {
-    pub(crate) validate: &'a mut dyn FnMut() -> bool,
-    pub(crate) before_sleep: &'a mut dyn FnMut(),
-    pub(crate) timed_out: &'a mut dyn FnMut(Key, bool),
+    pub(crate) validate: Callback<'a, (), bool>,
+    pub(crate) before_sleep: Callback<'a, (), ()>,
+    /// The waiter, which is alive then, and whether it was the last one of its key.
+    pub(crate) timed_out: Callback<'a, (*const Waiter, bool), ()>,
 }
 
 /// Room for a waiter at one of several places; see "Same call path" in the module's documentation.
@@ -260,12 +264,12 @@ pub(crate) fn park_dyn(
     waiter.parker.prepare_park();
     if Backend::is_ending() {
         // Nobody else is alive, so nobody else is in the queue, and nobody holds its lock.
-        if !(callbacks.validate)() {
+        if !callbacks.validate.call(()) {
             return ParkResult::Invalid;
         }
-        (callbacks.before_sleep)();
+        callbacks.before_sleep.call(());
         let _ = waiter.parker.park_until(deadline);
-        (callbacks.timed_out)(key, true);
+        callbacks.timed_out.call((at, true));
         return ParkResult::TimedOut;
     }
     {
@@ -273,7 +277,7 @@ pub(crate) fn park_dyn(
         // Meets the fence of a wake that finds nobody: either that sees the lock, or `validate` sees what was written
         // before it.
         fence(SeqCst);
-        if !(callbacks.validate)() {
+        if !callbacks.validate.call(()) {
             return ParkResult::Invalid;
         }
         // SAFETY: the lock is held; the waiter is new, of this bucket, and stays until it is out of all rings, by
@@ -282,12 +286,12 @@ pub(crate) fn park_dyn(
         drop(guard);
     }
     let queued = Queued(at);
-    (callbacks.before_sleep)();
+    callbacks.before_sleep.call(());
     if waiter.parker.park_until(deadline) {
         queued.forget();
         return ParkResult::Unparked(UnparkToken(waiter.token.get()));
     }
-    match queued.leave(callbacks.timed_out) {
+    match queued.leave(&mut callbacks.timed_out) {
         Left::Queue { .. } => ParkResult::TimedOut,
         Left::Woken => ParkResult::Unparked(UnparkToken(waiter.token.get())),
     }
@@ -302,13 +306,13 @@ impl Queued {
         mem::forget(self);
     }
 
-    fn leave(self, timed_out: &mut dyn FnMut(Key, bool)) -> Left {
+    fn leave(self, timed_out: &mut Callback<'_, (*const Waiter, bool), ()>) -> Left {
         let waiter = self.0;
         self.forget();
         Self::leave_and(waiter, timed_out)
     }
 
-    fn leave_and(waiter: *const Waiter, timed_out: &mut dyn FnMut(Key, bool)) -> Left {
+    fn leave_and(waiter: *const Waiter, timed_out: &mut Callback<'_, (*const Waiter, bool), ()>) -> Left {
         // SAFETY: this thread's own.
         let own = unsafe { &*waiter };
         loop {
@@ -323,7 +327,7 @@ impl Queued {
             // SAFETY: the lock is held, of the waiter's bucket.
             let left = unsafe { bucket.leave(waiter) };
             if let Left::Queue { was_last } = left {
-                timed_out(own.key(), was_last);
+                timed_out.call((waiter, was_last));
             }
             return left;
         }
@@ -332,7 +336,7 @@ impl Queued {
 
 impl Drop for Queued {
     fn drop(&mut self) {
-        Self::leave_and(self.0, &mut |_, _| {});
+        Self::leave_and(self.0, &mut Callback::new(&mut |_| {}));
     }
 }
 
@@ -344,7 +348,7 @@ impl Drop for Queued {
 /// # Safety
 /// The module's conditions.
 pub unsafe fn unpark_one(key: impl Into<Key>, callback: impl FnOnce(UnparkResult) -> UnparkToken) -> UnparkResult {
-    unpark_with(key.into(), &mut first(1), callback)
+    unpark_with(key.into(), Which::First(1), callback)
 }
 
 /// Unparks as many threads of a key as `filter` says, which is called for each in order, with the token that it parked
@@ -359,7 +363,7 @@ pub unsafe fn unpark_filter(
     mut filter: impl FnMut(ParkToken) -> FilterOp,
     callback: impl FnOnce(UnparkResult) -> UnparkToken,
 ) -> UnparkResult {
-    unpark_with(key.into(), &mut filter, callback)
+    unpark_with(key.into(), Which::Filter(Callback::new(&mut filter)), callback)
 }
 
 /// Unparks the first `count` threads of a key, or as many as there are, and returns how many.
@@ -370,7 +374,10 @@ pub unsafe fn unpark_filter(
 /// The module's conditions.
 pub unsafe fn unpark_n(key: impl Into<Key>, count: usize, token: UnparkToken) -> usize {
     let key = key.into();
-    if is_idle(key) { 0 } else { unpark_dyn(key, &mut first(count), &mut |_| token, None).unparked_threads }
+    if is_idle(key) {
+        return 0;
+    }
+    wake_dyn(key, Which::First(count), Callback::new(&mut |_| token), None).unparked_threads
 }
 
 /// Unparks all threads of a key, and returns how many.
@@ -401,25 +408,19 @@ pub unsafe fn unpark_requeue(
 ) -> UnparkResult {
     let (from, to) = (key_from.into(), key_to.into());
     let mut validate = Some(validate);
-    let mut callback = Some(callback);
     let op = Cell::new(RequeueOp::Abort);
-    requeue_dyn(
-        from,
-        to,
-        &mut || {
-            op.set(validate.take().map_or(RequeueOp::Abort, |validate| validate()));
-            match op.get() {
-                RequeueOp::Abort => None,
-                RequeueOp::UnparkOneRequeueRest => Some(Requeue { unpark: 1, requeue: usize::MAX }),
-                RequeueOp::RequeueAll => Some(Requeue { unpark: 0, requeue: usize::MAX }),
-                RequeueOp::UnparkOne => Some(Requeue { unpark: 1, requeue: 0 }),
-                RequeueOp::RequeueOne => Some(Requeue { unpark: 0, requeue: 1 }),
-                RequeueOp::Count { unpark, requeue } => Some(Requeue { unpark, requeue }),
-            }
-        },
-        &mut |result| callback.take().map_or(DEFAULT_UNPARK_TOKEN, |callback| callback(op.get(), result)),
-        fair_clock(from),
-    )
+    let mut validate = |()| {
+        op.set(validate.take().map_or(RequeueOp::Abort, |validate| validate()));
+        match op.get() {
+            RequeueOp::Abort => None,
+            RequeueOp::UnparkOneRequeueRest => Some(Requeue { unpark: 1, requeue: usize::MAX }),
+            RequeueOp::RequeueAll => Some(Requeue { unpark: 0, requeue: usize::MAX }),
+            RequeueOp::UnparkOne => Some(Requeue { unpark: 1, requeue: 0 }),
+            RequeueOp::RequeueOne => Some(Requeue { unpark: 0, requeue: 1 }),
+            RequeueOp::Count { unpark, requeue } => Some(Requeue { unpark, requeue }),
+        }
+    };
+    unpark_with(from, Which::Requeue(to, Callback::new(&mut validate)), |result| callback(op.get(), result))
 }
 
 /// Whether nobody waits for a key, or for another in its bucket, nor is about to: then an unpark has nothing to do.
@@ -430,25 +431,10 @@ pub(crate) fn is_idle(key: Key) -> bool {
     bucket(key).is_idle()
 }
 
-/// The first `count` threads.
-pub(crate) fn first(mut count: usize) -> impl FnMut(ParkToken) -> FilterOp {
-    move |_| {
-        if count == 0 {
-            return FilterOp::Stop;
-        }
-        count -= 1;
-        FilterOp::Unpark
-    }
-}
-
-fn unpark_with(
-    key: Key,
-    filter: &mut dyn FnMut(ParkToken) -> FilterOp,
-    callback: impl FnOnce(UnparkResult) -> UnparkToken,
-) -> UnparkResult {
+fn unpark_with(key: Key, which: Which<'_>, callback: impl FnOnce(UnparkResult) -> UnparkToken) -> UnparkResult {
     let mut callback = Some(callback);
     let mut callback = |result| callback.take().map_or(DEFAULT_UNPARK_TOKEN, |callback| callback(result));
-    unpark_dyn(key, filter, &mut callback, fair_clock(key))
+    wake_dyn(key, which, Callback::new(&mut callback), fair_clock(key))
 }
 
 /// The time, for an unpark that says whether it is a fair one. Read before the lock is taken, and only if somebody
@@ -457,107 +443,95 @@ fn fair_clock(key: Key) -> Option<Instant> {
     (!bucket(key).is_idle()).then(Instant::now)
 }
 
-#[inline(never)]
-pub(crate) fn unpark_dyn(
-    key: Key,
-    filter: &mut dyn FnMut(ParkToken) -> FilterOp,
-    callback: &mut dyn FnMut(UnparkResult) -> UnparkToken,
-    now: Option<Instant>,
-) -> UnparkResult {
-    let bucket = bucket(key);
-    let mut result = UnparkResult::default();
-    if Backend::is_ending() {
-        callback(result);
-        return result;
-    }
-    let guard = Guard::lock(bucket);
-    // SAFETY: the lock is held.
-    for waiter in unsafe { bucket.waiters(key) } {
-        // SAFETY: in the queue, whose lock is held; likewise below.
-        let queued = unsafe { &*waiter };
-        let op = filter(ParkToken(queued.token.get()));
-        queued.progress.set(if op == FilterOp::Unpark { Progress::Chosen } else { Progress::Queued });
-        match op {
-            FilterOp::Unpark => result.unparked_threads += 1,
-            FilterOp::Skip => result.have_more_threads = true,
-            FilterOp::Stop => {
-                result.have_more_threads = true;
-                break;
-            }
-        }
-    }
-    // SAFETY: the lock is held.
-    result.be_fair = result.unparked_threads > 0 && unsafe { bucket.is_fair(now) };
-    let token = callback(result);
-    let taken = Taken::new();
-    taken.open();
-    // SAFETY: the lock is held.
-    let chosen = unsafe { bucket.waiters(key) }
-        // SAFETY: in the queue.
-        .filter(|waiter| unsafe { &**waiter }.progress.get() == Progress::Chosen)
-        // Not those that were chosen by a wake whose callback unwound.
-        .take(result.unparked_threads);
-    for waiter in chosen {
-        // SAFETY: the lock is held; in the queue.
-        unsafe { taken.take(bucket, waiter, token) };
-    }
-    tell(&taken, bucket, guard);
-    result
+/// Which threads of a key are unparked, and which are moved to another.
+pub(crate) enum Which<'a> {
+    /// The first ones are unparked.
+    First(usize),
+    /// Those are unparked that this says.
+    Filter(Callback<'a, ParkToken, FilterOp>),
+    /// As many as this says, or nothing is done; the others wait for this key.
+    Requeue(Key, Callback<'a, (), Option<Requeue>>),
 }
 
 /// How many threads are unparked, and then how many are moved.
+#[derive(Clone, Copy)]
 pub(crate) struct Requeue {
     pub(crate) unpark: usize,
     pub(crate) requeue: usize,
 }
 
 #[inline(never)]
-pub(crate) fn requeue_dyn(
-    from: Key,
-    to: Key,
-    validate: &mut dyn FnMut() -> Option<Requeue>,
-    callback: &mut dyn FnMut(UnparkResult) -> UnparkToken,
+pub(crate) fn wake_dyn(
+    key: Key,
+    mut which: Which<'_>,
+    mut callback: Callback<'_, UnparkResult, UnparkToken>,
     now: Option<Instant>,
 ) -> UnparkResult {
     let mut result = UnparkResult::default();
-    if Backend::is_ending() {
-        if validate().is_some() {
-            callback(result);
+    let is_ending = Backend::is_ending();
+    let (bucket, to) = (bucket(key), if let Which::Requeue(to, _) = which { to } else { key });
+    let to_bucket = table::bucket(to);
+    let guard = (!is_ending).then(|| Guard::lock_two(bucket, to_bucket));
+    let most = match &mut which {
+        Which::First(count) => Requeue { unpark: *count, requeue: 0 },
+        Which::Filter(_) => Requeue { unpark: 0, requeue: 0 },
+        Which::Requeue(_, validate) => {
+            // As in `park_dyn`: a wake at either key sees the lock, or `validate` sees what was written before it.
+            fence(SeqCst);
+            let Some(most) = validate.call(()) else {
+                return result;
+            };
+            most
         }
-        return result;
-    }
-    let (bucket, to_bucket) = (bucket(from), bucket(to));
-    let guard = Guard::lock_two(bucket, to_bucket);
-    // As in `park_dyn`: a wake at either key sees the lock, or `validate` sees what was written before it.
-    fence(SeqCst);
-    let Some(op) = validate() else {
+    };
+    let Some(guard) = guard else {
+        callback.call(result);
         return result;
     };
-    // SAFETY: the lock is held; likewise below.
-    for _ in unsafe { bucket.waiters(from) } {
-        if result.unparked_threads < op.unpark {
-            result.unparked_threads += 1;
-        } else if result.requeued_threads < op.requeue {
-            result.requeued_threads += 1;
-        } else {
-            result.have_more_threads = true;
-            break;
+    // SAFETY: the lock is held.
+    for waiter in unsafe { bucket.waiters(key) } {
+        // SAFETY: in the queue, whose lock is held; likewise below.
+        let queued = unsafe { &*waiter };
+        let progress = match &mut which {
+            Which::Filter(filter) => match filter.call(ParkToken(queued.token.get())) {
+                FilterOp::Unpark => Some(Progress::Chosen),
+                FilterOp::Skip => Some(Progress::Queued),
+                FilterOp::Stop => None,
+            },
+            _ if result.unparked_threads < most.unpark => Some(Progress::Chosen),
+            _ if result.requeued_threads < most.requeue => Some(Progress::Moving),
+            _ => None,
+        };
+        match progress {
+            Some(Progress::Chosen) => result.unparked_threads += 1,
+            Some(Progress::Moving) => result.requeued_threads += 1,
+            _ => result.have_more_threads = true,
         }
+        let Some(progress) = progress else {
+            break;
+        };
+        queued.progress.set(progress);
     }
     // SAFETY: the lock is held.
     result.be_fair = result.unparked_threads > 0 && unsafe { bucket.is_fair(now) };
-    let token = callback(result);
+    let token = callback.call(result);
     let taken = Taken::new();
     taken.open();
     // SAFETY: the lock is held.
-    let mut waiters = unsafe { bucket.waiters(from) };
-    for waiter in waiters.by_ref().take(result.unparked_threads) {
-        // SAFETY: the lock is held; in the queue.
-        unsafe { taken.take(bucket, waiter, token) };
-    }
-    for waiter in waiters.take(result.requeued_threads) {
-        // SAFETY: both locks are held; in the queue of one, and then in that of the other.
-        unsafe { bucket.requeue(waiter, to, to_bucket) };
+    let chosen = unsafe { bucket.waiters(key) }
+        // SAFETY: in the queue.
+        .filter(|waiter| unsafe { &**waiter }.progress.get() != Progress::Queued)
+        // Not those that were chosen by a wake whose callback unwound.
+        .take(result.unparked_threads + result.requeued_threads);
+    for waiter in chosen {
+        // SAFETY: in the queue.
+        if unsafe { &*waiter }.progress.get() == Progress::Chosen {
+            // SAFETY: the lock is held; in the queue.
+            unsafe { taken.take(bucket, waiter, token) };
+        } else {
+            // SAFETY: both locks are held; in the queue of one, and then in that of the other.
+            unsafe { bucket.requeue(waiter, to, to_bucket) };
+        }
     }
     tell(&taken, bucket, guard);
     result

@@ -84,6 +84,8 @@ pub(crate) enum Progress {
     Queued,
     /// As well; the wake that is at work here is going to take it.
     Chosen,
+    /// As well; a requeue that is at work here is going to move it to another key.
+    Moving,
     /// Taken out by a wake, and in the ring of what that has taken: it has its token, and counts as woken.
     Taken,
     /// In no ring, and unparked.
@@ -313,8 +315,10 @@ impl Bucket {
     pub(crate) unsafe fn leave(&self, waiter: *const Waiter) -> Left {
         // SAFETY: it is the caller's.
         match unsafe { &*waiter }.progress.get() {
-            // SAFETY: it is in its queue.
-            Progress::Queued | Progress::Chosen => Left::Queue { was_last: unsafe { self.remove(waiter) } },
+            Progress::Queued | Progress::Chosen | Progress::Moving => {
+                // SAFETY: it is in its queue.
+                Left::Queue { was_last: unsafe { self.remove(waiter) } }
+            }
             Progress::Taken => {
                 // SAFETY: it is in the ring of a thread that does not leave before that is empty.
                 unsafe { Links::remove(waiter.cast()) };

@@ -62,9 +62,9 @@ pub(crate) fn check(workspace: &Workspace, report: &mut Report) -> Result<()> {
     for (name, value, limit) in [
         ("program", fs::metadata(park)?.len(), 4096),
         ("code and constants added", added(park)?, 3072),
-        ("code and constants that a mutex and a condition variable add to that", added(locks)? - added(park)?, 5760),
-        ("program with a futex", fs::metadata(futex)?.len(), 7680),
-        ("program with a condition variable and an allocator's lock", fs::metadata(allocator)?.len(), 10_240),
+        ("code and constants that a mutex and a condition variable add to that", added(locks)? - added(park)?, 5120),
+        ("program with a futex", fs::metadata(futex)?.len(), 6656),
+        ("program with a condition variable and an allocator's lock", fs::metadata(allocator)?.len(), 9216),
         ("DLL", fs::metadata(&dll)?.len(), 40_448),
         ("stack of the first park", stacks[0], 232),
         ("stack of a park", stacks[1], 216),
