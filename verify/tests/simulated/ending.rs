@@ -294,13 +294,13 @@ fn a_lots_park_takes_no_lock_of_the_dead() {
         nt.end_process();
         let (result, calls) = park_in_the_end(nt, false, Instant::MAX).expect("it returns");
         assert_eq!((result, &*calls), (ParkResult::Invalid, &["validate"][..]));
+        let ended = park_in_the_end(nt, true, Instant::MAX).expect_err("it does not return");
+        assert!(ended.is::<ProcessEnded>(), "it panicked");
+        assert_eq!(nt.ended(), 1);
         let deadline = nt.now() + Duration::from_millis(10);
         let (result, calls) = park_in_the_end(nt, true, deadline).expect("it returns");
         assert_eq!((result, &*calls), (ParkResult::TimedOut, &["validate", "before_sleep", "timed_out"][..]));
         assert!(nt.now() >= deadline);
-        let ended = park_in_the_end(nt, true, Instant::MAX).expect_err("it does not return");
-        assert!(ended.is::<ProcessEnded>(), "it panicked");
-        assert_eq!(nt.ended(), 1);
         drop(lock);
     });
 }
