@@ -124,14 +124,8 @@ pub unsafe extern "C" fn ntpark_lot_unpark_one(
     context: *mut c_void,
     result: *mut ntpark_unpark_result,
 ) -> ntpark_status {
-    let (Some(key), true) = (checked(key), is_optional(result)) else {
-        return NTPARK_INVALID;
-    };
-    // SAFETY: the caller's callback keeps the rules, and the key is the caller's.
-    let done = unsafe { lot::unpark_one(key, |done| call(callback, context, done)) };
-    // SAFETY: null, or good and writable, as the caller promises.
-    unsafe { tell(result, done.into()) };
-    NTPARK_OK
+    // SAFETY: passed on from the caller.
+    unsafe { unpark(key, None, callback, context, result) }
 }
 
 /// Unparks all threads in the queue of a key.
@@ -176,20 +170,11 @@ pub unsafe extern "C" fn ntpark_lot_unpark_filter(
     context: *mut c_void,
     result: *mut ntpark_unpark_result,
 ) -> ntpark_status {
-    let (Some(key), Some(filter), true) = (checked(key), filter, is_optional(result)) else {
+    if filter.is_none() {
         return NTPARK_INVALID;
-    };
-    // SAFETY: the caller's callback, with the caller's context.
-    let filter = |token: ParkToken| match unsafe { filter(context, token.0) } {
-        NTPARK_FILTER_UNPARK => FilterOp::Unpark,
-        NTPARK_FILTER_SKIP => FilterOp::Skip,
-        _ => FilterOp::Stop,
-    };
-    // SAFETY: the caller's callbacks keep the rules, and the key is the caller's.
-    let done = unsafe { lot::unpark_filter(key, filter, |done| call(callback, context, done)) };
-    // SAFETY: null, or good and writable, as the caller promises.
-    unsafe { tell(result, done.into()) };
-    NTPARK_OK
+    }
+    // SAFETY: passed on from the caller.
+    unsafe { unpark(key, filter, callback, context, result) }
 }
 
 /// Unparks the first threads in the queue of a key, and has the next ones wait for another, behind those that do so
@@ -289,6 +274,43 @@ unsafe fn park(
         ParkResult::Invalid => NTPARK_CHANGED,
         ParkResult::TimedOut => NTPARK_TIMEOUT,
     }
+}
+
+/// Unparks those that the filter chooses, without one the first.
+///
+/// # Safety
+/// The callbacks keep the rules, the key is the caller's, and pointers that are not null are good.
+#[inline(never)]
+unsafe fn unpark(
+    key: ntpark_key,
+    filter: Option<unsafe extern "C" fn(*mut c_void, usize) -> ntpark_filter_op>,
+    callback: ntpark_unpark_callback,
+    context: *mut c_void,
+    result: *mut ntpark_unpark_result,
+) -> ntpark_status {
+    let (Some(key), true) = (checked(key), is_optional(result)) else {
+        return NTPARK_INVALID;
+    };
+    let mut is_first = true;
+    let filter = |token: ParkToken| {
+        let op = match filter {
+            // SAFETY: the caller's callback, with the caller's context.
+            Some(filter) => unsafe { filter(context, token.0) },
+            None if is_first => NTPARK_FILTER_UNPARK,
+            None => NTPARK_FILTER_STOP,
+        };
+        is_first = false;
+        match op {
+            NTPARK_FILTER_UNPARK => FilterOp::Unpark,
+            NTPARK_FILTER_SKIP => FilterOp::Skip,
+            _ => FilterOp::Stop,
+        }
+    };
+    // SAFETY: the caller's callbacks keep the rules, and the key is the caller's.
+    let done = unsafe { lot::unpark_filter(key, filter, |done| call(callback, context, done)) };
+    // SAFETY: null, or good and writable, as the caller promises.
+    unsafe { tell(result, done.into()) };
+    NTPARK_OK
 }
 
 /// The key, if it is in a space of the user's.

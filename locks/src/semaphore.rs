@@ -59,6 +59,8 @@ impl Semaphore {
         /// # Panics
         /// If there are more than [`MAX_PERMITS`](Self::MAX_PERMITS).
         #[must_use]
+        // So that a number that is right leaves no panic, also where each module is compiled by itself.
+        #[inline]
         pub fn new(permits: u32) -> Self {
             assert!(permits <= Self::MAX_PERMITS, "a semaphore has no room for so many permits");
             Self { state: AtomicU32::new(permits * PERMIT) }

@@ -5,8 +5,10 @@ use crate::prelude::*;
 use crate::verbs::header;
 use crate::workspace;
 
-/// The profile that the library is built with: it makes it stand on its own.
+/// The profile that the DLL is built with: it makes it stand on its own.
 pub(crate) const PROFILE: &str = "ffi";
+/// The profile of the static library.
+const STATIC_PROFILE: &str = "ffi-static";
 /// The library's version: the workspace's, which xtask shares.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const TARGETS: [Target; 4] = [Target::X86_64_BARE, Target::I686_BARE, Target::MSVC[0], Target::MSVC[1]];
@@ -39,15 +41,19 @@ pub(crate) fn library_names(triple: &str) -> (&'static str, &'static str) {
 
 /// Builds the library and lays it out in `dir`, which is made anew.
 pub(crate) fn build(workspace: &Workspace, toolchain: &Toolchain, dir: &Path) -> Result<()> {
-    let packages = ["--package=ntpark-ffi", "--package=ntpark-synchronization"];
-    let task = toolchain.cargo(workspace, "build").args(["--profile", PROFILE]).args(packages);
-    task.run(Output::Keep)?.check()?;
-    let (triple, built) = (toolchain.triple.context("it is for Windows")?, toolchain.artifacts(PROFILE));
-    lay_out(workspace, triple, &built, dir).with_context(|| format!("cannot lay the library out in {}", dir.display()))
+    for (profile, crate_type) in [(PROFILE, "cdylib"), (STATIC_PROFILE, "staticlib")] {
+        let task = toolchain.cargo(workspace, "rustc").args(["--profile", profile, "--package=ntpark-ffi"]);
+        task.args(["--crate-type", crate_type]).run(Output::Keep)?.check()?;
+    }
+    let task = toolchain.cargo(workspace, "build").args(["--profile", STATIC_PROFILE]);
+    task.arg("--package=ntpark-synchronization").run(Output::Keep)?.check()?;
+    lay_out(workspace, toolchain, dir).with_context(|| format!("cannot lay the library out in {}", dir.display()))
 }
 
-fn lay_out(workspace: &Workspace, triple: &str, built: &Path, dir: &Path) -> Result<()> {
+fn lay_out(workspace: &Workspace, toolchain: &Toolchain, dir: &Path) -> Result<()> {
     workspace::clear(dir, &["bin", "include", "share", "lib/pkgconfig", "lib/cmake/ntpark"])?;
+    let triple = toolchain.triple.context("it is for Windows")?;
+    let (built, built_static) = (toolchain.artifacts(PROFILE), toolchain.artifacts(STATIC_PROFILE));
     let (root, ffi) = (&workspace.root, workspace.root.join("ffi"));
     let (static_library, import_library) = library_names(triple);
     let copy = |from: PathBuf, to: &str| {
@@ -62,11 +68,13 @@ fn lay_out(workspace: &Workspace, triple: &str, built: &Path, dir: &Path) -> Res
     copy(ffi.join("ntpark-gdb.py"), "share/ntpark-gdb.py")?;
     if triple.ends_with("-msvc") {
         copy(built.join("ntpark.pdb"), "bin/ntpark.pdb")?;
+    } else {
+        split_symbols(toolchain, &dir.join("bin"))?;
     }
     copy(built.join(import_library), &format!("lib/{import_library}"))?;
     let synchronization = static_library.replace("ntpark", "ntpark_synchronization");
     for library in [static_library, &synchronization] {
-        copy_own_objects(&built.join(library), &dir.join("lib").join(library))?;
+        copy_own_objects(&built_static.join(library), &dir.join("lib").join(library))?;
     }
 
     let pointer_bytes = if triple.starts_with("x86_64") { "8" } else { "4" };
@@ -84,19 +92,33 @@ fn lay_out(workspace: &Workspace, triple: &str, built: &Path, dir: &Path) -> Res
     Ok(())
 }
 
-/// Copies a static library without the run-time library of Rust's compiler. Nothing here calls that, and its symbols
-/// must not meet C's own.
+/// Moves the debug symbols of the DLL to a file of their own, which debuggers find by its name in the DLL.
+fn split_symbols(toolchain: &Toolchain, bin: &Path) -> Result<()> {
+    let linker = toolchain.linker.context("mingw-w64's tools are named after its linker")?;
+    let objcopy = |args: &[&str]| {
+        Task::new(linker.program.replace("-gcc", "-objcopy")).dir(bin).args(args).run(Output::Keep)?.check().map(drop)
+    };
+    objcopy(&["--only-keep-debug", "ntpark.dll", "ntpark.dll.debug"])?;
+    objcopy(&["--strip-all", "--add-gnu-debuglink=ntpark.dll.debug", "ntpark.dll"])
+}
+
+/// Copies the objects of a static library that are its own: without the run-time library of Rust's compiler, nor the
+/// handler of panics. Nothing here calls them, and their symbols must not meet those of C or of another Rust library.
 fn copy_own_objects(from: &Path, to: &Path) -> Result<()> {
-    let (kind, name) = match from.extension().is_some_and(|it| it == "lib") {
-        true => (ArchiveKind::Coff, "ntpark.obj"),
-        false => (ArchiveKind::Gnu, "ntpark.o"),
+    let (kind, extension) = match from.extension().is_some_and(|it| it == "lib") {
+        true => (ArchiveKind::Coff, "obj"),
+        false => (ArchiveKind::Gnu, "o"),
     };
     let data = fs::read(from)?;
     let mut objects = Vec::new();
     for member in ArchiveFile::parse(&*data)?.members() {
         let member = member?;
-        if member.name().starts_with(b"ntpark.") || member.name().starts_with(b"ntpark_synchronization-") {
-            objects.push(NewArchiveMember::new(member.data(&*data)?, &DEFAULT_OBJECT_READER, name.to_owned()));
+        let (name, object) = (member.name(), member.data(&*data)?);
+        let is_own = name.starts_with(b"ntpark") && !name.windows(6).any(|part| part == b".core-");
+        let handles_panics = || object.windows(17).any(|part| part == b"rust_begin_unwind");
+        if is_own && !handles_panics() {
+            let name = format!("ntpark{}.{extension}", objects.len());
+            objects.push(NewArchiveMember::new(object, &DEFAULT_OBJECT_READER, name));
         }
     }
     Ok(write_archive_to_stream(&mut fs::File::create(to)?, &objects, kind, false, None)?)

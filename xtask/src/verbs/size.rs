@@ -53,6 +53,11 @@ pub(crate) fn check(workspace: &Workspace, report: &mut Report) -> Result<()> {
     let dir = tempfile::tempdir()?;
     dist::build(workspace, &place.toolchain, &dir.path().join("c"))?;
     let dll = dir.path().join("c/bin/ntpark.dll");
+    let c = dir.path().join("no_crt.exe");
+    let linker = place.toolchain.linker.context("mingw-w64 compiles C as well")?;
+    let task = Task::new(linker.program).dir(&dir.path().join("c")).args(["-Os", "-s", "-nostdlib", "-Iinclude"]);
+    let task = task.arg(workspace.root.join("ffi/examples/no_crt.c")).args(["lib/libntpark.a", "-lkernel32", "-o"]);
+    task.arg(&c).run(Output::Keep)?.check()?;
 
     let without = bytes_before_imports(spin)?;
     let added = |program: &Path| bytes_before_imports(program).map(|bytes| bytes - without);
@@ -65,7 +70,9 @@ pub(crate) fn check(workspace: &Workspace, report: &mut Report) -> Result<()> {
         ("code and constants that a mutex and a condition variable add to that", added(locks)? - added(park)?, 5120),
         ("program with a futex", fs::metadata(futex)?.len(), 6656),
         ("program with a condition variable and an allocator's lock", fs::metadata(allocator)?.len(), 9216),
-        ("DLL", fs::metadata(&dll)?.len(), 40_448),
+        ("C program that parks, linked statically", fs::metadata(&c)?.len(), 12_800),
+        // With where its symbols lie.
+        ("DLL", fs::metadata(&dll)?.len(), 36_864),
         ("stack of the first park", stacks[0], 232),
         ("stack of a park", stacks[1], 216),
         // With the 240 bytes that spread it.

@@ -9,10 +9,11 @@ use super::Session;
 use crate::prelude::*;
 use crate::verbs::{dist, header};
 
-const TOOLS: [Tool; 4] = [
+const TOOLS: [Tool; 5] = [
     Tool { program: "cmake", package: "cmake", purpose: "CMake and ctest, to build C programs and run them" },
     Tool { program: "ninja", package: "ninja-build", purpose: "Ninja, which CMake uses" },
     Tool { program: "clang-19", package: "clang-19", purpose: "clang, to compile as for Microsoft's C" },
+    Tool { program: "gdb", package: "gdb", purpose: "gdb, to try its script" },
     Tool { program: "pkg-config", package: "pkgconf", purpose: "pkg-config, to build a project that uses ntpark" },
 ];
 
@@ -69,8 +70,9 @@ fn inspect(workspace: &Workspace, toolchain: &Toolchain, layout: &Path) -> Resul
     let mut symbols = BTreeSet::new();
     for symbol in ArchiveFile::parse(&*library)?.symbols()?.context("the static library has no index")? {
         let name = text(symbol?.name());
-        // An @ is in constants that compilers share between objects, too.
-        if !name.contains('@') || name.contains("ntpark_") {
+        // Not what objects have in common: Rust's names, and constants of the compiler's, with an @.
+        let is_rusts = ["ZN", "RNv", "anon.", "imp_"].iter().any(|start| undecorated(&name).starts_with(start));
+        if !is_rusts && (!name.contains('@') || name.contains("ntpark_")) {
             symbols.insert(undecorated(&name));
         }
     }
