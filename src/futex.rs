@@ -40,7 +40,7 @@
 
 use crate::lot::callback::Callback;
 use crate::lot::{
-    Callbacks, DEFAULT_UNPARK_TOKEN, FilterOp, Key, ParkResult, ParkToken, Requeue, Which, is_idle, park_dyn, wake_dyn,
+    Callbacks, DEFAULT_UNPARK_TOKEN, FilterOp, Key, Onto, ParkResult, ParkToken, Requeue, is_idle, park_dyn, wake_dyn,
 };
 use crate::time::Instant;
 use core::num::NonZeroU32;
@@ -217,8 +217,9 @@ fn wake_some(key: Key, count: usize, mask: NonZeroU32) -> usize {
             FilterOp::Unpark
         }
     };
-    let which = Which::Filter(Callback::new(&mut filter));
-    wake_dyn(key, which, Callback::new(&mut |_| DEFAULT_UNPARK_TOKEN), None).unparked_threads
+    let mut filter = Callback::new(&mut filter);
+    let callback = &mut |_| DEFAULT_UNPARK_TOKEN;
+    wake_dyn(key, 0, Some(&mut filter), None, Callback::new(callback), None).unparked_threads
 }
 
 /// Wakes up to `wake` threads that wait at `from`, and makes up to `requeue` others wait at `to`, as the last ones
@@ -263,8 +264,9 @@ fn requeue_while(
         has_changed = !is_expected.call(());
         (!has_changed).then_some(Requeue { unpark: wake, requeue })
     };
-    let which = Which::Requeue(Key::futex(to), Callback::new(&mut validate));
-    let result = wake_dyn(Key::futex(from), which, Callback::new(&mut |_| DEFAULT_UNPARK_TOKEN), None);
+    let mut onto = Onto { key: Key::futex(to), validate: Callback::new(&mut validate) };
+    let callback = &mut |_| DEFAULT_UNPARK_TOKEN;
+    let result = wake_dyn(Key::futex(from), 0, None, Some(&mut onto), Callback::new(callback), None);
     if has_changed {
         return Err(Changed);
     }

@@ -348,7 +348,7 @@ impl Drop for Queued {
 /// # Safety
 /// The module's conditions.
 pub unsafe fn unpark_one(key: impl Into<Key>, callback: impl FnOnce(UnparkResult) -> UnparkToken) -> UnparkResult {
-    unpark_with(key.into(), Which::First(1), callback)
+    unpark_with(key.into(), 1, None, None, callback)
 }
 
 /// Unparks as many threads of a key as `filter` says, which is called for each in order, with the token that it parked
@@ -363,7 +363,7 @@ pub unsafe fn unpark_filter(
     mut filter: impl FnMut(ParkToken) -> FilterOp,
     callback: impl FnOnce(UnparkResult) -> UnparkToken,
 ) -> UnparkResult {
-    unpark_with(key.into(), Which::Filter(Callback::new(&mut filter)), callback)
+    unpark_with(key.into(), 0, Some(&mut Callback::new(&mut filter)), None, callback)
 }
 
 /// Unparks the first `count` threads of a key, or as many as there are, and returns how many.
@@ -377,7 +377,7 @@ pub unsafe fn unpark_n(key: impl Into<Key>, count: usize, token: UnparkToken) ->
     if is_idle(key) {
         return 0;
     }
-    wake_dyn(key, Which::First(count), Callback::new(&mut |_| token), None).unparked_threads
+    wake_dyn(key, count, None, None, Callback::new(&mut |_| token), None).unparked_threads
 }
 
 /// Unparks all threads of a key, and returns how many.
@@ -420,7 +420,8 @@ pub unsafe fn unpark_requeue(
             RequeueOp::Count { unpark, requeue } => Some(Requeue { unpark, requeue }),
         }
     };
-    unpark_with(from, Which::Requeue(to, Callback::new(&mut validate)), |result| callback(op.get(), result))
+    let mut onto = Onto { key: to, validate: Callback::new(&mut validate) };
+    unpark_with(from, 0, None, Some(&mut onto), |result| callback(op.get(), result))
 }
 
 /// Whether nobody waits for a key, or for another in its bucket, nor is about to: then an unpark has nothing to do.
@@ -431,10 +432,16 @@ pub(crate) fn is_idle(key: Key) -> bool {
     bucket(key).is_idle()
 }
 
-fn unpark_with(key: Key, which: Which<'_>, callback: impl FnOnce(UnparkResult) -> UnparkToken) -> UnparkResult {
+fn unpark_with(
+    key: Key,
+    count: usize,
+    filter: Option<&mut Filter<'_>>,
+    onto: Option<&mut Onto<'_>>,
+    callback: impl FnOnce(UnparkResult) -> UnparkToken,
+) -> UnparkResult {
     let mut callback = Some(callback);
     let mut callback = |result| callback.take().map_or(DEFAULT_UNPARK_TOKEN, |callback| callback(result));
-    wake_dyn(key, which, Callback::new(&mut callback), fair_clock(key))
+    wake_dyn(key, count, filter, onto, Callback::new(&mut callback), fair_clock(key))
 }
 
 /// The time, for an unpark that says whether it is a fair one. Read before the lock is taken, and only if somebody
@@ -443,47 +450,47 @@ fn fair_clock(key: Key) -> Option<Instant> {
     (!bucket(key).is_idle()).then(Instant::now)
 }
 
-/// Which threads of a key are unparked, and which are moved to another.
-pub(crate) enum Which<'a> {
-    /// The first ones are unparked.
-    First(usize),
-    /// Those are unparked that this says.
-    Filter(Callback<'a, ParkToken, FilterOp>),
-    /// As many as this says, or nothing is done; the others wait for this key.
-    Requeue(Key, Callback<'a, (), Option<Requeue>>),
+/// What says which threads are unparked.
+pub(crate) type Filter<'a> = Callback<'a, ParkToken, FilterOp>;
+
+/// Where the threads go that are moved.
+pub(crate) struct Onto<'a> {
+    pub(crate) key: Key,
+    /// How many are unparked and moved; or nothing is done.
+    pub(crate) validate: Callback<'a, (), Option<Requeue>>,
 }
 
 /// How many threads are unparked, and then how many are moved.
-#[derive(Clone, Copy)]
 pub(crate) struct Requeue {
     pub(crate) unpark: usize,
     pub(crate) requeue: usize,
 }
 
+/// Unparks the first `count` threads, or those that `filter` says, or as many as `onto` says. (A program that never
+/// gives one of the two has no code for it.)
 #[inline(never)]
 pub(crate) fn wake_dyn(
     key: Key,
-    mut which: Which<'_>,
+    count: usize,
+    mut filter: Option<&mut Filter<'_>>,
+    mut onto: Option<&mut Onto<'_>>,
     mut callback: Callback<'_, UnparkResult, UnparkToken>,
     now: Option<Instant>,
 ) -> UnparkResult {
     let mut result = UnparkResult::default();
     let is_ending = Backend::is_ending();
-    let (bucket, to) = (bucket(key), if let Which::Requeue(to, _) = which { to } else { key });
+    let (bucket, to) = (bucket(key), onto.as_ref().map_or(key, |onto| onto.key));
     let to_bucket = table::bucket(to);
     let guard = (!is_ending).then(|| Guard::lock_two(bucket, to_bucket));
-    let most = match &mut which {
-        Which::First(count) => Requeue { unpark: *count, requeue: 0 },
-        Which::Filter(_) => Requeue { unpark: 0, requeue: 0 },
-        Which::Requeue(_, validate) => {
-            // As in `park_dyn`: a wake at either key sees the lock, or `validate` sees what was written before it.
-            fence(SeqCst);
-            let Some(most) = validate.call(()) else {
-                return result;
-            };
-            most
+    let mut most = Requeue { unpark: count, requeue: 0 };
+    if let Some(onto) = &mut onto {
+        // As in `park_dyn`: a wake at either key sees the lock, or `validate` sees what was written before it.
+        fence(SeqCst);
+        match onto.validate.call(()) {
+            Some(valid) => most = valid,
+            None => return result,
         }
-    };
+    }
     let Some(guard) = guard else {
         callback.call(result);
         return result;
@@ -492,8 +499,8 @@ pub(crate) fn wake_dyn(
     for waiter in unsafe { bucket.waiters(key) } {
         // SAFETY: in the queue, whose lock is held; likewise below.
         let queued = unsafe { &*waiter };
-        let progress = match &mut which {
-            Which::Filter(filter) => match filter.call(ParkToken(queued.token.get())) {
+        let progress = match &mut filter {
+            Some(filter) => match filter.call(ParkToken(queued.token.get())) {
                 FilterOp::Unpark => Some(Progress::Chosen),
                 FilterOp::Skip => Some(Progress::Queued),
                 FilterOp::Stop => None,
