@@ -96,8 +96,8 @@ enum ntpark_status_names {
     /** The timeout or deadline has passed. */
     NTPARK_TIMEOUT = 1,
     /**
-     * Refused: another thread is parked on this parker or has this lock, or the calls came in the wrong order. Nothing was
-     * taken.
+     * Refused: another thread is parked on this parker or has this lock, or the calls came in the wrong order. Nothing
+     * was taken.
      */
     NTPARK_BUSY = 2,
     /** Refused: a pointer is NULL or misaligned, or a value is not valid. */
@@ -110,15 +110,7 @@ enum ntpark_status_names {
     NTPARK_CHANGED = 6,
 };
 
-/**
- * Returns the name of a status.
- *
- * Parameters: any number.
- *
- * Returns: its name, such as "NTPARK_OK", or "unknown". Never NULL; do not free it.
- *
- * Threads: any, at any time.
- */
+/** Returns the name of a status, such as "NTPARK_OK", or "unknown". Never NULL; do not free it. */
 NTPARK_API const char *NTPARK_CALL ntpark_status_name(ntpark_status status);
 
 /* ---- Time, in the units of the C interface ---- */
@@ -137,11 +129,8 @@ NTPARK_API const char *NTPARK_CALL ntpark_status_name(ntpark_status status);
  * Returns: units of 100 ns since some fixed point, rounded up to the clock's next step. It never goes backwards, and
  * setting the wall clock does not change it. On Windows 7 and later, and on a host, it stands still while the machine
  * is asleep; on Windows XP and Vista it does not, and neither do timed waits.
- *
- * Threads: any, at any time.
  */
-NTPARK_API
-uint64_t NTPARK_CALL ntpark_now(void);
+NTPARK_API uint64_t NTPARK_CALL ntpark_now(void);
 
 /**
  * Returns the deadline of a wait that starts now and lasts this long.
@@ -151,8 +140,6 @@ uint64_t NTPARK_CALL ntpark_now(void);
  *
  * Returns: a deadline, rounded up to a unit of 100 ns. 0, which has always passed, for 0; NTPARK_FOREVER for
  * NTPARK_FOREVER.
- *
- * Threads: any, at any time.
  */
 NTPARK_API uint64_t NTPARK_CALL ntpark_deadline(uint64_t nanoseconds);
 
@@ -186,90 +173,31 @@ typedef struct ntpark_parker {
     uintptr_t state;
 } ntpark_parker;
 
-/**
- * Initialises a parker. It has no token.
- *
- * Parameters:
- * - parker: memory that no thread uses as a parker.
- *
- * Returns: NTPARK_OK, NTPARK_INVALID.
- *
- * Threads: one, before others use the parker.
- */
+/** Initialises memory that no thread uses as a parker. It has no token. */
 NTPARK_API ntpark_status NTPARK_CALL ntpark_parker_init(struct ntpark_parker *parker);
 
 /**
  * Takes the token; if there is none, blocks until there is. There are no spurious returns.
  *
- * Parameters:
- * - parker: a parker.
- *
- * Returns: NTPARK_OK, the token was taken; NTPARK_BUSY, another thread is parked here, and no token was taken;
- * NTPARK_INVALID.
+ * Returns: NTPARK_OK, the token was taken; NTPARK_BUSY, another thread is parked here, and no token was taken.
  *
  * Threads: any, at any time; one thread at a time can be parked.
  */
-NTPARK_API
-ntpark_status NTPARK_CALL ntpark_parker_park(struct ntpark_parker *parker);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_parker_park(struct ntpark_parker *parker);
+
+/** As ntpark_parker_park, for so many nanoseconds at most, 0 to take a token without waiting; else NTPARK_TIMEOUT. */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_parker_park_timeout(struct ntpark_parker *parker, uint64_t nanoseconds);
+
+/** As ntpark_parker_park, until a deadline, of which a past one does not wait; else NTPARK_TIMEOUT. */
+NTPARK_API ntpark_status NTPARK_CALL ntpark_parker_park_until(struct ntpark_parker *parker, uint64_t deadline);
 
 /**
- * Takes the token; if there is none, blocks until there is, or until a timeout. NTPARK_TIMEOUT is never early.
- *
- * Parameters:
- * - parker: a parker.
- * - nanoseconds: the timeout. 0 does not wait; NTPARK_FOREVER never passes.
- *
- * Returns: NTPARK_OK, the token was taken; NTPARK_TIMEOUT, there was none in time; NTPARK_BUSY, another thread is
- * parked here, and no token was taken; NTPARK_INVALID.
- *
- * Threads: any, at any time; one thread at a time can be parked.
- */
-NTPARK_API
-ntpark_status NTPARK_CALL ntpark_parker_park_timeout(struct ntpark_parker *parker,
-                                                     uint64_t nanoseconds);
-
-/**
- * Takes the token; if there is none, blocks until there is, or until a deadline. NTPARK_TIMEOUT is never early.
- *
- * Parameters:
- * - parker: a parker.
- * - deadline: a time of ntpark_now's clock, from ntpark_deadline. A past one does not wait; NTPARK_FOREVER never
- *   passes.
- *
- * Returns: NTPARK_OK, the token was taken; NTPARK_TIMEOUT, there was none in time; NTPARK_BUSY, another thread is
- * parked here, and no token was taken; NTPARK_INVALID.
- *
- * Threads: any, at any time; one thread at a time can be parked.
- */
-NTPARK_API
-ntpark_status NTPARK_CALL ntpark_parker_park_until(struct ntpark_parker *parker,
-                                                   uint64_t deadline);
-
-/**
- * Leaves a token and wakes the parked thread, if there is one.
- *
- * Does not access the parker any more once the woken thread can see the token.
- *
- * Parameters:
- * - parker: a parker.
- *
- * Returns: NTPARK_OK, NTPARK_INVALID.
- *
- * Threads: any, at any time.
+ * Leaves a token and wakes the parked thread, if there is one. Does not access the parker any more once the woken
+ * thread can see the token.
  */
 NTPARK_API ntpark_status NTPARK_CALL ntpark_parker_unpark(struct ntpark_parker *parker);
 
-/**
- * Does the same as ntpark_parker_unpark and tells whether it woke a thread.
- *
- * Parameters:
- * - parker: a parker.
- * - woke: receives true if a thread was parked and this call woke it, else false.
- *
- * Returns: NTPARK_OK, NTPARK_INVALID.
- *
- * Threads: any, at any time.
- */
+/** As ntpark_parker_unpark; `woke` receives whether a thread was parked and this call woke it. */
 NTPARK_API ntpark_status NTPARK_CALL ntpark_parker_unpark_woke(struct ntpark_parker *parker, bool *woke);
 
 /* ---- Backends: the process's choice, and the embedder's functions ---- */
@@ -364,18 +292,13 @@ enum ntpark_kind_names {
  * another kind, on a host, or on Windows XP, where each copy has a keyed event of its own.
  *
  * Returns: one of NTPARK_KIND_...
- *
- * Threads: any, at any time.
  */
-NTPARK_API
-ntpark_kind NTPARK_CALL ntpark_backend_in_use(void);
+NTPARK_API ntpark_kind NTPARK_CALL ntpark_backend_in_use(void);
 
 /**
  * Returns the kinds of backends that this process could use, detected at each call. Chooses none.
  *
  * Returns: a set of bits, NTPARK_KIND_BIT(kind) for each kind. The host is in it once it is in use.
- *
- * Threads: any, at any time.
  */
 NTPARK_API uint32_t NTPARK_CALL ntpark_backend_available(void);
 
@@ -387,12 +310,8 @@ NTPARK_API uint32_t NTPARK_CALL ntpark_backend_available(void);
  *
  * Returns: NTPARK_OK; NTPARK_IN_USE, a backend is already in use, possibly this one; NTPARK_UNAVAILABLE, this system
  * lacks this kind; NTPARK_INVALID, there is no such kind.
- *
- * Threads: any, at any time.
  */
-NTPARK_API
-NTPARK_NODISCARD
-ntpark_status NTPARK_CALL ntpark_backend_force(ntpark_kind kind);
+NTPARK_NODISCARD NTPARK_API ntpark_status NTPARK_CALL ntpark_backend_force(ntpark_kind kind);
 
 /**
  * Makes the embedder's functions the process's backend, before its first use (see ntpark_backend_in_use).
@@ -401,13 +320,9 @@ ntpark_status NTPARK_CALL ntpark_backend_force(ntpark_kind kind);
  * - host: is copied. No function may be NULL. The functions, and what the context points to, must stay as long as the
  *   process parks.
  *
- * Returns: NTPARK_OK; NTPARK_IN_USE, a backend is already in use, or another host is being installed; NTPARK_INVALID.
- *
- * Threads: any, at any time.
+ * Returns: NTPARK_OK; NTPARK_IN_USE, a backend is already in use, or another host is being installed.
  */
-NTPARK_API
-NTPARK_NODISCARD
-ntpark_status NTPARK_CALL ntpark_backend_install(const struct ntpark_host *host);
+NTPARK_NODISCARD NTPARK_API ntpark_status NTPARK_CALL ntpark_backend_install(const struct ntpark_host *host);
 
 /**
  * Initialises a backend of the embedder's functions for single two-phase parkers: see
@@ -418,13 +333,9 @@ ntpark_status NTPARK_CALL ntpark_backend_install(const struct ntpark_host *host)
  * - host: is copied. No function may be NULL. The functions, and what the context points to, must stay as long as
  *   parkers of this backend are used.
  *
- * Returns: NTPARK_OK, NTPARK_INVALID.
- *
  * Threads: one, before others use the backend.
  */
-NTPARK_API
-ntpark_status NTPARK_CALL ntpark_backend_from_host(struct ntpark_backend *backend,
-                                                   const struct ntpark_host *host);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_backend_from_host(struct ntpark_backend *backend, const struct ntpark_host *host);
 
 /**
  * Gets the time on a backend's clock, to make deadlines for its parkers from.
@@ -434,8 +345,6 @@ ntpark_status NTPARK_CALL ntpark_backend_from_host(struct ntpark_backend *backen
  * - now: receives the time in units of 100 ns, rounded up to the clock's next step.
  *
  * Returns: NTPARK_OK; NTPARK_INVALID, also for a backend that is not initialised.
- *
- * Threads: any, at any time.
  */
 NTPARK_API ntpark_status NTPARK_CALL ntpark_backend_now(const struct ntpark_backend *backend, uint64_t *now);
 
@@ -444,23 +353,11 @@ NTPARK_API ntpark_status NTPARK_CALL ntpark_backend_now(const struct ntpark_back
  * Chooses the backend if this is its first use.
  *
  * Returns: the number; 0 if there is none, with neither NT nor a host.
- *
- * Threads: any, at any time.
  */
-NTPARK_API
-uintptr_t NTPARK_CALL ntpark_current_thread(void);
+NTPARK_API uintptr_t NTPARK_CALL ntpark_current_thread(void);
 
-/**
- * Returns the name of a kind of backends.
- *
- * Parameters: any number.
- *
- * Returns: its name, in lower case with hyphens, such as "keyed-event", or "unknown". Never NULL; do not free it.
- *
- * Threads: any, at any time.
- */
-NTPARK_API
-const char *NTPARK_CALL ntpark_kind_name(ntpark_kind kind);
+/** Returns the name of a kind of backends, such as "keyed-event", or "unknown". Never NULL; do not free it. */
+NTPARK_API const char *NTPARK_CALL ntpark_kind_name(ntpark_kind kind);
 
 /* ---- The two-phase protocol ---- */
 
@@ -506,30 +403,16 @@ typedef struct ntpark_unpark_handle {
     const void *backend;
 } ntpark_unpark_handle;
 
-/**
- * Initialises a parker for the process's backend.
- *
- * Parameters:
- * - parker: memory that no thread uses as a parker.
- *
- * Returns: NTPARK_OK, NTPARK_INVALID.
- *
- * Threads: one, before others use the parker.
- */
+/** Initialises memory that no thread uses as a parker, for the process's backend. */
 NTPARK_API ntpark_status NTPARK_CALL ntpark_thread_parker_init(struct ntpark_thread_parker *parker);
 
 /**
- * Initialises a parker for a backend of its own. Its deadlines are times of that backend's clock: see
+ * As ntpark_thread_parker_init, for a backend of its own. Its deadlines are times of that backend's clock: see
  * ntpark_backend_now.
  *
  * Parameters:
- * - parker: memory that no thread uses as a parker.
- * - backend: from ntpark_backend_from_host. It must live, at the same address, as long as parkers of it, or their
- *   handles, are used.
- *
- * Returns: NTPARK_OK; NTPARK_INVALID, also for a backend that is not initialised.
- *
- * Threads: one, before others use the parker.
+ * - backend: from ntpark_backend_from_host, else NTPARK_INVALID. It must live, at the same address, as long as
+ *   parkers of it, or their handles, are used.
  */
 NTPARK_API
 ntpark_status NTPARK_CALL ntpark_thread_parker_init_with(struct ntpark_thread_parker *parker,
@@ -538,10 +421,7 @@ ntpark_status NTPARK_CALL ntpark_thread_parker_init_with(struct ntpark_thread_pa
 /**
  * Announces a wait. Call it before the thread is put in the queue.
  *
- * Parameters:
- * - parker: a parker.
- *
- * Returns: NTPARK_OK; NTPARK_BUSY, another thread is parked here; NTPARK_INVALID.
+ * Returns: NTPARK_OK; NTPARK_BUSY, another thread is parked here.
  *
  * Threads: the waiting thread.
  */
@@ -551,28 +431,22 @@ NTPARK_API ntpark_status NTPARK_CALL ntpark_thread_parker_prepare_park(struct nt
  * Blocks until unparked. Returns at once if that has happened since ntpark_thread_parker_prepare_park. There are no
  * spurious returns.
  *
- * Parameters:
- * - parker: a parker.
- *
  * Returns: NTPARK_OK, unparked; NTPARK_BUSY, another thread is parked here, or ntpark_thread_parker_prepare_park was
- * not called before; NTPARK_INVALID.
+ * not called before.
  *
  * Threads: the waiting thread.
  */
-NTPARK_API
-ntpark_status NTPARK_CALL ntpark_thread_parker_park(struct ntpark_thread_parker *parker);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_thread_parker_park(struct ntpark_thread_parker *parker);
 
 /**
  * Blocks until unparked, or until a deadline. Returns at once if unparked since ntpark_thread_parker_prepare_park.
  *
  * Parameters:
- * - parker: a parker.
  * - deadline: a time of its backend's clock, in units of 100 ns: see ntpark_deadline. A past one does not wait;
  *   NTPARK_FOREVER never passes.
  *
- * Returns: NTPARK_OK, unparked; NTPARK_TIMEOUT, never early: ntpark_thread_parker_timed_out decides now;
- * NTPARK_BUSY, another thread is parked here, or ntpark_thread_parker_prepare_park was not called before;
- * NTPARK_INVALID.
+ * Returns: NTPARK_OK, unparked; NTPARK_TIMEOUT, never early: ntpark_thread_parker_timed_out decides now; NTPARK_BUSY,
+ * another thread is parked here, or ntpark_thread_parker_prepare_park was not called before.
  *
  * Threads: the waiting thread.
  */
@@ -581,11 +455,7 @@ NTPARK_NODISCARD
 ntpark_status NTPARK_CALL ntpark_thread_parker_park_until(struct ntpark_thread_parker *parker,
                                                           uint64_t deadline);
 
-/**
- * As ntpark_thread_parker_park_until, but waits no longer than so many nanoseconds; NTPARK_FOREVER is no limit.
- *
- * Returns: as ntpark_thread_parker_park_until.
- */
+/** As ntpark_thread_parker_park_until, for so many nanoseconds at most. */
 NTPARK_API
 NTPARK_NODISCARD
 ntpark_status NTPARK_CALL ntpark_thread_parker_park_timeout(struct ntpark_thread_parker *parker,
@@ -594,24 +464,16 @@ ntpark_status NTPARK_CALL ntpark_thread_parker_park_timeout(struct ntpark_thread
 /**
  * Tells whether a park that timed out has not been unparked since. Call it with the queue's lock held.
  *
- * Parameters:
- * - parker: a parker.
- *
  * Returns: NTPARK_TIMEOUT, not unparked, so the thread is still in the queue; NTPARK_OK, unparked, or no park has
- * timed out; NTPARK_INVALID.
+ * timed out.
  *
  * Threads: the waiting thread.
  */
-NTPARK_API
-NTPARK_NODISCARD
-ntpark_status NTPARK_CALL ntpark_thread_parker_timed_out(struct ntpark_thread_parker *parker);
+NTPARK_NODISCARD NTPARK_API ntpark_status NTPARK_CALL ntpark_thread_parker_timed_out(struct ntpark_thread_parker *parker);
 
 /**
  * The first half of an unpark, for under the queue's lock: one atomic operation. From then on the waiting thread may
  * return and free the parker; the handle stays valid.
- *
- * Parameters:
- * - parker: a parker.
  *
  * Returns: a handle for ntpark_unpark_handle_unpark, after unlocking. For a bad pointer, one for which that returns
  * NTPARK_INVALID.
@@ -629,8 +491,6 @@ struct ntpark_unpark_handle NTPARK_CALL ntpark_thread_parker_unpark_lock(struct 
  * - handle: from ntpark_thread_parker_unpark_lock, not used before. All zero does nothing.
  *
  * Returns: NTPARK_OK; NTPARK_INVALID, the handle of a bad parker.
- *
- * Threads: any, at any time.
  */
 NTPARK_API ntpark_status NTPARK_CALL ntpark_unpark_handle_unpark(struct ntpark_unpark_handle handle);
 
@@ -666,16 +526,10 @@ NTPARK_API ntpark_status NTPARK_CALL ntpark_mutex_lock(struct ntpark_mutex *mute
 NTPARK_NODISCARD NTPARK_API ntpark_status NTPARK_CALL ntpark_mutex_try_lock(struct ntpark_mutex *mutex);
 
 /** As ntpark_mutex_lock, for so many nanoseconds at most; else NTPARK_TIMEOUT. */
-NTPARK_API
-NTPARK_NODISCARD
-ntpark_status NTPARK_CALL ntpark_mutex_lock_timeout(struct ntpark_mutex *mutex,
-                                                    uint64_t nanoseconds);
+NTPARK_NODISCARD NTPARK_API ntpark_status NTPARK_CALL ntpark_mutex_lock_timeout(struct ntpark_mutex *mutex, uint64_t nanoseconds);
 
 /** As ntpark_mutex_lock, until a deadline of ntpark_now's clock; else NTPARK_TIMEOUT. */
-NTPARK_API
-NTPARK_NODISCARD
-ntpark_status NTPARK_CALL ntpark_mutex_lock_until(struct ntpark_mutex *mutex,
-                                                  uint64_t deadline);
+NTPARK_NODISCARD NTPARK_API ntpark_status NTPARK_CALL ntpark_mutex_lock_until(struct ntpark_mutex *mutex, uint64_t deadline);
 
 /** Unlocks, on any thread; NTPARK_BUSY if it is not locked. */
 NTPARK_API ntpark_status NTPARK_CALL ntpark_mutex_unlock(struct ntpark_mutex *mutex);
@@ -687,8 +541,7 @@ NTPARK_API ntpark_status NTPARK_CALL ntpark_mutex_unlock_fair(struct ntpark_mute
  * Lets the thread that has waited longest have the lock, if any waits, and takes it again; NTPARK_BUSY if it is not
  * locked.
  */
-NTPARK_API
-ntpark_status NTPARK_CALL ntpark_mutex_bump(struct ntpark_mutex *mutex);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_mutex_bump(struct ntpark_mutex *mutex);
 
 /* ---- A reader-writer lock ---- */
 
@@ -737,13 +590,10 @@ ntpark_status NTPARK_CALL ntpark_rwlock_lock_shared_until(struct ntpark_rwlock *
  * As ntpark_rwlock_lock_shared, for a thread that may have the lock shared already: it gets in even if a writer waits
  * for readers to leave. Used by other threads, it delays that writer. Unlock by ntpark_rwlock_unlock_shared.
  */
-NTPARK_API
-ntpark_status NTPARK_CALL ntpark_rwlock_lock_shared_recursive(struct ntpark_rwlock *rwlock);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_rwlock_lock_shared_recursive(struct ntpark_rwlock *rwlock);
 
 /** Locks so, or returns NTPARK_BUSY if a writer has the lock. */
-NTPARK_API
-NTPARK_NODISCARD
-ntpark_status NTPARK_CALL ntpark_rwlock_try_lock_shared_recursive(struct ntpark_rwlock *rwlock);
+NTPARK_NODISCARD NTPARK_API ntpark_status NTPARK_CALL ntpark_rwlock_try_lock_shared_recursive(struct ntpark_rwlock *rwlock);
 
 /** As ntpark_rwlock_lock_shared_recursive, for so many nanoseconds at most; else NTPARK_TIMEOUT. */
 NTPARK_API
@@ -764,8 +614,7 @@ NTPARK_API ntpark_status NTPARK_CALL ntpark_rwlock_unlock_shared(struct ntpark_r
 NTPARK_API ntpark_status NTPARK_CALL ntpark_rwlock_unlock_shared_fair(struct ntpark_rwlock *rwlock);
 
 /** Lets those that have waited longest have the lock, if any wait, and takes it again; NTPARK_BUSY as for unlocking. */
-NTPARK_API
-ntpark_status NTPARK_CALL ntpark_rwlock_bump_shared(struct ntpark_rwlock *rwlock);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_rwlock_bump_shared(struct ntpark_rwlock *rwlock);
 
 /** Locks exclusively; waits as long as others have the lock. */
 NTPARK_API ntpark_status NTPARK_CALL ntpark_rwlock_lock_exclusive(struct ntpark_rwlock *rwlock);
@@ -792,8 +641,7 @@ NTPARK_API ntpark_status NTPARK_CALL ntpark_rwlock_unlock_exclusive(struct ntpar
 NTPARK_API ntpark_status NTPARK_CALL ntpark_rwlock_unlock_exclusive_fair(struct ntpark_rwlock *rwlock);
 
 /** Lets those that have waited longest have the lock, if any wait, and takes it again; NTPARK_BUSY as for unlocking. */
-NTPARK_API
-ntpark_status NTPARK_CALL ntpark_rwlock_bump_exclusive(struct ntpark_rwlock *rwlock);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_rwlock_bump_exclusive(struct ntpark_rwlock *rwlock);
 
 /**
  * Locks upgradably: a reader beside others, which can become the writer. Waits as long as a writer or another
@@ -823,15 +671,13 @@ NTPARK_API ntpark_status NTPARK_CALL ntpark_rwlock_unlock_upgradable(struct ntpa
 NTPARK_API ntpark_status NTPARK_CALL ntpark_rwlock_unlock_upgradable_fair(struct ntpark_rwlock *rwlock);
 
 /** Lets those that have waited longest have the lock, if any wait, and takes it again; NTPARK_BUSY as for unlocking. */
-NTPARK_API
-ntpark_status NTPARK_CALL ntpark_rwlock_bump_upgradable(struct ntpark_rwlock *rwlock);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_rwlock_bump_upgradable(struct ntpark_rwlock *rwlock);
 
 /**
  * Makes an upgradable lock exclusive: keeps readers out and waits for those that are in. No other writer comes in
  * between. NTPARK_BUSY if it is not upgradable.
  */
-NTPARK_API
-ntpark_status NTPARK_CALL ntpark_rwlock_upgrade(struct ntpark_rwlock *rwlock);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_rwlock_upgrade(struct ntpark_rwlock *rwlock);
 
 /** As ntpark_rwlock_upgrade, or returns NTPARK_BUSY if there are other readers. */
 NTPARK_NODISCARD NTPARK_API ntpark_status NTPARK_CALL ntpark_rwlock_try_upgrade(struct ntpark_rwlock *rwlock);
@@ -843,10 +689,7 @@ ntpark_status NTPARK_CALL ntpark_rwlock_upgrade_timeout(struct ntpark_rwlock *rw
                                                         uint64_t nanoseconds);
 
 /** As ntpark_rwlock_upgrade, until a deadline of ntpark_now's clock; else NTPARK_TIMEOUT, and it is still upgradable. */
-NTPARK_API
-NTPARK_NODISCARD
-ntpark_status NTPARK_CALL ntpark_rwlock_upgrade_until(struct ntpark_rwlock *rwlock,
-                                                      uint64_t deadline);
+NTPARK_NODISCARD NTPARK_API ntpark_status NTPARK_CALL ntpark_rwlock_upgrade_until(struct ntpark_rwlock *rwlock, uint64_t deadline);
 
 /** Makes an exclusive lock shared, and lets other readers in; NTPARK_BUSY if it is not exclusive. */
 NTPARK_API ntpark_status NTPARK_CALL ntpark_rwlock_downgrade(struct ntpark_rwlock *rwlock);
@@ -922,10 +765,7 @@ ntpark_status NTPARK_CALL ntpark_condvar_wait_unlocked_until(struct ntpark_condv
                                                              uint64_t deadline);
 
 /** Notifies the `count` threads that have waited longest, and writes to `notified` how many, unless it is NULL. */
-NTPARK_API
-ntpark_status NTPARK_CALL ntpark_condvar_notify(struct ntpark_condvar *condvar,
-                                                uintptr_t count,
-                                                uintptr_t *notified);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_condvar_notify(struct ntpark_condvar *condvar, uintptr_t count, uintptr_t *notified);
 
 /** As ntpark_condvar_notify, for one thread. */
 NTPARK_API ntpark_status NTPARK_CALL ntpark_condvar_notify_one(struct ntpark_condvar *condvar, uintptr_t *notified);
@@ -975,16 +815,10 @@ NTPARK_API ntpark_status NTPARK_CALL ntpark_once_init(struct ntpark_once *once);
  * Parameters:
  * - what: receives NTPARK_ONCE_DONE, or what the caller is to do.
  */
-NTPARK_API
-NTPARK_NODISCARD
-ntpark_status NTPARK_CALL ntpark_once_begin(struct ntpark_once *once,
-                                            ntpark_once_state *what);
+NTPARK_NODISCARD NTPARK_API ntpark_status NTPARK_CALL ntpark_once_begin(struct ntpark_once *once, ntpark_once_state *what);
 
 /** As ntpark_once_begin, or returns NTPARK_BUSY, and writes NTPARK_ONCE_BUSY, if another thread is at it. */
-NTPARK_API
-NTPARK_NODISCARD
-ntpark_status NTPARK_CALL ntpark_once_try_begin(struct ntpark_once *once,
-                                                ntpark_once_state *what);
+NTPARK_NODISCARD NTPARK_API ntpark_status NTPARK_CALL ntpark_once_try_begin(struct ntpark_once *once, ntpark_once_state *what);
 
 /** As ntpark_once_begin, for so many nanoseconds at most; else NTPARK_TIMEOUT, and writes NTPARK_ONCE_BUSY. */
 NTPARK_API
@@ -1004,30 +838,22 @@ ntpark_status NTPARK_CALL ntpark_once_begin_until(struct ntpark_once *once,
  * It has been done, says the thread that has begun: all that wait go on, and later calls do not wait. NTPARK_BUSY if
  * nobody has begun.
  */
-NTPARK_API
-ntpark_status NTPARK_CALL ntpark_once_complete(struct ntpark_once *once);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_once_complete(struct ntpark_once *once);
 
 /** Gives up, says the thread that has begun: another one may begin, and is told so. NTPARK_BUSY if nobody has begun. */
-NTPARK_API
-ntpark_status NTPARK_CALL ntpark_once_abandon(struct ntpark_once *once);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_once_abandon(struct ntpark_once *once);
 
 /** Waits until another thread has done it, which need not have begun. Attempts that were given up do not count. */
-NTPARK_API
-ntpark_status NTPARK_CALL ntpark_once_wait(struct ntpark_once *once);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_once_wait(struct ntpark_once *once);
 
 /** As ntpark_once_wait, for so many nanoseconds at most; else NTPARK_TIMEOUT. */
-NTPARK_API
-NTPARK_NODISCARD
-ntpark_status NTPARK_CALL ntpark_once_wait_timeout(struct ntpark_once *once,
-                                                   uint64_t nanoseconds);
+NTPARK_NODISCARD NTPARK_API ntpark_status NTPARK_CALL ntpark_once_wait_timeout(struct ntpark_once *once, uint64_t nanoseconds);
 
 /** As ntpark_once_wait, until a deadline of ntpark_now's clock; else NTPARK_TIMEOUT. */
 NTPARK_NODISCARD NTPARK_API ntpark_status NTPARK_CALL ntpark_once_wait_until(struct ntpark_once *once, uint64_t deadline);
 
 /** NTPARK_OK if it has been done, and then all that was done is visible; else NTPARK_BUSY. One load and a branch. */
-NTPARK_API
-NTPARK_NODISCARD
-ntpark_status NTPARK_CALL ntpark_once_is_done(struct ntpark_once *once);
+NTPARK_NODISCARD NTPARK_API ntpark_status NTPARK_CALL ntpark_once_is_done(struct ntpark_once *once);
 
 /* ---- A semaphore ---- */
 
@@ -1117,16 +943,10 @@ NTPARK_API ntpark_status NTPARK_CALL ntpark_event_wait(struct ntpark_event *even
 NTPARK_NODISCARD NTPARK_API ntpark_status NTPARK_CALL ntpark_event_try_wait(struct ntpark_event *event);
 
 /** As ntpark_event_wait, for so many nanoseconds at most; else NTPARK_TIMEOUT. */
-NTPARK_API
-NTPARK_NODISCARD
-ntpark_status NTPARK_CALL ntpark_event_wait_timeout(struct ntpark_event *event,
-                                                    uint64_t nanoseconds);
+NTPARK_NODISCARD NTPARK_API ntpark_status NTPARK_CALL ntpark_event_wait_timeout(struct ntpark_event *event, uint64_t nanoseconds);
 
 /** As ntpark_event_wait, until a deadline of ntpark_now's clock; else NTPARK_TIMEOUT. */
-NTPARK_API
-NTPARK_NODISCARD
-ntpark_status NTPARK_CALL ntpark_event_wait_until(struct ntpark_event *event,
-                                                  uint64_t deadline);
+NTPARK_NODISCARD NTPARK_API ntpark_status NTPARK_CALL ntpark_event_wait_until(struct ntpark_event *event, uint64_t deadline);
 
 /* ---- A barrier ---- */
 
@@ -1193,15 +1013,9 @@ ntpark_status NTPARK_CALL ntpark_barrier_wait_until(struct ntpark_barrier *barri
  * - bytes: its size.
  * - expected: what it is; as many bits count as it has.
  *
- * Returns: NTPARK_OK, woken: what happened before that is visible; NTPARK_CHANGED, it has another value;
- * NTPARK_INVALID.
- *
- * Threads: any, at any time.
+ * Returns: NTPARK_OK, woken: what happened before that is visible; NTPARK_CHANGED, it has another value.
  */
-NTPARK_API
-ntpark_status NTPARK_CALL ntpark_futex_wait(const void *address,
-                                            uintptr_t bytes,
-                                            uint64_t expected);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_futex_wait(const void *address, uintptr_t bytes, uint64_t expected);
 
 /**
  * As ntpark_futex_wait, but waits no longer than so many nanoseconds; NTPARK_FOREVER is no limit.
@@ -1238,16 +1052,8 @@ ntpark_status NTPARK_CALL ntpark_futex_wait_until(const void *address,
  * - count: how many at most.
  * - mask: not 0. Only threads whose mask shares a bit with it are woken.
  * - woken: receives how many were woken, exactly, unless it is NULL.
- *
- * Returns: NTPARK_OK, NTPARK_INVALID.
- *
- * Threads: any, at any time.
  */
-NTPARK_API
-ntpark_status NTPARK_CALL ntpark_futex_wake(const void *address,
-                                            uintptr_t count,
-                                            uint32_t mask,
-                                            uintptr_t *woken);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_futex_wake(const void *address, uintptr_t count, uint32_t mask, uintptr_t *woken);
 
 /**
  * Wakes the first threads that wait at an address, and has the next ones wait at another, behind those that do so
@@ -1258,10 +1064,6 @@ ntpark_status NTPARK_CALL ntpark_futex_wake(const void *address,
  * - wake: how many to wake at most.
  * - requeue: how many more to move at most.
  * - woken, requeued: receive how many were, exactly, unless they are NULL.
- *
- * Returns: NTPARK_OK, NTPARK_INVALID.
- *
- * Threads: any, at any time.
  */
 NTPARK_API
 ntpark_status NTPARK_CALL ntpark_futex_requeue(const void *from,
@@ -1279,9 +1081,7 @@ ntpark_status NTPARK_CALL ntpark_futex_requeue(const void *from,
  * - bytes: its size.
  * - expected: what it is; as many bits count as it has.
  *
- * Returns: NTPARK_OK; NTPARK_CHANGED, it has another value; NTPARK_INVALID.
- *
- * Threads: any, at any time.
+ * Returns: NTPARK_OK; NTPARK_CHANGED, it has another value.
  */
 NTPARK_API
 ntpark_status NTPARK_CALL ntpark_futex_requeue_if(const void *from,
@@ -1365,15 +1165,12 @@ enum ntpark_filter_op_names {
  * Blocks in the queue of a key until unparked. There are no spurious returns.
  *
  * Parameters:
- * - key: by value.
  * - callbacks: may be NULL.
  * - token: what those that filter are told of this thread.
  * - deadline: a time of ntpark_now's clock. A past one does not block; NTPARK_FOREVER never passes.
  * - received: receives the token of the unpark, unless it is NULL.
  *
- * Returns: NTPARK_OK, unparked; NTPARK_TIMEOUT, not in time; NTPARK_CHANGED, validate returned false; NTPARK_INVALID.
- *
- * Threads: any, at any time.
+ * Returns: NTPARK_OK, unparked; NTPARK_TIMEOUT, not in time; NTPARK_CHANGED, validate returned false.
  */
 NTPARK_API
 ntpark_status NTPARK_CALL ntpark_lot_park(struct ntpark_key key,
@@ -1398,13 +1195,8 @@ ntpark_status NTPARK_CALL ntpark_lot_park_in_front(struct ntpark_key key,
  * Unparks the first thread in the queue of a key, if there is one.
  *
  * Parameters:
- * - key: by value.
  * - callback, context: see ntpark_unpark_callback.
  * - result: receives what was done, unless it is NULL.
- *
- * Returns: NTPARK_OK, NTPARK_INVALID.
- *
- * Threads: any, at any time.
  */
 NTPARK_API
 ntpark_status NTPARK_CALL ntpark_lot_unpark_one(struct ntpark_key key,
@@ -1416,13 +1208,8 @@ ntpark_status NTPARK_CALL ntpark_lot_unpark_one(struct ntpark_key key,
  * Unparks all threads in the queue of a key.
  *
  * Parameters:
- * - key: by value.
  * - token: what they receive.
  * - unparked: receives how many they are, exactly, unless it is NULL.
- *
- * Returns: NTPARK_OK, NTPARK_INVALID.
- *
- * Threads: any, at any time.
  */
 NTPARK_API ntpark_status NTPARK_CALL ntpark_lot_unpark_all(struct ntpark_key key, uintptr_t token, uintptr_t *unparked);
 
@@ -1430,15 +1217,10 @@ NTPARK_API ntpark_status NTPARK_CALL ntpark_lot_unpark_all(struct ntpark_key key
  * Unparks those threads in the queue of a key that a filter chooses.
  *
  * Parameters:
- * - key: by value.
  * - filter: called for each in order, with the token that it parked with, while the queue is locked. Not NULL. What is
  *   not one of NTPARK_FILTER_... counts as NTPARK_FILTER_STOP.
  * - callback, context: see ntpark_unpark_callback; the filter has the same context.
  * - result: receives what was done, unless it is NULL.
- *
- * Returns: NTPARK_OK, NTPARK_INVALID.
- *
- * Threads: any, at any time.
  */
 NTPARK_API
 ntpark_status NTPARK_CALL ntpark_lot_unpark_filter(struct ntpark_key key,
@@ -1452,15 +1234,12 @@ ntpark_status NTPARK_CALL ntpark_lot_unpark_filter(struct ntpark_key key,
  * already.
  *
  * Parameters:
- * - from, to: by value.
  * - validate: says with both queues locked how many threads are to be unparked and how many more to be moved, or
  *   returns false to do nothing. Not NULL.
  * - callback, context: see ntpark_unpark_callback; validate has the same context.
  * - result: receives what was done, unless it is NULL.
  *
- * Returns: NTPARK_OK; NTPARK_CHANGED, validate returned false; NTPARK_INVALID.
- *
- * Threads: any, at any time.
+ * Returns: NTPARK_OK; NTPARK_CHANGED, validate returned false.
  */
 NTPARK_API
 ntpark_status NTPARK_CALL ntpark_lot_requeue(struct ntpark_key from,
@@ -1486,48 +1265,21 @@ typedef struct ntpark_spin_wait {
 /**
  * Yields to another thread that is ready to run, on any processor: Sleep(0) on Windows, the host's function on a
  * host. Chooses no backend. On Windows XP only threads of the same priority get to run.
- *
- * Returns: NTPARK_OK.
- *
- * Threads: any, at any time.
  */
-NTPARK_API
-ntpark_status NTPARK_CALL ntpark_yield(void);
+NTPARK_API ntpark_status NTPARK_CALL ntpark_yield(void);
 
-/**
- * Resets it to its initial value.
- *
- * Parameters:
- * - spin: belongs to the calling thread.
- *
- * Returns: NTPARK_OK, NTPARK_INVALID.
- *
- * Threads: the one that it belongs to.
- */
+/** Resets it to its initial value. */
 NTPARK_API ntpark_status NTPARK_CALL ntpark_spin_wait_reset(struct ntpark_spin_wait *spin);
 
 /**
- * Waits for a moment: in the first three rounds with pause instructions, then by yielding.
- *
- * Parameters:
- * - spin: belongs to the calling thread.
- *
- * Returns: NTPARK_OK; NTPARK_TIMEOUT, without waiting, after ten rounds: park instead; NTPARK_INVALID.
- *
- * Threads: the one that it belongs to.
+ * Waits for a moment: in the first three rounds with pause instructions, then by yielding. After ten rounds it does
+ * not, and returns NTPARK_TIMEOUT: park instead.
  */
 NTPARK_API ntpark_status NTPARK_CALL ntpark_spin_wait_spin(struct ntpark_spin_wait *spin);
 
 /**
  * Waits for a moment with at most 1,024 pause instructions and never yields. For loops that end after a few
  * instructions on another processor.
- *
- * Parameters:
- * - spin: belongs to the calling thread.
- *
- * Returns: NTPARK_OK, NTPARK_INVALID.
- *
- * Threads: the one that it belongs to.
  */
 NTPARK_API ntpark_status NTPARK_CALL ntpark_spin_wait_spin_no_yield(struct ntpark_spin_wait *spin);
 
@@ -1545,13 +1297,7 @@ NTPARK_API ntpark_status NTPARK_CALL ntpark_spin_wait_spin_no_yield(struct ntpar
 /** The version of this header as one number; later versions are greater. */
 #define NTPARK_VERSION (((NTPARK_VERSION_MAJOR << 16) | (NTPARK_VERSION_MINOR << 8)) | NTPARK_VERSION_PATCH)
 
-/**
- * Returns the version of the library, which may differ from that of the header.
- *
- * Returns: like NTPARK_VERSION, major * 0x10000 + minor * 0x100 + patch.
- *
- * Threads: any, at any time.
- */
+/** Returns the version of the library, as NTPARK_VERSION is that of the header, which may differ. */
 NTPARK_API uint32_t NTPARK_CALL ntpark_version(void);
 
 #ifdef _WIN32

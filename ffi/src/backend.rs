@@ -111,8 +111,6 @@ const_assert!(align_of::<Own>() <= align_of::<ntpark_backend>());
 /// another kind, on a host, or on Windows XP, where each copy has a keyed event of its own.
 ///
 /// Returns: one of NTPARK_KIND_...
-///
-/// Threads: any, at any time.
 #[unsafe(no_mangle)]
 pub extern "C" fn ntpark_backend_in_use() -> ntpark_kind {
     Backend::get().kind() as ntpark_kind
@@ -121,8 +119,6 @@ pub extern "C" fn ntpark_backend_in_use() -> ntpark_kind {
 /// Returns the kinds of backends that this process could use, detected at each call. Chooses none.
 ///
 /// Returns: a set of bits, NTPARK_KIND_BIT(kind) for each kind. The host is in it once it is in use.
-///
-/// Threads: any, at any time.
 #[unsafe(no_mangle)]
 pub extern "C" fn ntpark_backend_available() -> u32 {
     Backend::available().bits().into()
@@ -135,8 +131,6 @@ pub extern "C" fn ntpark_backend_available() -> u32 {
 ///
 /// Returns: NTPARK_OK; NTPARK_IN_USE, a backend is already in use, possibly this one; NTPARK_UNAVAILABLE, this system
 /// lacks this kind; NTPARK_INVALID, there is no such kind.
-///
-/// Threads: any, at any time.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn ntpark_backend_force(kind: ntpark_kind) -> ntpark_status {
@@ -152,9 +146,7 @@ pub extern "C" fn ntpark_backend_force(kind: ntpark_kind) -> ntpark_status {
 /// - host: is copied. No function may be NULL. The functions, and what the context points to, must stay as long as the
 ///   process parks.
 ///
-/// Returns: NTPARK_OK; NTPARK_IN_USE, a backend is already in use, or another host is being installed; NTPARK_INVALID.
-///
-/// Threads: any, at any time.
+/// Returns: NTPARK_OK; NTPARK_IN_USE, a backend is already in use, or another host is being installed.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_backend_install(host: *const ntpark_host) -> ntpark_status {
@@ -172,8 +164,6 @@ pub unsafe extern "C" fn ntpark_backend_install(host: *const ntpark_host) -> ntp
 /// - backend: memory that no parker uses as a backend.
 /// - host: is copied. No function may be NULL. The functions, and what the context points to, must stay as long as
 ///   parkers of this backend are used.
-///
-/// Returns: NTPARK_OK, NTPARK_INVALID.
 ///
 /// Threads: one, before others use the backend.
 #[unsafe(no_mangle)]
@@ -210,8 +200,6 @@ fn copy_host(place: &'static mut MaybeUninit<Host>, host: &Host) -> &'static Hos
 /// - now: receives the time in units of 100 ns, rounded up to the clock's next step.
 ///
 /// Returns: NTPARK_OK; NTPARK_INVALID, also for a backend that is not initialised.
-///
-/// Threads: any, at any time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_backend_now(backend: *const ntpark_backend, now: *mut u64) -> ntpark_status {
     // SAFETY: passed on from the caller.
@@ -227,20 +215,12 @@ pub unsafe extern "C" fn ntpark_backend_now(backend: *const ntpark_backend, now:
 /// Chooses the backend if this is its first use.
 ///
 /// Returns: the number; 0 if there is none, with neither NT nor a host.
-///
-/// Threads: any, at any time.
 #[unsafe(no_mangle)]
 pub extern "C" fn ntpark_current_thread() -> usize {
     Backend::get().current_thread().map_or(0, NonZeroUsize::get)
 }
 
-/// Returns the name of a kind of backends.
-///
-/// Parameters: any number.
-///
-/// Returns: its name, in lower case with hyphens, such as "keyed-event", or "unknown". Never NULL; do not free it.
-///
-/// Threads: any, at any time.
+/// Returns the name of a kind of backends, such as "keyed-event", or "unknown". Never NULL; do not free it.
 #[unsafe(no_mangle)]
 pub extern "C" fn ntpark_kind_name(kind: ntpark_kind) -> *const c_char {
     /// Indexed by kind.

@@ -22,10 +22,7 @@ pub const NTPARK_FUTEX_ALL: u32 = u32::MAX;
 /// - bytes: its size.
 /// - expected: what it is; as many bits count as it has.
 ///
-/// Returns: NTPARK_OK, woken: what happened before that is visible; NTPARK_CHANGED, it has another value;
-/// NTPARK_INVALID.
-///
-/// Threads: any, at any time.
+/// Returns: NTPARK_OK, woken: what happened before that is visible; NTPARK_CHANGED, it has another value.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_futex_wait(address: *const c_void, bytes: usize, expected: u64) -> ntpark_status {
     // SAFETY: passed on from the caller.
@@ -72,10 +69,6 @@ pub unsafe extern "C" fn ntpark_futex_wait_until(
 /// - count: how many at most.
 /// - mask: not 0. Only threads whose mask shares a bit with it are woken.
 /// - woken: receives how many were woken, exactly, unless it is NULL.
-///
-/// Returns: NTPARK_OK, NTPARK_INVALID.
-///
-/// Threads: any, at any time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_futex_wake(
     address: *const c_void,
@@ -100,10 +93,6 @@ pub unsafe extern "C" fn ntpark_futex_wake(
 /// - wake: how many to wake at most.
 /// - requeue: how many more to move at most.
 /// - woken, requeued: receive how many were, exactly, unless they are NULL.
-///
-/// Returns: NTPARK_OK, NTPARK_INVALID.
-///
-/// Threads: any, at any time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_futex_requeue(
     from: *const c_void,
@@ -127,9 +116,7 @@ pub unsafe extern "C" fn ntpark_futex_requeue(
 /// - bytes: its size.
 /// - expected: what it is; as many bits count as it has.
 ///
-/// Returns: NTPARK_OK; NTPARK_CHANGED, it has another value; NTPARK_INVALID.
-///
-/// Threads: any, at any time.
+/// Returns: NTPARK_OK; NTPARK_CHANGED, it has another value.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_futex_requeue_if(
     from: *const c_void,

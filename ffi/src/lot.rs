@@ -71,15 +71,12 @@ pub type ntpark_unpark_callback =
 /// Blocks in the queue of a key until unparked. There are no spurious returns.
 ///
 /// Parameters:
-/// - key: by value.
 /// - callbacks: may be NULL.
 /// - token: what those that filter are told of this thread.
 /// - deadline: a time of ntpark_now's clock. A past one does not block; NTPARK_FOREVER never passes.
 /// - received: receives the token of the unpark, unless it is NULL.
 ///
-/// Returns: NTPARK_OK, unparked; NTPARK_TIMEOUT, not in time; NTPARK_CHANGED, validate returned false; NTPARK_INVALID.
-///
-/// Threads: any, at any time.
+/// Returns: NTPARK_OK, unparked; NTPARK_TIMEOUT, not in time; NTPARK_CHANGED, validate returned false.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_lot_park(
     key: ntpark_key,
@@ -110,13 +107,8 @@ pub unsafe extern "C" fn ntpark_lot_park_in_front(
 /// Unparks the first thread in the queue of a key, if there is one.
 ///
 /// Parameters:
-/// - key: by value.
 /// - callback, context: see ntpark_unpark_callback.
 /// - result: receives what was done, unless it is NULL.
-///
-/// Returns: NTPARK_OK, NTPARK_INVALID.
-///
-/// Threads: any, at any time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_lot_unpark_one(
     key: ntpark_key,
@@ -131,13 +123,8 @@ pub unsafe extern "C" fn ntpark_lot_unpark_one(
 /// Unparks all threads in the queue of a key.
 ///
 /// Parameters:
-/// - key: by value.
 /// - token: what they receive.
 /// - unparked: receives how many they are, exactly, unless it is NULL.
-///
-/// Returns: NTPARK_OK, NTPARK_INVALID.
-///
-/// Threads: any, at any time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_lot_unpark_all(key: ntpark_key, token: usize, unparked: *mut usize) -> ntpark_status {
     let (Some(key), true) = (checked(key), is_optional(unparked)) else {
@@ -153,15 +140,10 @@ pub unsafe extern "C" fn ntpark_lot_unpark_all(key: ntpark_key, token: usize, un
 /// Unparks those threads in the queue of a key that a filter chooses.
 ///
 /// Parameters:
-/// - key: by value.
 /// - filter: called for each in order, with the token that it parked with, while the queue is locked. Not NULL. What is
 ///   not one of NTPARK_FILTER_... counts as NTPARK_FILTER_STOP.
 /// - callback, context: see ntpark_unpark_callback; the filter has the same context.
 /// - result: receives what was done, unless it is NULL.
-///
-/// Returns: NTPARK_OK, NTPARK_INVALID.
-///
-/// Threads: any, at any time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_lot_unpark_filter(
     key: ntpark_key,
@@ -181,15 +163,12 @@ pub unsafe extern "C" fn ntpark_lot_unpark_filter(
 /// already.
 ///
 /// Parameters:
-/// - from, to: by value.
 /// - validate: says with both queues locked how many threads are to be unparked and how many more to be moved, or
 ///   returns false to do nothing. Not NULL.
 /// - callback, context: see ntpark_unpark_callback; validate has the same context.
 /// - result: receives what was done, unless it is NULL.
 ///
-/// Returns: NTPARK_OK; NTPARK_CHANGED, validate returned false; NTPARK_INVALID.
-///
-/// Threads: any, at any time.
+/// Returns: NTPARK_OK; NTPARK_CHANGED, validate returned false.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_lot_requeue(
     from: ntpark_key,

@@ -1,10 +1,9 @@
 //! The token protocol.
 
-use crate::pointer::is_good;
+use crate::pointer::{get, init, is_good, object};
 use crate::status::{NTPARK_INVALID, NTPARK_OK, ntpark_status, of_park};
 use crate::time::{NTPARK_FOREVER, duration};
 use ntpark_core::{Instant, Parker};
-use static_assertions::{assert_eq_align, assert_eq_size};
 
 /// Blocks a thread until another thread leaves it a token.
 ///
@@ -33,34 +32,18 @@ pub struct ntpark_parker {
     pub state: usize,
 }
 
-assert_eq_size!(ntpark_parker, Parker);
-assert_eq_align!(ntpark_parker, Parker);
+object!(ntpark_parker, Parker);
 
-/// Initialises a parker. It has no token.
-///
-/// Parameters:
-/// - parker: memory that no thread uses as a parker.
-///
-/// Returns: NTPARK_OK, NTPARK_INVALID.
-///
-/// Threads: one, before others use the parker.
+/// Initialises memory that no thread uses as a parker. It has no token.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_parker_init(parker: *mut ntpark_parker) -> ntpark_status {
-    if !is_good(parker) {
-        return NTPARK_INVALID;
-    }
-    // SAFETY: writable and not shared, as the caller promises; a `Parker` fits.
-    unsafe { parker.cast::<Parker>().write(Parker::new()) };
-    NTPARK_OK
+    // SAFETY: passed on from the caller.
+    unsafe { init(parker, Parker::new()) }
 }
 
 /// Takes the token; if there is none, blocks until there is. There are no spurious returns.
 ///
-/// Parameters:
-/// - parker: a parker.
-///
-/// Returns: NTPARK_OK, the token was taken; NTPARK_BUSY, another thread is parked here, and no token was taken;
-/// NTPARK_INVALID.
+/// Returns: NTPARK_OK, the token was taken; NTPARK_BUSY, another thread is parked here, and no token was taken.
 ///
 /// Threads: any, at any time; one thread at a time can be parked.
 #[unsafe(no_mangle)]
@@ -72,16 +55,7 @@ pub unsafe extern "C" fn ntpark_parker_park(parker: *mut ntpark_parker) -> ntpar
     }
 }
 
-/// Takes the token; if there is none, blocks until there is, or until a timeout. NTPARK_TIMEOUT is never early.
-///
-/// Parameters:
-/// - parker: a parker.
-/// - nanoseconds: the timeout. 0 does not wait; NTPARK_FOREVER never passes.
-///
-/// Returns: NTPARK_OK, the token was taken; NTPARK_TIMEOUT, there was none in time; NTPARK_BUSY, another thread is
-/// parked here, and no token was taken; NTPARK_INVALID.
-///
-/// Threads: any, at any time; one thread at a time can be parked.
+/// As ntpark_parker_park, for so many nanoseconds at most, 0 to take a token without waiting; else NTPARK_TIMEOUT.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_parker_park_timeout(parker: *mut ntpark_parker, nanoseconds: u64) -> ntpark_status {
     // SAFETY: passed on from the caller.
@@ -92,17 +66,7 @@ pub unsafe extern "C" fn ntpark_parker_park_timeout(parker: *mut ntpark_parker, 
     }
 }
 
-/// Takes the token; if there is none, blocks until there is, or until a deadline. NTPARK_TIMEOUT is never early.
-///
-/// Parameters:
-/// - parker: a parker.
-/// - deadline: a time of ntpark_now's clock, from ntpark_deadline. A past one does not wait; NTPARK_FOREVER never
-///   passes.
-///
-/// Returns: NTPARK_OK, the token was taken; NTPARK_TIMEOUT, there was none in time; NTPARK_BUSY, another thread is
-/// parked here, and no token was taken; NTPARK_INVALID.
-///
-/// Threads: any, at any time; one thread at a time can be parked.
+/// As ntpark_parker_park, until a deadline, of which a past one does not wait; else NTPARK_TIMEOUT.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_parker_park_until(parker: *mut ntpark_parker, deadline: u64) -> ntpark_status {
     // SAFETY: passed on from the caller.
@@ -112,16 +76,8 @@ pub unsafe extern "C" fn ntpark_parker_park_until(parker: *mut ntpark_parker, de
     }
 }
 
-/// Leaves a token and wakes the parked thread, if there is one.
-///
-/// Does not access the parker any more once the woken thread can see the token.
-///
-/// Parameters:
-/// - parker: a parker.
-///
-/// Returns: NTPARK_OK, NTPARK_INVALID.
-///
-/// Threads: any, at any time.
+/// Leaves a token and wakes the parked thread, if there is one. Does not access the parker any more once the woken
+/// thread can see the token.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_parker_unpark(parker: *mut ntpark_parker) -> ntpark_status {
     // SAFETY: passed on from the caller.
@@ -132,15 +88,7 @@ pub unsafe extern "C" fn ntpark_parker_unpark(parker: *mut ntpark_parker) -> ntp
     NTPARK_OK
 }
 
-/// Does the same as ntpark_parker_unpark and tells whether it woke a thread.
-///
-/// Parameters:
-/// - parker: a parker.
-/// - woke: receives true if a thread was parked and this call woke it, else false.
-///
-/// Returns: NTPARK_OK, NTPARK_INVALID.
-///
-/// Threads: any, at any time.
+/// As ntpark_parker_unpark; `woke` receives whether a thread was parked and this call woke it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_parker_unpark_woke(parker: *mut ntpark_parker, woke: *mut bool) -> ntpark_status {
     // SAFETY: passed on from the caller.
@@ -151,14 +99,4 @@ pub unsafe extern "C" fn ntpark_parker_unpark_woke(parker: *mut ntpark_parker, w
     // SAFETY: writable, as the caller promises. The parker may be gone by now; this is not.
     unsafe { woke.write(has_woken) };
     NTPARK_OK
-}
-
-/// # Safety
-/// A good pointer points to a parker that lives as long as the result is used.
-unsafe fn get<'a>(parker: *mut ntpark_parker) -> Option<&'a Parker> {
-    if !is_good(parker) {
-        return None;
-    }
-    // SAFETY: good, and a live parker, as the caller promises. Both types are one word, of any value.
-    Some(unsafe { &*parker.cast::<Parker>() })
 }

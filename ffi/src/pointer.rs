@@ -9,7 +9,8 @@ pub(crate) fn is_good<T>(pointer: *const T) -> bool {
     !pointer.is_null() && pointer.is_aligned()
 }
 
-/// A type of C's that stands for one of Rust's, of the same size and alignment, of which any value is valid.
+/// A type of C's that stands for one of Rust's, of the same size and alignment, of which any value is valid that C
+/// programs are told of.
 pub(crate) trait Object {
     type Of;
 }

@@ -20,10 +20,6 @@ assert_eq_align!(ntpark_spin_wait, SpinWait);
 
 /// Yields to another thread that is ready to run, on any processor: Sleep(0) on Windows, the host's function on a
 /// host. Chooses no backend. On Windows XP only threads of the same priority get to run.
-///
-/// Returns: NTPARK_OK.
-///
-/// Threads: any, at any time.
 #[unsafe(no_mangle)]
 pub extern "C" fn ntpark_yield() -> ntpark_status {
     ntpark_core::thread_yield();
@@ -31,13 +27,6 @@ pub extern "C" fn ntpark_yield() -> ntpark_status {
 }
 
 /// Resets it to its initial value.
-///
-/// Parameters:
-/// - spin: belongs to the calling thread.
-///
-/// Returns: NTPARK_OK, NTPARK_INVALID.
-///
-/// Threads: the one that it belongs to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_spin_wait_reset(spin: *mut ntpark_spin_wait) -> ntpark_status {
     if !is_good(spin) {
@@ -48,14 +37,8 @@ pub unsafe extern "C" fn ntpark_spin_wait_reset(spin: *mut ntpark_spin_wait) -> 
     NTPARK_OK
 }
 
-/// Waits for a moment: in the first three rounds with pause instructions, then by yielding.
-///
-/// Parameters:
-/// - spin: belongs to the calling thread.
-///
-/// Returns: NTPARK_OK; NTPARK_TIMEOUT, without waiting, after ten rounds: park instead; NTPARK_INVALID.
-///
-/// Threads: the one that it belongs to.
+/// Waits for a moment: in the first three rounds with pause instructions, then by yielding. After ten rounds it does
+/// not, and returns NTPARK_TIMEOUT: park instead.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_spin_wait_spin(spin: *mut ntpark_spin_wait) -> ntpark_status {
     // SAFETY: passed on from the caller.
@@ -73,13 +56,6 @@ pub unsafe extern "C" fn ntpark_spin_wait_spin(spin: *mut ntpark_spin_wait) -> n
 
 /// Waits for a moment with at most 1,024 pause instructions and never yields. For loops that end after a few
 /// instructions on another processor.
-///
-/// Parameters:
-/// - spin: belongs to the calling thread.
-///
-/// Returns: NTPARK_OK, NTPARK_INVALID.
-///
-/// Threads: the one that it belongs to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_spin_wait_spin_no_yield(spin: *mut ntpark_spin_wait) -> ntpark_status {
     // SAFETY: passed on from the caller.

@@ -13,8 +13,8 @@ pub type ntpark_status = i32;
 pub const NTPARK_OK: ntpark_status = 0;
 /// The timeout or deadline has passed.
 pub const NTPARK_TIMEOUT: ntpark_status = 1;
-/// Refused: another thread is parked on this parker or has this lock, or the calls came in the wrong order. Nothing was
-/// taken.
+/// Refused: another thread is parked on this parker or has this lock, or the calls came in the wrong order. Nothing
+/// was taken.
 pub const NTPARK_BUSY: ntpark_status = 2;
 /// Refused: a pointer is NULL or misaligned, or a value is not valid.
 pub const NTPARK_INVALID: ntpark_status = 3;
@@ -25,13 +25,7 @@ pub const NTPARK_UNAVAILABLE: ntpark_status = 5;
 /// Refused: the value at an address is not the expected one.
 pub const NTPARK_CHANGED: ntpark_status = 6;
 
-/// Returns the name of a status.
-///
-/// Parameters: any number.
-///
-/// Returns: its name, such as "NTPARK_OK", or "unknown". Never NULL; do not free it.
-///
-/// Threads: any, at any time.
+/// Returns the name of a status, such as "NTPARK_OK", or "unknown". Never NULL; do not free it.
 #[unsafe(no_mangle)]
 pub extern "C" fn ntpark_status_name(status: ntpark_status) -> *const c_char {
     /// Indexed by status.

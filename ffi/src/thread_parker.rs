@@ -1,7 +1,7 @@
 //! The two-phase protocol.
 
 use crate::backend::{self, ntpark_backend};
-use crate::pointer::is_good;
+use crate::pointer::{get, init, object};
 use crate::status::{NTPARK_BUSY, NTPARK_INVALID, NTPARK_OK, NTPARK_TIMEOUT, ntpark_status, of_park};
 use crate::time::{NTPARK_FOREVER, duration};
 use core::ffi::c_void;
@@ -38,8 +38,7 @@ pub struct ntpark_thread_parker {
     pub backend: *const c_void,
 }
 
-assert_eq_size!(ntpark_thread_parker, ThreadParker);
-assert_eq_align!(ntpark_thread_parker, ThreadParker);
+object!(ntpark_thread_parker, ThreadParker);
 
 /// The second half of an unpark, for after the queue's lock is released: wakes the thread, if it blocks. Pass it to
 /// ntpark_unpark_handle_unpark once, or that thread may never wake.
@@ -62,31 +61,19 @@ impl ntpark_unpark_handle {
     const INVALID: Self = Self { parker: ptr::null(), backend: ptr::without_provenance(1) };
 }
 
-/// Initialises a parker for the process's backend.
-///
-/// Parameters:
-/// - parker: memory that no thread uses as a parker.
-///
-/// Returns: NTPARK_OK, NTPARK_INVALID.
-///
-/// Threads: one, before others use the parker.
+/// Initialises memory that no thread uses as a parker, for the process's backend.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_thread_parker_init(parker: *mut ntpark_thread_parker) -> ntpark_status {
     // SAFETY: passed on from the caller.
-    unsafe { put(parker, ThreadParker::new()) }
+    unsafe { init(parker, ThreadParker::new()) }
 }
 
-/// Initialises a parker for a backend of its own. Its deadlines are times of that backend's clock: see
+/// As ntpark_thread_parker_init, for a backend of its own. Its deadlines are times of that backend's clock: see
 /// ntpark_backend_now.
 ///
 /// Parameters:
-/// - parker: memory that no thread uses as a parker.
-/// - backend: from ntpark_backend_from_host. It must live, at the same address, as long as parkers of it, or their
-///   handles, are used.
-///
-/// Returns: NTPARK_OK; NTPARK_INVALID, also for a backend that is not initialised.
-///
-/// Threads: one, before others use the parker.
+/// - backend: from ntpark_backend_from_host, else NTPARK_INVALID. It must live, at the same address, as long as
+///   parkers of it, or their handles, are used.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_thread_parker_init_with(
     parker: *mut ntpark_thread_parker,
@@ -95,17 +82,14 @@ pub unsafe extern "C" fn ntpark_thread_parker_init_with(
     // SAFETY: passed on from the caller.
     match unsafe { backend::get(backend) } {
         // SAFETY: passed on from the caller.
-        Some(backend) => unsafe { put(parker, ThreadParker::with_backend(backend)) },
+        Some(backend) => unsafe { init(parker, ThreadParker::with_backend(backend)) },
         None => NTPARK_INVALID,
     }
 }
 
 /// Announces a wait. Call it before the thread is put in the queue.
 ///
-/// Parameters:
-/// - parker: a parker.
-///
-/// Returns: NTPARK_OK; NTPARK_BUSY, another thread is parked here; NTPARK_INVALID.
+/// Returns: NTPARK_OK; NTPARK_BUSY, another thread is parked here.
 ///
 /// Threads: the waiting thread.
 #[unsafe(no_mangle)]
@@ -121,11 +105,8 @@ pub unsafe extern "C" fn ntpark_thread_parker_prepare_park(parker: *mut ntpark_t
 /// Blocks until unparked. Returns at once if that has happened since ntpark_thread_parker_prepare_park. There are no
 /// spurious returns.
 ///
-/// Parameters:
-/// - parker: a parker.
-///
 /// Returns: NTPARK_OK, unparked; NTPARK_BUSY, another thread is parked here, or ntpark_thread_parker_prepare_park was
-/// not called before; NTPARK_INVALID.
+/// not called before.
 ///
 /// Threads: the waiting thread.
 #[unsafe(no_mangle)]
@@ -137,13 +118,11 @@ pub unsafe extern "C" fn ntpark_thread_parker_park(parker: *mut ntpark_thread_pa
 /// Blocks until unparked, or until a deadline. Returns at once if unparked since ntpark_thread_parker_prepare_park.
 ///
 /// Parameters:
-/// - parker: a parker.
 /// - deadline: a time of its backend's clock, in units of 100 ns: see ntpark_deadline. A past one does not wait;
 ///   NTPARK_FOREVER never passes.
 ///
-/// Returns: NTPARK_OK, unparked; NTPARK_TIMEOUT, never early: ntpark_thread_parker_timed_out decides now;
-/// NTPARK_BUSY, another thread is parked here, or ntpark_thread_parker_prepare_park was not called before;
-/// NTPARK_INVALID.
+/// Returns: NTPARK_OK, unparked; NTPARK_TIMEOUT, never early: ntpark_thread_parker_timed_out decides now; NTPARK_BUSY,
+/// another thread is parked here, or ntpark_thread_parker_prepare_park was not called before.
 ///
 /// Threads: the waiting thread.
 #[must_use]
@@ -159,9 +138,7 @@ pub unsafe extern "C" fn ntpark_thread_parker_park_until(
     }
 }
 
-/// As ntpark_thread_parker_park_until, but waits no longer than so many nanoseconds; NTPARK_FOREVER is no limit.
-///
-/// Returns: as ntpark_thread_parker_park_until.
+/// As ntpark_thread_parker_park_until, for so many nanoseconds at most.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_thread_parker_park_timeout(
@@ -178,11 +155,8 @@ pub unsafe extern "C" fn ntpark_thread_parker_park_timeout(
 
 /// Tells whether a park that timed out has not been unparked since. Call it with the queue's lock held.
 ///
-/// Parameters:
-/// - parker: a parker.
-///
 /// Returns: NTPARK_TIMEOUT, not unparked, so the thread is still in the queue; NTPARK_OK, unparked, or no park has
-/// timed out; NTPARK_INVALID.
+/// timed out.
 ///
 /// Threads: the waiting thread.
 #[must_use]
@@ -198,9 +172,6 @@ pub unsafe extern "C" fn ntpark_thread_parker_timed_out(parker: *mut ntpark_thre
 
 /// The first half of an unpark, for under the queue's lock: one atomic operation. From then on the waiting thread may
 /// return and free the parker; the handle stays valid.
-///
-/// Parameters:
-/// - parker: a parker.
 ///
 /// Returns: a handle for ntpark_unpark_handle_unpark, after unlocking. For a bad pointer, one for which that returns
 /// NTPARK_INVALID.
@@ -223,8 +194,6 @@ pub unsafe extern "C" fn ntpark_thread_parker_unpark_lock(parker: *mut ntpark_th
 /// - handle: from ntpark_thread_parker_unpark_lock, not used before. All zero does nothing.
 ///
 /// Returns: NTPARK_OK; NTPARK_INVALID, the handle of a bad parker.
-///
-/// Threads: any, at any time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_unpark_handle_unpark(handle: ntpark_unpark_handle) -> ntpark_status {
     if !handle.parker.cast::<ntpark_thread_parker>().is_aligned() || !handle.backend.cast::<Backend>().is_aligned() {
@@ -234,27 +203,5 @@ pub unsafe extern "C" fn ntpark_unpark_handle_unpark(handle: ntpark_unpark_handl
     // backend.
     let handle = unsafe { transmute::<ntpark_unpark_handle, UnparkHandle>(handle) };
     handle.unpark();
-    NTPARK_OK
-}
-
-/// # Safety
-/// A good pointer points to a parker that lives as long as the result is used.
-unsafe fn get<'a>(parker: *mut ntpark_thread_parker) -> Option<&'a ThreadParker> {
-    if !is_good(parker) {
-        return None;
-    }
-    // SAFETY: good, and a live parker, as the caller promises; of both types, the first word may be anything
-    // and the second is null or points to a backend.
-    Some(unsafe { &*parker.cast::<ThreadParker>() })
-}
-
-/// # Safety
-/// A good pointer points to memory for a parker that no other thread uses.
-unsafe fn put(parker: *mut ntpark_thread_parker, new: ThreadParker) -> ntpark_status {
-    if !is_good(parker) {
-        return NTPARK_INVALID;
-    }
-    // SAFETY: writable and not shared, as the caller promises; a `ThreadParker` fits.
-    unsafe { parker.cast::<ThreadParker>().write(new) };
     NTPARK_OK
 }

@@ -15,8 +15,6 @@ pub const NTPARK_FOREVER: u64 = u64::MAX;
 /// Returns: units of 100 ns since some fixed point, rounded up to the clock's next step. It never goes backwards, and
 /// setting the wall clock does not change it. On Windows 7 and later, and on a host, it stands still while the machine
 /// is asleep; on Windows XP and Vista it does not, and neither do timed waits.
-///
-/// Threads: any, at any time.
 #[unsafe(no_mangle)]
 pub extern "C" fn ntpark_now() -> u64 {
     Backend::get().now().ticks()
@@ -29,8 +27,6 @@ pub extern "C" fn ntpark_now() -> u64 {
 ///
 /// Returns: a deadline, rounded up to a unit of 100 ns. 0, which has always passed, for 0; NTPARK_FOREVER for
 /// NTPARK_FOREVER.
-///
-/// Threads: any, at any time.
 #[unsafe(no_mangle)]
 pub extern "C" fn ntpark_deadline(nanoseconds: u64) -> u64 {
     match nanoseconds {

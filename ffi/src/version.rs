@@ -26,11 +26,7 @@ const _: () = {
     );
 };
 
-/// Returns the version of the library, which may differ from that of the header.
-///
-/// Returns: like NTPARK_VERSION, major * 0x10000 + minor * 0x100 + patch.
-///
-/// Threads: any, at any time.
+/// Returns the version of the library, as NTPARK_VERSION is that of the header, which may differ.
 #[unsafe(no_mangle)]
 pub extern "C" fn ntpark_version() -> u32 {
     NTPARK_VERSION

@@ -43,8 +43,6 @@ const FALSE: BOOL = 0;
 ///
 /// Returns: TRUE when woken, or if the value is another one, or for no reason; else FALSE, and the last error is
 /// ERROR_TIMEOUT or, for a bad size or address, ERROR_INVALID_PARAMETER.
-///
-/// Threads: any, at any time.
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn ntpark_WaitOnAddress(
     Address: *const c_void,
@@ -79,8 +77,6 @@ pub unsafe extern "system" fn ntpark_WaitOnAddress(
 }
 
 /// Windows' WakeByAddressSingle: wakes the thread that has waited longest at an address. The memory is not touched.
-///
-/// Threads: any, at any time.
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn ntpark_WakeByAddressSingle(Address: *const c_void) {
     match System::get() {
@@ -91,8 +87,6 @@ pub unsafe extern "system" fn ntpark_WakeByAddressSingle(Address: *const c_void)
 }
 
 /// Windows' WakeByAddressAll: wakes all threads that wait at an address. The memory is not touched.
-///
-/// Threads: any, at any time.
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn ntpark_WakeByAddressAll(Address: *const c_void) {
     match System::get() {
