@@ -189,25 +189,16 @@ fn park_at(
     park_token: ParkToken,
     deadline: Instant,
 ) -> ParkResult {
-    let mut validate = Some(validate);
-    let mut before_sleep = Some(before_sleep);
-    let mut timed_out = Some(timed_out);
     park_dyn(
         key,
         in_front,
         &mut Callbacks {
-            validate: Callback::new(&mut |()| validate.take().is_some_and(|validate| validate())),
-            before_sleep: Callback::new(&mut |()| {
-                if let Some(before_sleep) = before_sleep.take() {
-                    before_sleep();
-                }
-            }),
-            timed_out: Callback::new(&mut |(waiter, was_last): (*const Waiter, bool)| {
-                if let Some(timed_out) = timed_out.take() {
-                    // SAFETY: alive, as long as this is called.
-                    timed_out(unsafe { &*waiter }.key(), was_last);
-                }
-            }),
+            validate: Callback::once(&mut Some(|()| validate())),
+            before_sleep: Callback::once(&mut Some(|()| before_sleep())),
+            timed_out: Callback::once(&mut Some(|(waiter, was_last): (*const Waiter, bool)| {
+                // SAFETY: alive, as long as this is called.
+                timed_out(unsafe { &*waiter }.key(), was_last);
+            })),
         },
         park_token,
         deadline,
@@ -407,10 +398,9 @@ pub unsafe fn unpark_requeue(
     callback: impl FnOnce(RequeueOp, UnparkResult) -> UnparkToken,
 ) -> UnparkResult {
     let (from, to) = (key_from.into(), key_to.into());
-    let mut validate = Some(validate);
     let op = Cell::new(RequeueOp::Abort);
-    let mut validate = |()| {
-        op.set(validate.take().map_or(RequeueOp::Abort, |validate| validate()));
+    let validate = |()| {
+        op.set(validate());
         match op.get() {
             RequeueOp::Abort => None,
             RequeueOp::UnparkOneRequeueRest => Some(Requeue { unpark: 1, requeue: usize::MAX }),
@@ -420,7 +410,7 @@ pub unsafe fn unpark_requeue(
             RequeueOp::Count { unpark, requeue } => Some(Requeue { unpark, requeue }),
         }
     };
-    unpark_with(from, Which::Requeue(to, Callback::new(&mut validate)), |result| callback(op.get(), result))
+    unpark_with(from, Which::Requeue(to, Callback::once(&mut Some(validate))), |result| callback(op.get(), result))
 }
 
 /// Whether nobody waits for a key, or for another in its bucket, nor is about to: then an unpark has nothing to do.
