@@ -246,7 +246,7 @@ impl RawMutex {
     /// Unlocks, and wakes the first waiter or hands over to it. All in the callback, since the mutex may be gone after
     /// it.
     fn unpark(&self, fair: bool, now: usize) {
-        let callback = |result: UnparkResult| {
+        let callback = move |result: UnparkResult| {
             let parked = if result.have_more_threads { PARKED } else { 0 };
             let mut token = COMPETE;
             self.update(|state| {

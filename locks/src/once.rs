@@ -168,7 +168,7 @@ impl Once {
         // RUNNING=>end. Release: meets the Acquire of whoever comes later.
         if self.state.compare_exchange(RUNNING, end, Release, Relaxed).is_err() {
             // All in the callback, since it may be gone afterwards.
-            let callback = |_| {
+            let callback = move |_| {
                 self.state.store(end, Release);
                 DEFAULT_UNPARK_TOKEN
             };
@@ -194,7 +194,7 @@ impl Once {
 
     /// Blocks as long as the byte is such.
     fn park(&self, is_to_wait: fn(u8) -> bool, deadline: Instant) -> ParkResult {
-        let validate = || self.state.change(Relaxed, |state| is_to_wait(state).then_some(state | PARKED));
+        let validate = move || self.state.change(Relaxed, |state| is_to_wait(state).then_some(state | PARKED));
         let timed_out = |_, was_last| {
             if was_last {
                 self.state.fetch_and(!PARKED, Relaxed);

@@ -464,7 +464,7 @@ impl RawRwLock {
     fn park(&self, access: Access, own: usize, deadline: Instant) -> ParkResult {
         let now = coarse_now();
         // =>PARKED, as long as the thread cannot get in. It is not on its way any more.
-        let validate = || {
+        let validate = move || {
             self.state.change(Relaxed, |state| {
                 let is_first = state & (PARKED | WAKING) == 0;
                 let next = (if is_first { since(state | PARKED, now) } else { state | PARKED }) & !own;

@@ -117,7 +117,8 @@ impl Semaphore {
 
     fn park(&self, permits: u32, deadline: Instant) -> ParkResult {
         // =>PARKED, as long as the permits are not there.
-        let validate = || self.state.change(Relaxed, |state| taken(state, permits).is_none().then_some(state | PARKED));
+        let validate =
+            move || self.state.change(Relaxed, |state| taken(state, permits).is_none().then_some(state | PARKED));
         let timed_out = |_, was_last| {
             if was_last {
                 self.state.fetch_and(!PARKED, Relaxed);
