@@ -218,7 +218,7 @@ fn wake_some(key: Key, count: usize, mask: NonZeroU32) -> usize {
         }
     };
     let which = Which::Filter(Callback::new(&mut filter));
-    wake_dyn(key, which, Callback::new(&mut |_| DEFAULT_UNPARK_TOKEN), None).unparked_threads
+    wake_dyn(key, which, Callback::new(&mut |_| DEFAULT_UNPARK_TOKEN), false).unparked_threads
 }
 
 /// Wakes up to `wake` threads that wait at `from`, and makes up to `requeue` others wait at `to`, as the last ones
@@ -264,7 +264,7 @@ fn requeue_while(
         (!has_changed).then_some(Requeue { unpark: wake, requeue })
     };
     let which = Which::Requeue(Key::futex(to), Callback::new(&mut validate));
-    let result = wake_dyn(Key::futex(from), which, Callback::new(&mut |_| DEFAULT_UNPARK_TOKEN), None);
+    let result = wake_dyn(Key::futex(from), which, Callback::new(&mut |_| DEFAULT_UNPARK_TOKEN), false);
     if has_changed {
         return Err(Changed);
     }

@@ -368,7 +368,7 @@ pub unsafe fn unpark_n(key: impl Into<Key>, count: usize, token: UnparkToken) ->
     if is_idle(key) {
         return 0;
     }
-    wake_dyn(key, Which::First(count), Callback::new(&mut |_| token), None).unparked_threads
+    wake_dyn(key, Which::First(count), Callback::new(&mut |_| token), false).unparked_threads
 }
 
 /// Unparks all threads of a key, and returns how many.
@@ -424,13 +424,7 @@ pub(crate) fn is_idle(key: Key) -> bool {
 fn unpark_with(key: Key, which: Which<'_>, callback: impl FnOnce(UnparkResult) -> UnparkToken) -> UnparkResult {
     let mut callback = Some(callback);
     let mut callback = |result| callback.take().map_or(DEFAULT_UNPARK_TOKEN, |callback| callback(result));
-    wake_dyn(key, which, Callback::new(&mut callback), fair_clock(key))
-}
-
-/// The time, for an unpark that says whether it is a fair one. Read before the lock is taken, and only if somebody
-/// waits.
-fn fair_clock(key: Key) -> Option<Instant> {
-    (!bucket(key).is_idle()).then(Instant::now)
+    wake_dyn(key, which, Callback::new(&mut callback), true)
 }
 
 /// Which threads of a key are unparked, and which are moved to another.
@@ -455,12 +449,14 @@ pub(crate) fn wake_dyn(
     key: Key,
     mut which: Which<'_>,
     mut callback: Callback<'_, UnparkResult, UnparkToken>,
-    now: Option<Instant>,
+    says_if_fair: bool,
 ) -> UnparkResult {
     let mut result = UnparkResult::default();
     let is_ending = Backend::is_ending();
     let (bucket, to) = (bucket(key), if let Which::Requeue(to, _) = which { to } else { key });
     let to_bucket = table::bucket(to);
+    // Before the lock is taken, and only if somebody waits.
+    let now = (says_if_fair && !bucket.is_idle()).then(Instant::now);
     let guard = (!is_ending).then(|| Guard::lock_two(bucket, to_bucket));
     let most = match &mut which {
         Which::First(count) => Requeue { unpark: *count, requeue: 0 },
