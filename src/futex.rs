@@ -219,7 +219,7 @@ fn wake_some(key: Key, count: usize, mask: NonZeroU32) -> usize {
     };
     let mut filter = Callback::new(&mut filter);
     let callback = &mut |_| DEFAULT_UNPARK_TOKEN;
-    wake_dyn(key, 0, Some(&mut filter), None, Callback::new(callback), None).unparked_threads
+    wake_dyn(key, 0, Some(&mut filter), None, Callback::new(callback), false).unparked_threads
 }
 
 /// Wakes up to `wake` threads that wait at `from`, and makes up to `requeue` others wait at `to`, as the last ones
@@ -266,7 +266,7 @@ fn requeue_while(
     };
     let mut onto = Onto { key: Key::futex(to), validate: Callback::new(&mut validate) };
     let callback = &mut |_| DEFAULT_UNPARK_TOKEN;
-    let result = wake_dyn(Key::futex(from), 0, None, Some(&mut onto), Callback::new(callback), None);
+    let result = wake_dyn(Key::futex(from), 0, None, Some(&mut onto), Callback::new(callback), false);
     if has_changed {
         return Err(Changed);
     }

@@ -189,25 +189,16 @@ fn park_at(
     park_token: ParkToken,
     deadline: Instant,
 ) -> ParkResult {
-    let mut validate = Some(validate);
-    let mut before_sleep = Some(before_sleep);
-    let mut timed_out = Some(timed_out);
     park_dyn(
         key,
         in_front,
         &mut Callbacks {
-            validate: Callback::new(&mut |()| validate.take().is_some_and(|validate| validate())),
-            before_sleep: Callback::new(&mut |()| {
-                if let Some(before_sleep) = before_sleep.take() {
-                    before_sleep();
-                }
-            }),
-            timed_out: Callback::new(&mut |(waiter, was_last): (*const Waiter, bool)| {
-                if let Some(timed_out) = timed_out.take() {
-                    // SAFETY: alive, as long as this is called.
-                    timed_out(unsafe { &*waiter }.key(), was_last);
-                }
-            }),
+            validate: Callback::once(&mut Some(|()| validate())),
+            before_sleep: Callback::once(&mut Some(|()| before_sleep())),
+            timed_out: Callback::once(&mut Some(|(waiter, was_last): (*const Waiter, bool)| {
+                // SAFETY: alive, as long as this is called.
+                timed_out(unsafe { &*waiter }.key(), was_last);
+            })),
         },
         park_token,
         deadline,
@@ -377,7 +368,7 @@ pub unsafe fn unpark_n(key: impl Into<Key>, count: usize, token: UnparkToken) ->
     if is_idle(key) {
         return 0;
     }
-    wake_dyn(key, count, None, None, Callback::new(&mut |_| token), None).unparked_threads
+    wake_dyn(key, count, None, None, Callback::new(&mut |_| token), false).unparked_threads
 }
 
 /// Unparks all threads of a key, and returns how many.
@@ -407,10 +398,9 @@ pub unsafe fn unpark_requeue(
     callback: impl FnOnce(RequeueOp, UnparkResult) -> UnparkToken,
 ) -> UnparkResult {
     let (from, to) = (key_from.into(), key_to.into());
-    let mut validate = Some(validate);
     let op = Cell::new(RequeueOp::Abort);
-    let mut validate = |()| {
-        op.set(validate.take().map_or(RequeueOp::Abort, |validate| validate()));
+    let validate = |()| {
+        op.set(validate());
         match op.get() {
             RequeueOp::Abort => None,
             RequeueOp::UnparkOneRequeueRest => Some(Requeue { unpark: 1, requeue: usize::MAX }),
@@ -420,7 +410,8 @@ pub unsafe fn unpark_requeue(
             RequeueOp::Count { unpark, requeue } => Some(Requeue { unpark, requeue }),
         }
     };
-    let mut onto = Onto { key: to, validate: Callback::new(&mut validate) };
+    let mut validate = Some(validate);
+    let mut onto = Onto { key: to, validate: Callback::once(&mut validate) };
     unpark_with(from, 0, None, Some(&mut onto), |result| callback(op.get(), result))
 }
 
@@ -441,13 +432,7 @@ fn unpark_with(
 ) -> UnparkResult {
     let mut callback = Some(callback);
     let mut callback = |result| callback.take().map_or(DEFAULT_UNPARK_TOKEN, |callback| callback(result));
-    wake_dyn(key, count, filter, onto, Callback::new(&mut callback), fair_clock(key))
-}
-
-/// The time, for an unpark that says whether it is a fair one. Read before the lock is taken, and only if somebody
-/// waits.
-fn fair_clock(key: Key) -> Option<Instant> {
-    (!bucket(key).is_idle()).then(Instant::now)
+    wake_dyn(key, count, filter, onto, Callback::new(&mut callback), true)
 }
 
 /// What says which threads are unparked.
@@ -475,12 +460,14 @@ pub(crate) fn wake_dyn(
     mut filter: Option<&mut Filter<'_>>,
     mut onto: Option<&mut Onto<'_>>,
     mut callback: Callback<'_, UnparkResult, UnparkToken>,
-    now: Option<Instant>,
+    says_if_fair: bool,
 ) -> UnparkResult {
     let mut result = UnparkResult::default();
     let is_ending = Backend::is_ending();
     let (bucket, to) = (bucket(key), onto.as_ref().map_or(key, |onto| onto.key));
     let to_bucket = table::bucket(to);
+    // Before the lock is taken, and only if somebody waits.
+    let now = (says_if_fair && !bucket.is_idle()).then(Instant::now);
     let guard = (!is_ending).then(|| Guard::lock_two(bucket, to_bucket));
     let mut most = Requeue { unpark: count, requeue: 0 };
     if let Some(onto) = &mut onto {

@@ -80,7 +80,7 @@ impl Barrier {
 
     /// Wakes those that wait for the end of this round. The barrier may be gone.
     fn release(barrier: *const Self, round: u32) {
-        let filter = |token: ParkToken| {
+        let filter = move |token: ParkToken| {
             if token.0 == round as usize { FilterOp::Unpark } else { FilterOp::Skip }
         };
         // SAFETY: nothing is called. Who parks in this space knows that tokens are rounds, and looks at the word again.
@@ -100,7 +100,7 @@ impl Barrier {
     }
 
     fn park(&self, round: u32, deadline: Instant) -> ParkResult {
-        let validate = || self.state.load(Relaxed) / ROUND == round;
+        let validate = move || self.state.load(Relaxed) / ROUND == round;
         let token = ParkToken(round as usize);
         // SAFETY: the callbacks call nothing. Who parks in this space knows these tokens.
         unsafe { lot::park(key(Kind::Barrier, self), validate, || {}, |_, _| {}, token, deadline) }

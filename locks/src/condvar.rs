@@ -114,7 +114,7 @@ impl Condvar {
         timed_out: impl FnOnce(Key, bool),
         deadline: Instant,
     ) -> ParkResult {
-        let validate = || {
+        let validate = move || {
             let others = self.mutex.load(Relaxed);
             self.mutex.store(if others.is_null() || others == mutex { mutex } else { MIXED }, Relaxed);
             true
@@ -186,7 +186,7 @@ impl Condvar {
                 Some(false) => RequeueOp::Count { unpark: 1, requeue: count - 1 },
             }
         };
-        let callback = |_, result: UnparkResult| {
+        let callback = move |_, result: UnparkResult| {
             if result.unparked_threads > 0 && result.requeued_threads > 0 {
                 // The thread that is woken wakes those that are moved, when it unlocks. SAFETY: as above.
                 unsafe { &*mutex }.mark_parked(0, true, now);

@@ -11,6 +11,7 @@ use crate::key::{Kind, key};
 use crate::sync::atomic::AtomicU8;
 use crate::sync::lot::{self, DEFAULT_PARK_TOKEN, DEFAULT_UNPARK_TOKEN, FilterOp, ParkResult, ParkToken, UnparkResult};
 use crate::sync::{Instant, Looks, const_constructor};
+use crate::word::Word as _;
 use core::fmt;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
@@ -59,15 +60,10 @@ impl Event {
     /// Sets it. All before this is visible to whoever it lets through.
     #[inline]
     pub fn set(&self) {
-        let mut state = self.state.load(Relaxed);
-        while state & PARKED == 0 {
-            // =>SET, also if it was: Release meets the Acquire of whoever gets through, also with an older set.
-            match self.state.compare_exchange_weak(state, state | SET, Release, Relaxed) {
-                Ok(_) => return,
-                Err(found) => state = found,
-            }
+        // =>SET, also if it was: Release meets the Acquire of whoever gets through, also with an older set.
+        if !self.state.change(Release, |state| (state & PARKED == 0).then_some(state | SET)) {
+            self.set_slow();
         }
-        self.set_slow();
     }
 
     /// Sets it where somebody may wait; all in the callback, since it may be gone afterwards.
@@ -84,16 +80,12 @@ impl Event {
         };
         let callback = |result: UnparkResult| {
             let parked = if result.have_more_threads { PARKED } else { 0 };
-            let mut state = self.state.load(Relaxed);
-            loop {
+            // Release: as in `set`.
+            self.state.change(Release, |state| {
                 let is_spent = result.unparked_threads > 0 && state & MANUAL == 0;
                 let set = if is_spent { state & SET } else { SET };
-                // Release: as in `set`.
-                match self.state.compare_exchange_weak(state, state & MANUAL | parked | set, Release, Relaxed) {
-                    Ok(_) => break,
-                    Err(found) => state = found,
-                }
-            }
+                Some(state & MANUAL | parked | set)
+            });
             DEFAULT_UNPARK_TOKEN
         };
         // SAFETY: the callbacks change the byte and call nothing. Tokens mean nothing in this space.
@@ -127,16 +119,11 @@ impl Event {
     #[inline]
     #[must_use = "false means that it is not set"]
     pub fn try_wait(&self) -> bool {
-        let mut state = self.state.load(Relaxed);
-        while state & SET != 0 {
+        // Acquire: meets the Release of `set`.
+        self.state.change(Acquire, |state| {
             let next = if state & MANUAL == 0 { state & !SET } else { state };
-            // Acquire: meets the Release of `set`.
-            match self.state.compare_exchange_weak(state, next, Acquire, Relaxed) {
-                Ok(_) => return true,
-                Err(found) => state = found,
-            }
-        }
-        false
+            (state & SET != 0).then_some(next)
+        })
     }
 
     /// Gets through, and waits no longer than until `deadline`. True if it did.
@@ -170,16 +157,7 @@ impl Event {
 
     fn park(&self, deadline: Instant) -> ParkResult {
         // =>PARKED, as long as it is not set.
-        let validate = || {
-            let mut state = self.state.load(Relaxed);
-            while state & SET == 0 {
-                match self.state.compare_exchange_weak(state, state | PARKED, Relaxed, Relaxed) {
-                    Ok(_) => return true,
-                    Err(found) => state = found,
-                }
-            }
-            false
-        };
+        let validate = || self.state.change(Relaxed, |state| (state & SET == 0).then_some(state | PARKED));
         let timed_out = |_, was_last| {
             if was_last {
                 self.state.fetch_and(!PARKED, Relaxed);

@@ -23,6 +23,7 @@ mod semaphore;
 mod sync;
 mod thread_id;
 mod typed;
+mod word;
 
 pub use barrier::{Barrier, BarrierWait};
 pub use checked::RawCheckedMutex;

@@ -28,6 +28,7 @@ use crate::patience::{coarse_now, is_due};
 use crate::sync::atomic::AtomicU32;
 use crate::sync::lot::{self, DEFAULT_PARK_TOKEN, ParkResult, UnparkResult, UnparkToken};
 use crate::sync::{Instant, Looks, const_constructor};
+use crate::word::Word as _;
 use core::fmt;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
@@ -204,16 +205,11 @@ impl RawMutex {
     /// Notes that threads are in the queue, and that the one to which `own` belongs is not on its way any more. Called
     /// under the bucket's lock. False, and no change, if the mutex is free and that matters.
     pub(crate) fn mark_parked(&self, own: u32, even_if_free: bool, now: usize) -> bool {
-        let mut state = self.state.load(Relaxed);
-        while state & LOCKED != 0 || even_if_free {
+        self.state.change(Relaxed, |state| {
             let is_first = state & (PARKED | WAKING) == 0;
             let next = (if is_first { since(state | PARKED, now) } else { state | PARKED }) & !own;
-            match self.state.compare_exchange_weak(state, next, Relaxed, Relaxed) {
-                Ok(_) => return true,
-                Err(found) => state = found,
-            }
-        }
-        false
+            (state & LOCKED != 0 || even_if_free).then_some(next)
+        })
     }
 
     /// A waiter has left the queue without having been woken. Called under the bucket's lock.
@@ -250,7 +246,7 @@ impl RawMutex {
     /// Unlocks, and wakes the first waiter or hands over to it. All in the callback, since the mutex may be gone after
     /// it.
     fn unpark(&self, fair: bool, now: usize) {
-        let callback = |result: UnparkResult| {
+        let callback = move |result: UnparkResult| {
             let parked = if result.have_more_threads { PARKED } else { 0 };
             let mut token = COMPETE;
             self.update(|state| {
@@ -271,11 +267,8 @@ impl RawMutex {
 
     /// Changes the word in one step.
     fn update(&self, mut next: impl FnMut(u32) -> u32) {
-        let mut state = self.state.load(Relaxed);
         // Release: meets the Acquire of the next lock, if this unlocks.
-        while let Err(found) = self.state.compare_exchange_weak(state, next(state), Release, Relaxed) {
-            state = found;
-        }
+        self.state.change(Release, |state| Some(next(state)));
     }
 }
 

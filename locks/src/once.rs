@@ -12,6 +12,7 @@ use crate::key::{Kind, key};
 use crate::sync::atomic::AtomicU8;
 use crate::sync::lot::{self, DEFAULT_PARK_TOKEN, DEFAULT_UNPARK_TOKEN, FilterOp, ParkResult};
 use crate::sync::{Instant, Looks, const_constructor};
+use crate::word::Word as _;
 use core::fmt;
 use core::mem;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -167,7 +168,7 @@ impl Once {
         // RUNNING=>end. Release: meets the Acquire of whoever comes later.
         if self.state.compare_exchange(RUNNING, end, Release, Relaxed).is_err() {
             // All in the callback, since it may be gone afterwards.
-            let callback = |_| {
+            let callback = move |_| {
                 self.state.store(end, Release);
                 DEFAULT_UNPARK_TOKEN
             };
@@ -192,17 +193,8 @@ impl Once {
     }
 
     /// Blocks as long as the byte is such.
-    fn park(&self, is_to_wait: impl Fn(u8) -> bool, deadline: Instant) -> ParkResult {
-        let validate = || {
-            let mut state = self.state.load(Relaxed);
-            while is_to_wait(state) {
-                match self.state.compare_exchange_weak(state, state | PARKED, Relaxed, Relaxed) {
-                    Ok(_) => return true,
-                    Err(found) => state = found,
-                }
-            }
-            false
-        };
+    fn park(&self, is_to_wait: fn(u8) -> bool, deadline: Instant) -> ParkResult {
+        let validate = move || self.state.change(Relaxed, |state| is_to_wait(state).then_some(state | PARKED));
         let timed_out = |_, was_last| {
             if was_last {
                 self.state.fetch_and(!PARKED, Relaxed);

@@ -28,6 +28,7 @@ use crate::sync::lot::{
     self, DEFAULT_PARK_TOKEN, DEFAULT_UNPARK_TOKEN, FilterOp, ParkResult, ParkToken, UnparkResult, UnparkToken,
 };
 use crate::sync::{Instant, Looks, const_constructor};
+use crate::word::Word as _;
 use core::cell::Cell;
 use core::fmt;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
@@ -286,15 +287,8 @@ impl RawRwLock {
     /// The lock is held upgradably, by the caller or on its behalf.
     #[must_use = "false means that the lock is still upgradable"]
     pub unsafe fn try_upgrade(&self) -> bool {
-        let mut state = self.state.load(Relaxed);
-        while state < READER {
-            // Acquire: meets the Release of the readers that have left.
-            match self.state.compare_exchange_weak(state, state - UPGRADABLE + WRITER, Acquire, Relaxed) {
-                Ok(_) => return true,
-                Err(found) => state = found,
-            }
-        }
-        false
+        // Acquire: meets the Release of the readers that have left.
+        self.state.change(Acquire, |state| (state < READER).then_some(state - UPGRADABLE + WRITER))
     }
 
     /// Makes an upgradable lock exclusive, and waits for readers no longer than until `deadline`. True if it did; else
@@ -407,15 +401,9 @@ impl RawRwLock {
     /// Locks if nobody has the lock, though threads wait.
     #[cold]
     fn try_lock_exclusive_slow(&self) -> bool {
-        let mut state = self.state.load(Relaxed);
-        while state < READER && state & (WRITER | UPGRADABLE) == 0 {
-            // Acquire: as above.
-            match self.state.compare_exchange_weak(state, state | WRITER, Acquire, Relaxed) {
-                Ok(_) => return true,
-                Err(found) => state = found,
-            }
-        }
-        false
+        let is_free = |state| state < READER && state & (WRITER | UPGRADABLE) == 0;
+        // Acquire: as above.
+        self.state.change(Acquire, |state| is_free(state).then_some(state | WRITER))
     }
 
     /// Gets in if that takes a single try.
@@ -476,17 +464,12 @@ impl RawRwLock {
     fn park(&self, access: Access, own: usize, deadline: Instant) -> ParkResult {
         let now = coarse_now();
         // =>PARKED, as long as the thread cannot get in. It is not on its way any more.
-        let validate = || {
-            let mut state = self.state.load(Relaxed);
-            while access.enter(state).is_none() {
+        let validate = move || {
+            self.state.change(Relaxed, |state| {
                 let is_first = state & (PARKED | WAKING) == 0;
                 let next = (if is_first { since(state | PARKED, now) } else { state | PARKED }) & !own;
-                match self.state.compare_exchange_weak(state, next, Relaxed, Relaxed) {
-                    Ok(_) => return true,
-                    Err(found) => state = found,
-                }
-            }
-            false
+                access.enter(state).is_none().then_some(next)
+            })
         };
         let timed_out = |_, was_last| {
             if was_last {
@@ -530,16 +513,7 @@ impl RawRwLock {
 
     fn park_for_readers(&self, deadline: Instant) -> ParkResult {
         // =>LEAVING, as long as there are readers.
-        let validate = || {
-            let mut state = self.state.load(Relaxed);
-            while state >= READER {
-                match self.state.compare_exchange_weak(state, state | LEAVING, Relaxed, Relaxed) {
-                    Ok(_) => return true,
-                    Err(found) => state = found,
-                }
-            }
-            false
-        };
+        let validate = || self.state.change(Relaxed, |state| (state >= READER).then_some(state | LEAVING));
         let timed_out = |_, _| {
             self.state.fetch_and(!LEAVING, Relaxed);
         };
@@ -668,12 +642,9 @@ impl Head {
 
 /// Changes the word in one step.
 fn update(word: &AtomicUsize, mut next: impl FnMut(usize) -> usize) {
-    let mut state = word.load(Relaxed);
     // Release: meets the Acquire of the next lock, if this unlocks. Acquire: who lets others in without having had the
     // lock passes on what was released before.
-    while let Err(found) = word.compare_exchange_weak(state, next(state), AcqRel, Relaxed) {
-        state = found;
-    }
+    word.change(AcqRel, |state| Some(next(state)));
 }
 
 /// The word with this time if anybody waits or is on the way.

@@ -10,6 +10,7 @@ use crate::key::{Kind, key};
 use crate::sync::atomic::AtomicU32;
 use crate::sync::lot::{self, DEFAULT_UNPARK_TOKEN, FilterOp, ParkResult, ParkToken, UnparkResult};
 use crate::sync::{Instant, Looks, const_constructor};
+use crate::word::Word as _;
 use core::cell::Cell;
 use core::fmt;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
@@ -79,15 +80,8 @@ impl Semaphore {
     #[inline]
     #[must_use = "false means that there are no permits"]
     pub fn try_acquire(&self, permits: u32) -> bool {
-        let mut state = self.state.load(Relaxed);
-        while let Some(next) = taken(state, permits) {
-            // Acquire: meets the Release of `release`.
-            match self.state.compare_exchange_weak(state, next, Acquire, Relaxed) {
-                Ok(_) => return true,
-                Err(found) => state = found,
-            }
-        }
-        false
+        // Acquire: meets the Release of `release`.
+        self.state.change(Acquire, |state| taken(state, permits))
     }
 
     /// Takes so many permits, and waits no longer than until `deadline`. True if it has them.
@@ -125,16 +119,8 @@ impl Semaphore {
 
     fn park(&self, permits: u32, deadline: Instant) -> ParkResult {
         // =>PARKED, as long as the permits are not there.
-        let validate = || {
-            let mut state = self.state.load(Relaxed);
-            while taken(state, permits).is_none() {
-                match self.state.compare_exchange_weak(state, state | PARKED, Relaxed, Relaxed) {
-                    Ok(_) => return true,
-                    Err(found) => state = found,
-                }
-            }
-            false
-        };
+        let validate =
+            move || self.state.change(Relaxed, |state| taken(state, permits).is_none().then_some(state | PARKED));
         let timed_out = |_, was_last| {
             if was_last {
                 self.state.fetch_and(!PARKED, Relaxed);
@@ -151,16 +137,9 @@ impl Semaphore {
     /// [`TooManyPermits`] if there is no room for them; then nothing has changed.
     #[inline]
     pub fn release(&self, permits: u32) -> Result<(), TooManyPermits> {
-        let mut state = self.state.load(Relaxed);
-        while state & PARKED == 0 {
-            let next = given(state, permits).ok_or(TooManyPermits)?;
-            // Release: meets the Acquire of whoever takes these permits, though others are released after them.
-            match self.state.compare_exchange_weak(state, next, Release, Relaxed) {
-                Ok(_) => return Ok(()),
-                Err(found) => state = found,
-            }
-        }
-        if self.serve(permits) { Ok(()) } else { Err(TooManyPermits) }
+        let next = |state| if state & PARKED == 0 { given(state, permits) } else { None };
+        // Release: meets the Acquire of whoever takes these permits, though others are released after them.
+        if self.state.change(Release, next) || self.serve(permits) { Ok(()) } else { Err(TooManyPermits) }
     }
 
     /// Gives permits where somebody may wait; all in the callback, since it may be gone afterwards. False if there is
@@ -168,7 +147,7 @@ impl Semaphore {
     #[cold]
     fn serve(&self, permits: u32) -> bool {
         let spent = Cell::new(0_usize);
-        let mut has_room = true;
+        let mut has_room = false;
         let filter = |token: ParkToken| {
             // Somebody waits, so nobody else changes it.
             let available = given(self.state.load(Relaxed), permits).unwrap_or(0) / PERMIT;
@@ -182,20 +161,11 @@ impl Semaphore {
             }
         };
         let callback = |result: UnparkResult| {
-            let mut state = self.state.load(Relaxed);
-            loop {
-                let Some(next) = given(state & !PARKED, permits) else {
-                    has_room = false;
-                    break;
-                };
-                let parked = if result.have_more_threads { PARKED } else { 0 };
-                let next = (next - spent.get() as u32 * PERMIT) | parked;
-                // Release: as in `release`. Acquire: who is served with permits of earlier releases meets them here.
-                match self.state.compare_exchange_weak(state, next, AcqRel, Relaxed) {
-                    Ok(_) => break,
-                    Err(found) => state = found,
-                }
-            }
+            let parked = if result.have_more_threads { PARKED } else { 0 };
+            // Release: as in `release`. Acquire: who is served with permits of earlier releases meets them here.
+            has_room = self.state.change(AcqRel, |state| {
+                given(state & !PARKED, permits).map(|next| (next - spent.get() as u32 * PERMIT) | parked)
+            });
             DEFAULT_UNPARK_TOKEN
         };
         // SAFETY: the callbacks change the word and call nothing. Who parks in this space knows these tokens.

@@ -32,7 +32,7 @@ mod time;
 mod watchdog;
 
 ntpark_verify::product!(lot);
-ntpark_verify::product!(locks: barrier, condvar, debug, event, key, mutex, once, patience, rwlock, semaphore);
+ntpark_verify::product!(locks: barrier, condvar, debug, event, key, mutex, once, patience, rwlock, semaphore, word);
 
 use clock::Clock;
 use memory::{Place, place};

@@ -21,7 +21,7 @@ mod two_phase;
 mod wait_queues;
 
 ntpark_verify::product!();
-ntpark_verify::product!(locks: barrier, condvar, debug, event, key, mutex, once, patience, rwlock, semaphore);
+ntpark_verify::product!(locks: barrier, condvar, debug, event, key, mutex, once, patience, rwlock, semaphore, word);
 
 use backend::{Backend, BackendKind};
 use loom::model::Builder;
