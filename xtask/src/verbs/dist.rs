@@ -95,9 +95,9 @@ fn lay_out(workspace: &Workspace, toolchain: &Toolchain, dir: &Path) -> Result<(
 /// Moves the debug symbols of the DLL to a file of their own, which debuggers find by its name in the DLL.
 fn split_symbols(toolchain: &Toolchain, bin: &Path) -> Result<()> {
     let linker = toolchain.linker.context("mingw-w64's tools are named after its linker")?;
-    let objcopy = |args: &[&str]| {
-        Task::new(linker.program.replace("-gcc", "-objcopy")).dir(bin).args(args).run(Output::Keep)?.check().map(drop)
-    };
+    // On Windows they have no target in their names.
+    let program = if cfg!(windows) { "objcopy".into() } else { linker.program.replace("-gcc", "-objcopy") };
+    let objcopy = |args: &[&str]| Task::new(&program).dir(bin).args(args).run(Output::Keep)?.check().map(drop);
     objcopy(&["--only-keep-debug", "ntpark.dll", "ntpark.dll.debug"])?;
     objcopy(&["--strip-all", "--add-gnu-debuglink=ntpark.dll.debug", "ntpark.dll"])
 }

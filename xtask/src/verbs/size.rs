@@ -55,7 +55,7 @@ pub(crate) fn check(workspace: &Workspace, report: &mut Report) -> Result<()> {
     let dll = dir.path().join("c/bin/ntpark.dll");
     let c = dir.path().join("no_crt.exe");
     let linker = place.toolchain.linker.context("mingw-w64 compiles C as well")?;
-    let task = Task::new(linker.program).dir(&dir.path().join("c")).args(["-Os", "-s", "-nostdlib", "-Iinclude"]);
+    let task = Task::new(linker.program).dir(dir.path().join("c")).args(["-Os", "-s", "-nostdlib", "-Iinclude"]);
     let task = task.arg(workspace.root.join("ffi/examples/no_crt.c")).args(["lib/libntpark.a", "-lkernel32", "-o"]);
     task.arg(&c).run(Output::Keep)?.check()?;
 
