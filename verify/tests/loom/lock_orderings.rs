@@ -514,7 +514,8 @@ fn a_barrier_shows_what_all_did_before() {
 #[test]
 fn a_notify_finds_whoever_has_unlocked_the_mutex() {
     type Pair = (Guarded<RawMutex>, Condvar);
-    // In the same memory in all executions, which are not the same if the two share a bucket in some alone.
+    // In the same memory in all executions: its address decides whether the two share a bucket, and loom goes wrong if
+    // that changes.
     let place = Box::leak(Box::<Pair>::new_uninit()).as_mut_ptr().expose_provenance();
     explore("condvar", 2, move || {
         let place = ptr::with_exposed_provenance_mut::<Pair>(place);
