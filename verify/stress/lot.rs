@@ -4,12 +4,13 @@
 //! What is counted: each thread that a wake counts has to return woken. `sent` is what the wakes have counted,
 //! `taken` what has returned.
 
-use crate::watch::{Doing, THREADS};
+use crate::watch::Doing;
 use crate::worker::{Counts, Round, Worker};
 use ntpark::futex::{self, WaitResult};
 use ntpark::lot::{self, DEFAULT_PARK_TOKEN, FilterOp, Key, ParkResult, RequeueOp, UnparkToken};
 use ntpark::{Backend, Instant};
 use std::num::NonZeroU32;
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
@@ -77,23 +78,26 @@ fn unpark(worker: &mut Worker<'_>, key: Key, to: Key) {
 /// Waiters on some keys, and wakers that go on until the last waiter is through.
 fn wait_and_wake(round: &Round<'_>, keys: &[Key], waiters: usize, wakers: usize, waits: u64) -> Counts {
     let running = AtomicUsize::new(waiters);
-    round.run(waiters + wakers, |index, worker| {
-        let any = |worker: &mut Worker<'_>| keys[worker.rng.usize(..keys.len())];
-        if index < waiters {
-            for _ in 0..waits {
-                let key = any(worker);
-                park(worker, key);
-                worker.dawdle();
-            }
-            running.fetch_sub(1, SeqCst);
-        } else {
-            while running.load(SeqCst) > 0 {
-                let (key, to) = (any(worker), any(worker));
-                unpark(worker, key, to);
-                worker.dawdle();
-            }
+    round.run(waiters + wakers, |index, worker| wait_or_wake(worker, keys, index < waiters, waits, &running))
+}
+
+/// One of these threads. `running` says how many waiters are not through.
+fn wait_or_wake(worker: &mut Worker<'_>, keys: &[Key], is_waiter: bool, waits: u64, running: &AtomicUsize) {
+    let any = |worker: &mut Worker<'_>| keys[worker.rng.usize(..keys.len())];
+    if is_waiter {
+        for _ in 0..waits {
+            let key = any(worker);
+            park(worker, key);
+            worker.dawdle();
         }
-    })
+        running.fetch_sub(1, SeqCst);
+    } else {
+        while running.load(SeqCst) > 0 {
+            let (key, to) = (any(worker), any(worker));
+            unpark(worker, key, to);
+            worker.dawdle();
+        }
+    }
 }
 
 /// Few keys, many time-outs.
@@ -127,33 +131,43 @@ pub(crate) fn stride(round: &Round<'_>) -> Counts {
 /// Thousands of threads that wait for one key, as far as the system has the memory, beside a hot one in the same
 /// bucket.
 pub(crate) fn many(round: &Round<'_>) -> Counts {
+    const WAITERS: usize = 4;
+    const WAKERS: usize = 2;
     let mut rng = round.rng();
     let address = rng.usize(..);
     let [key, hot] = [0, 1].map(|space| Key::in_space(space, address));
     // 4,096, or fewer, so that not every round takes seconds, and the other threads have address space left.
     let wanted = 64 << rng.u32(0..=if cfg!(target_pointer_width = "64") { 6 } else { 2 });
+    let waits = 1 + round.often(500);
     let woken = AtomicU64::new(0);
-    let mut total = Counts::default();
-    thread::scope(|scope| {
-        let wait = || {
-            // SAFETY: see `park`.
-            let result = unsafe { lot::park(key, || true, || {}, |_, _| {}, DEFAULT_PARK_TOKEN, Instant::MAX) };
-            woken.fetch_add(u64::from(result.is_unparked()), SeqCst);
-        };
-        let waiting = (0..wanted)
-            .map_while(|_| thread::Builder::new().stack_size(64 << 10).spawn_scoped(scope, wait).ok())
-            .count() as u64;
-        total += wait_and_wake(round, &[hot], 4, 2, 1 + round.often(500));
-        let mut worker = round.worker(THREADS - 1);
-        while worker.counts.sent < waiting {
-            unpark(&mut worker, key, key);
+    let wait = || {
+        // SAFETY: see `park`.
+        let result = unsafe { lot::park(key, || true, || {}, |_, _| {}, DEFAULT_PARK_TOKEN, Instant::MAX) };
+        woken.fetch_add(u64::from(result.is_unparked()), SeqCst);
+    };
+    let running = AtomicUsize::new(WAITERS);
+    // All of these exist before the many, of which the system may refuse some.
+    let is_crowded = Barrier::new(WAITERS + WAKERS + 1);
+    round.run(WAITERS + WAKERS + 1, |index, worker| {
+        if index < WAITERS + WAKERS {
+            is_crowded.wait();
+            return wait_or_wake(worker, &[hot], index < WAITERS, waits, &running);
         }
-        worker.poll(|| woken.load(SeqCst) == waiting);
-        worker.place.clear();
-        worker.counts.taken = waiting;
-        total += worker.counts;
-    });
-    total
+        thread::scope(|scope| {
+            let start = |index| {
+                let thread = thread::Builder::new().stack_size(64 << 10).spawn_scoped(scope, wait);
+                thread.inspect_err(|error| eprintln!("many: {index} threads of {wanted}: {error}")).ok()
+            };
+            let waiting = (0..wanted).map_while(start).count() as u64;
+            is_crowded.wait();
+            worker.poll(|| running.load(SeqCst) == 0);
+            while worker.counts.sent < waiting {
+                unpark(worker, key, key);
+            }
+            worker.poll(|| woken.load(SeqCst) == waiting);
+            worker.counts.taken = waiting;
+        });
+    })
 }
 
 /// Words that are freed by the thread that has waited, as soon as it may, while wakes of them are still under way.

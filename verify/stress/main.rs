@@ -12,8 +12,8 @@
 //! the threads *try*; how they meet differs from run to run. A failure prints the seed and the command that
 //! starts with that very round.
 //!
-//! The process ends with 0 if nothing was lost, doubled or early; with 1 at the first thing that was, or when
-//! nothing has moved for half a minute; with 2 if it was called wrongly.
+//! The process ends with 0 if nothing was lost, doubled or early; with 1 at the first thing that was, at a panic, or
+//! when nothing has moved for half a minute; with 2 if it was called wrongly.
 
 #[path = "../../examples/common/mod.rs"]
 mod common;

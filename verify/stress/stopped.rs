@@ -55,8 +55,7 @@ pub(crate) fn run_suspended(round: &Round<'_>, step: impl Fn(usize, &mut Worker<
     // A scoped thread's handle cannot be had.
     // SAFETY: all are joined before this function returns, or the process ends.
     let start = |index| unsafe { thread::Builder::new().spawn_unchecked(work(index)) };
-    let threads: Vec<_> =
-        (0..THREADS).map(|index| start(index).unwrap_or_else(|_| round.watch.fail("no thread"))).collect();
+    let threads: Vec<_> = (0..THREADS).map(|index| start(index).expect("a thread")).collect();
     for _ in 0..1 + round.often(200) {
         let thread = threads[rng.usize(..THREADS)].as_raw_handle();
         // SAFETY: the thread lives, and this one needs none of its locks until it goes on.
@@ -73,7 +72,7 @@ pub(crate) fn run_suspended(round: &Round<'_>, step: impl Fn(usize, &mut Worker<
     end.store(true, Relaxed);
     let mut sum = Counts::default();
     for thread in threads {
-        sum += thread.join().unwrap_or_else(|_| round.watch.fail("a thread has panicked"));
+        sum += thread.join().expect("a panic ends the process");
     }
     sum
 }

@@ -88,7 +88,8 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Sets it up, with a thread of its own that lasts as long as the process.
+    /// Sets it up, with a thread of its own that lasts as long as the process. From now on a panic ends the process, on
+    /// any thread: others may wait for that one, for ever.
     pub(crate) fn start(backend: BackendKind) -> &'static Self {
         let watch: &'static Self = Box::leak(Box::new(Self {
             backend,
@@ -96,6 +97,11 @@ impl Watch {
             round: Mutex::new(("", 0)),
             rounds: AtomicU64::new(0),
             places: [const { Place::new() }; THREADS],
+        }));
+        let print = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            print(panic);
+            watch.fail("a thread has panicked");
         }));
         std::thread::spawn(|| watch.look_on());
         watch

@@ -7,14 +7,16 @@ use crate::condvar::Condvar;
 use crate::event::Event;
 use crate::mutex::RawMutex;
 use crate::once::{Begin, Once};
+use crate::patience::coarse_now;
 use crate::rwlock::RawRwLock;
 use crate::semaphore::Semaphore;
 use crate::time::Instant;
 use crate::{Platform, nt, on_platforms};
+use core::ptr;
 use core::sync::atomic::Ordering::Relaxed;
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
-use loom::sync::atomic::AtomicBool;
+use loom::sync::atomic::{AtomicBool, AtomicUsize};
 use loom::thread::{self, JoinHandle};
 
 /// A deadline, and a time after it.
@@ -43,8 +45,12 @@ struct Guarded<L> {
 }
 
 impl<L: Send + 'static> Guarded<L> {
+    fn of(lock: L) -> Self {
+        Self { lock, data: UnsafeCell::new(0), other: UnsafeCell::new(0) }
+    }
+
     fn new(lock: L) -> Arc<Self> {
-        Arc::new(Self { lock, data: UnsafeCell::new(0), other: UnsafeCell::new(0) })
+        Arc::new(Self::of(lock))
     }
 
     fn write(&self) {
@@ -274,6 +280,40 @@ fn a_rwlock_shows_it_to_whoever_runs_out_of_time() {
     });
 }
 
+#[test]
+fn whoever_runs_out_of_time_passes_on_what_was_done() {
+    explore("handed over by a thread that never had the lock", 2, || {
+        // As if a thread had been woken just now, and did not go on: then an unlock wakes nobody, and the thread that
+        // runs out of time meets the unlocking one in the word alone. A real one would be a fourth.
+        const WAKING: usize = 8;
+        const TIME_SHIFT: u32 = 5;
+        let lock = Guarded::new(RawRwLock::new());
+        nt::advance(LATER);
+        // SAFETY: the lock is one word, and nobody else uses it yet.
+        let word = unsafe { &*(&raw const lock.lock).cast::<AtomicUsize>() };
+        word.store(WAKING | coarse_now() << TIME_SHIFT, Relaxed);
+        lock.lock.lock_exclusive();
+        let late = spawn(&lock, |lock| {
+            if lock.lock.try_lock_shared_until(DEADLINE) {
+                // SAFETY: it is held so.
+                unsafe { lock.lock.unlock_shared() };
+            }
+        });
+        let writer = spawn(&lock, |lock| {
+            lock.write();
+            // SAFETY: it is locked, for this thread; and so below.
+            unsafe { lock.lock.unlock_exclusive() };
+            join(late);
+            // What the one that was woken would do: it lets the reader in, if the late one did not.
+            lock.lock.lock_exclusive();
+            // SAFETY: as above.
+            unsafe { lock.lock.unlock_exclusive_fair() };
+        });
+        read_shared(&lock);
+        join(writer);
+    });
+}
+
 /// A thread that does it, unless it has been done.
 fn begin(once: &Guarded<Once>) {
     match once.lock.begin(Instant::MAX) {
@@ -473,14 +513,21 @@ fn a_barrier_shows_what_all_did_before() {
 
 #[test]
 fn a_notify_finds_whoever_has_unlocked_the_mutex() {
-    explore("condvar", 2, || {
-        let (mutex, condvar) = (Guarded::new(RawMutex::new()), Arc::new(Condvar::new()));
-        let waiting = Arc::clone(&condvar);
-        let waiter = spawn(&mutex, move |mutex| {
+    type Pair = (Guarded<RawMutex>, Condvar);
+    // In the same memory in all executions: its address decides whether the two share a bucket, and loom goes wrong if
+    // that changes.
+    let place = Box::leak(Box::<Pair>::new_uninit()).as_mut_ptr().expose_provenance();
+    explore("condvar", 2, move || {
+        let place = ptr::with_exposed_provenance_mut::<Pair>(place);
+        // SAFETY: there is room for it, and the threads of the last execution have ended.
+        unsafe { place.write((Guarded::of(RawMutex::new()), Condvar::new())) };
+        // SAFETY: it stays as long as the process.
+        let (mutex, condvar) = unsafe { &*place };
+        let waiter = thread::spawn(move || {
             mutex.lock.lock();
             if mutex.read() == 0 {
                 // SAFETY: it is locked; and so below.
-                unsafe { waiting.wait_raw(&mutex.lock) };
+                unsafe { condvar.wait_raw(&mutex.lock) };
             }
             assert_eq!(mutex.read(), 1);
             // SAFETY: as above.
