@@ -1,5 +1,5 @@
-//! What a host is asked for: how often a thread that parks looks at its word before it blocks, when it blocks, and with
-//! which timeouts. The host counts; nothing here depends on how long anything takes.
+//! What a host is asked for: how often a thread that parks looks at its word before it blocks, when it blocks, also for
+//! a bucket of the lot, and with which timeouts. The host counts; nothing here depends on how long anything takes.
 //!
 //! Each test has a process of its own, as what parkers learn is kept for the whole process.
 #![cfg(not(miri))] // It starts processes.
@@ -9,6 +9,7 @@ mod common;
 use common::Watchdog;
 use common::child::in_own_process;
 use common::random::Random;
+use ntpark::lot::{self, DEFAULT_PARK_TOKEN, DEFAULT_UNPARK_TOKEN, Key, ParkResult};
 use ntpark::{Backend, BackendKind, Host, HostFunctions, Instant, Parker, SpinWait, ThreadParker, UnparkReason};
 use std::cell::Cell;
 use std::ffi::c_void;
@@ -38,6 +39,8 @@ thread_local! {
     } };
 }
 
+/// How often any thread has waited.
+static WAITS: AtomicUsize = AtomicUsize::new(0);
 /// Whether waits block.
 static BLOCKING: AtomicBool = AtomicBool::new(false);
 
@@ -58,6 +61,7 @@ struct State {
 }
 
 unsafe extern "C" fn wait(_: *mut c_void, word: *const usize, expected: usize, timeout: u64) {
+    WAITS.fetch_add(1, SeqCst);
     STATE.with(|state| {
         state.waits.set(state.waits.get() + 1);
         state.timeout.set(timeout);
@@ -406,5 +410,26 @@ fn spinning_stays_within_its_bound() {
             let bound = block * (hits as f64 * 2.0 / 3.0 + blocks as f64 * retries + count as f64 * 5.0 / 3.0);
             assert!(looks as f64 <= bound, "seed {seed}, {count} parkers: {looks} looks, {hits} hits, {blocks} blocks");
         }
+    });
+}
+
+#[test]
+fn whoever_finds_a_bucket_locked_blocks() {
+    on(&HOST, "whoever_finds_a_bucket_locked_blocks", || {
+        let key = Key::from(8);
+        std::thread::scope(|scope| {
+            // Called with the bucket locked.
+            let validate = || {
+                // SAFETY: a key of this test's own.
+                scope.spawn(move || unsafe { lot::unpark_all(key, DEFAULT_UNPARK_TOKEN) });
+                while WAITS.load(SeqCst) == 0 {
+                    std::thread::yield_now();
+                }
+                false
+            };
+            // SAFETY: as above, and the callbacks call nothing of the lot.
+            let result = unsafe { lot::park(key, validate, || {}, |_, _| {}, DEFAULT_PARK_TOKEN, Instant::MAX) };
+            assert_eq!(result, ParkResult::Invalid);
+        });
     });
 }

@@ -397,6 +397,7 @@ fn spaces_do_not_meet() {
     let address = new_key().address();
     let keys = [0, 1, 2, 0xFEFF].map(|space| Key::in_space(space, address));
     assert!(keys.iter().all(|key| key.address() == address));
+    assert_eq!(keys.map(Key::space), [0, 1, 2, 0xFEFF].map(Some));
     assert_eq!(keys[0], Key::from(address));
     assert_ne!(keys[1], keys[2]);
     let waiting = keys.map(|key| Parked::new(key, 1));
