@@ -175,7 +175,7 @@ impl RawMutex {
             }
             // Also where others wait: with a thread for each processor, who has the lock is often about to unlock, and
             // to queue and be woken takes far longer. What bounds the others' time is the hand-over. (4 threads with
-            // 200 steps inside and outside, on 2 processors: 0.34 × the time of queueing at once.)
+            // 200 steps inside and outside, on 2 processors: 0.4 × the time of queueing at once.)
             if !is_late && looks.spin() {
                 continue;
             }
