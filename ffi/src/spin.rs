@@ -1,9 +1,8 @@
 //! Spinning and yielding.
 
-use crate::pointer::is_good;
+use crate::pointer::{init, is_good, object};
 use crate::status::{NTPARK_INVALID, NTPARK_OK, NTPARK_TIMEOUT, ntpark_status};
 use ntpark_core::SpinWait;
-use static_assertions::{assert_eq_align, assert_eq_size};
 
 /// A spin loop with exponential backoff, for authors of locks: spin while ntpark_spin_wait_spin returns NTPARK_OK,
 /// then park.
@@ -15,8 +14,7 @@ pub struct ntpark_spin_wait {
     pub round: u32,
 }
 
-assert_eq_size!(ntpark_spin_wait, SpinWait);
-assert_eq_align!(ntpark_spin_wait, SpinWait);
+object!(ntpark_spin_wait, SpinWait);
 
 /// Yields to another thread that is ready to run, on any processor: Sleep(0) on Windows, the host's function on a
 /// host. Chooses no backend. On Windows XP only threads of the same priority get to run.
@@ -29,12 +27,8 @@ pub extern "C" fn ntpark_yield() -> ntpark_status {
 /// Resets it to its initial value.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ntpark_spin_wait_reset(spin: *mut ntpark_spin_wait) -> ntpark_status {
-    if !is_good(spin) {
-        return NTPARK_INVALID;
-    }
-    // SAFETY: writable, as the caller promises.
-    unsafe { spin.write(ntpark_spin_wait { round: 0 }) };
-    NTPARK_OK
+    // SAFETY: passed on from the caller.
+    unsafe { init(spin, SpinWait::new()) }
 }
 
 /// Waits for a moment: in the first three rounds with pause instructions, then by yielding. After ten rounds it does
